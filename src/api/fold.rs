@@ -1,0 +1,91 @@
+//! How natural keys are compared: part of the contract, and a guess as long as no live site has shown its rules.
+
+use crate::model::entity::Entity;
+use crate::model::row::KeyHash;
+use std::borrow::Cow;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+/// A name (organization, product, detail field) folded for comparison: trimmed, NFC, Unicode lower case.
+#[must_use]
+pub fn name(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if text
+        .bytes()
+        .all(|b| b.is_ascii() && !b.is_ascii_uppercase())
+    {
+        return Cow::Borrowed(text);
+    }
+    let lower: String = text.nfc().collect::<String>().to_lowercase();
+    // lower-casing can leave NFC (İ becomes i + combining dot), so compose once more
+    match is_nfc_quick(lower.chars()) {
+        IsNormalized::Yes => Cow::Owned(lower),
+        IsNormalized::No | IsNormalized::Maybe => Cow::Owned(lower.nfc().collect()),
+    }
+}
+
+/// An e-mail address folded for comparison: as a name, with the domain in A-labels (`xn--…`).
+///
+/// A domain that has no A-label form is kept as it is: validation decides about addresses, folding never fails.
+#[must_use]
+pub fn email(text: &str) -> Cow<'_, str> {
+    let folded = name(text);
+    if folded.is_ascii() {
+        return folded;
+    }
+    match folded.rsplit_once('@') {
+        Some((local, domain)) if !domain.is_ascii() => match idna::domain_to_ascii(domain) {
+            Ok(ascii) => Cow::Owned(format!("{local}@{ascii}")),
+            Err(_) => folded,
+        },
+        _ => folded,
+    }
+}
+
+/// Hash of a folded natural key. Keys of different entities never meet.
+#[must_use]
+pub fn hash(entity: Entity, folded: &str) -> KeyHash {
+    KeyHash(xxh3_128_with_seed(folded.as_bytes(), entity as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_people_take_for_the_same_fold_to_the_same() {
+        for (left, right) in [
+            ("  Acme Ltd ", "acme ltd"),
+            ("MÜLLER GmbH", "müller gmbh"),
+            ("Cafe\u{301}", "CAFÉ"),
+            ("İstanbul", "i\u{307}stanbul"),
+            ("株式会社", "株式会社"),
+        ] {
+            assert_eq!(name(left), name(right));
+        }
+        assert_ne!(name("Acme"), name("Acme."));
+    }
+
+    #[test]
+    fn addresses_fold_their_domain_to_a_labels() {
+        assert_eq!(email(" Ana@Example.COM"), "ana@example.com");
+        assert_eq!(
+            email("jürgen@BÜCHER.example"),
+            "jürgen@xn--bcher-kva.example"
+        );
+        assert_eq!(
+            email("ana@xn--bcher-kva.example"),
+            email("ana@bücher.example")
+        );
+        assert_eq!(email("not an address"), "not an address");
+    }
+
+    #[test]
+    fn folding_twice_changes_nothing_and_entities_do_not_share_hashes() {
+        for text in ["İI", "ΑΣ", "ß", "ana@Straße.example", "A\u{30a}"] {
+            assert_eq!(name(&name(text)), name(text));
+            assert_eq!(email(&email(text)), email(text));
+        }
+        assert_ne!(hash(Entity::Customer, "a"), hash(Entity::Product, "a"));
+    }
+}

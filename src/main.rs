@@ -1,0 +1,3 @@
+//! The `csm-loader` binary.
+
+fn main() {}

@@ -1,0 +1,157 @@
+//! What happened, told to everyone who shows it: progress, log and summary are views of these.
+
+use crate::model::code::ReasonCode;
+use crate::model::entity::Entity;
+use crate::model::outcome::{BatchSeq, Counts, Status};
+use crate::model::reply::TaskId;
+use std::time::Duration;
+
+/// What a stage is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// First reading: validation, natural keys, references.
+    Reading,
+    /// Second reading and sending.
+    Sending,
+    /// Writing the results file.
+    Writing,
+}
+
+impl Phase {
+    /// The word that progress shows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reading => "reading",
+            Self::Sending => "sending",
+            Self::Writing => "writing",
+        }
+    }
+}
+
+/// How far a stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Rows read in this phase.
+    pub read: u64,
+    /// Rows of the dataset, once known (after the first reading).
+    pub rows: Option<u64>,
+    /// Rows with an outcome, by status.
+    pub counts: Counts,
+    /// Task slots in use.
+    pub slots_used: usize,
+    /// Task slots that may be used now.
+    pub slots: usize,
+}
+
+/// Something that happened in a run. Holds no cell values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunEvent {
+    /// A run begins.
+    RunStarted {
+        /// Its id.
+        run: String,
+        /// The site, as people call it.
+        site: String,
+    },
+    /// A stage begins.
+    StageStarted {
+        /// Its number in the run, from 0.
+        stage: u32,
+        /// What it loads.
+        entity: Entity,
+        /// How many files it reads.
+        files: usize,
+    },
+    /// A stage begins a phase.
+    PhaseStarted {
+        /// The stage.
+        stage: u32,
+        /// The phase.
+        phase: Phase,
+    },
+    /// A stage went on.
+    Progressed {
+        /// The stage.
+        stage: u32,
+        /// How far it is.
+        progress: Progress,
+    },
+    /// The site accepted a batch.
+    BatchAccepted {
+        /// The stage.
+        stage: u32,
+        /// The batch.
+        batch: BatchSeq,
+        /// Its rows.
+        rows: usize,
+        /// The task.
+        task: TaskId,
+    },
+    /// A batch was decided.
+    BatchSettled {
+        /// The stage.
+        stage: u32,
+        /// The batch.
+        batch: BatchSeq,
+        /// Its rows by status.
+        counts: Counts,
+        /// From the first send to the verdict.
+        took: Duration,
+    },
+    /// Something is repeated, waited for, or worth knowing.
+    Notice {
+        /// The stage, where one is concerned.
+        stage: Option<u32>,
+        /// What, as a sentence without cell values.
+        message: String,
+    },
+    /// A stage is settled and its results file is in place.
+    StageFinished {
+        /// Its summary.
+        summary: StageSummary,
+    },
+    /// The run is over.
+    RunFinished {
+        /// All stages' counts together.
+        counts: Counts,
+        /// Why it stopped early, if it did.
+        stopped: Option<String>,
+        /// How long it took.
+        took: Duration,
+    },
+}
+
+/// The closing account of a stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageSummary {
+    /// The stage.
+    pub stage: u32,
+    /// What it loaded.
+    pub entity: Entity,
+    /// Rows by status.
+    pub counts: Counts,
+    /// The most frequent codes, most frequent first.
+    pub top_codes: Vec<CodeCount>,
+    /// Where the results are, as the user wrote it or as it was derived.
+    pub results: Option<String>,
+    /// Bulk requests and single calls that were accepted.
+    pub requests: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How often a code occurred, with an example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CodeCount {
+    /// The code.
+    pub code: ReasonCode,
+    /// The status of its rows.
+    pub status: Status,
+    /// How many rows carry it.
+    pub rows: u64,
+    /// Where the first such row stands (`customers.csv line 17` or `customers.parquet row 17`).
+    pub example: String,
+    /// That row's message.
+    pub message: String,
+}

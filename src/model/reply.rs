@@ -1,0 +1,105 @@
+//! What the site answered, in the engine's terms.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// A bulk task's id on the site, opaque.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskId(pub String);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A bulk request was accepted: nothing is loaded yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The task to wait for.
+    pub task: TaskId,
+    /// The answer's trace id, for the site's support.
+    pub trace_id: Option<String>,
+}
+
+/// One failed operation of a task, in the site's words. Any of it may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaskFailure {
+    /// The record: a remote id, an e-mail, a name, or nothing.
+    pub entity_id: Option<String>,
+    /// The verb (`CREATE`, …).
+    pub operation: Option<String>,
+    /// Which part of the record (`CUSTOMER_ACCOUNT`, …).
+    pub operated_on: Option<String>,
+    /// Names of the detail fields or ids concerned.
+    pub operated_on_ids: Vec<String>,
+    /// The reason.
+    pub error: String,
+}
+
+/// What a poll of a task showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskView {
+    /// Queued or running.
+    Running,
+    /// Ended; rows not named in the failures were written.
+    Finished(Vec<TaskFailure>),
+    /// Ended as failed; which rows were written is unknown.
+    Failed(Vec<TaskFailure>),
+    /// The site does not know the task (any more).
+    Gone,
+}
+
+/// What a failed request means for what to do next. `engine::retry` reads this and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// The request never reached the site: sending it again is safe.
+    NotSent,
+    /// The request may have been applied: only an identical repetition with the same key is safe.
+    MaybeApplied,
+    /// The site asks to wait.
+    Throttled {
+        /// How long, where it says so.
+        after: Option<Duration>,
+    },
+    /// All task slots of the site are taken: back-pressure, not an error.
+    Busy,
+    /// The site refused the request and applied nothing of it.
+    Refused,
+    /// The credentials or permissions do not suffice: no request of this kind can succeed.
+    AuthWrong,
+    /// The answer makes no sense: a defect of ours, or a change of the API.
+    Broken,
+}
+
+/// A request that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// What it means.
+    pub class: ErrorClass,
+    /// What was asked, as `POST /api/v1/customer/profile/bulk`.
+    pub request: String,
+    /// The HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// The site's own words, or what the transport reported. Holds no secret.
+    pub message: String,
+    /// The answer's trace id, for the site's support.
+    pub trace_id: Option<String>,
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.request)?;
+        match self.status {
+            Some(status) => write!(f, "was answered {status}: {}", self.message)?,
+            None => write!(f, "had no answer: {}", self.message)?,
+        }
+        match &self.trace_id {
+            Some(id) => write!(f, " (trace id {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ApiError {}

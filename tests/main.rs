@@ -1,0 +1,1 @@
+//! Whole runs of the built binary, and what holds for the tree as a whole.

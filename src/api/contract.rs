@@ -66,6 +66,45 @@ pub const fn bulk_endpoint(entity: Entity) -> Option<BulkEndpoint> {
     }
 }
 
+/// `GET`: a bulk task's state, by id.
+pub const TASK: &str = "/api/v1/tasks/{taskId}";
+/// `POST`: organizations by id or name. The keys inside are a guess.
+pub const ORGANIZATION_FETCH: &str = "/api/v1/organization/fetch";
+/// `POST`: creates one organization by name. The key inside is a guess.
+pub const ORGANIZATION: &str = "/api/v1/organization";
+/// `GET`: one organization, by id.
+pub const ORGANIZATION_BY_ID: &str = "/api/v1/organization/{organizationId}";
+/// `GET`: an organization's profile, by id.
+pub const ORGANIZATION_PROFILE: &str = "/api/v1/organization/profile/{organizationId}";
+/// `POST`: up to 25 customer profiles by id.
+pub const CUSTOMER_PROFILE_FETCH: &str = "/api/v1/customer/profile/fetch";
+/// `GET`: a customer's profile, by id.
+pub const CUSTOMER_PROFILE: &str = "/api/v1/customer/profile/{customerId}";
+/// `POST`: customers by the value of a detail field.
+pub const CUSTOMER_SEARCH: &str = "/api/v1/customer/search-by-detail-field";
+/// `GET`: the customer detail fields of the site.
+pub const CUSTOMER_DETAIL_FIELDS: &str = "/api/v1/customer/details";
+/// `GET`: the organization detail fields of the site.
+pub const ORGANIZATION_DETAIL_FIELDS: &str = "/api/v1/organization/details";
+/// `GET`: pages of products. `POST`: creates one by name.
+pub const PRODUCT: &str = "/api/v1/product";
+/// `GET`: one product, by id.
+pub const PRODUCT_BY_ID: &str = "/api/v1/product/{productId}";
+/// On the site's own host: its cloud id, without credentials.
+pub const TENANT_INFO: &str = "/_edge/tenant_info";
+/// Below the gateway's origin, before `/api/v1`.
+pub const CLOUD_PREFIX: &str = "/jsm/csm/cloudid/{cloudId}";
+/// The gateway's origin.
+pub const ORIGIN: &str = "https://api.atlassian.com";
+/// Header that names a bulk request: same key and body give the same task.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// Header that opts in to experimental methods; always sent.
+pub const EXPERIMENTAL_API: &str = "X-ExperimentalApi";
+/// The value of [`EXPERIMENTAL_API`].
+pub const EXPERIMENTAL_OPT_IN: &str = "opt-in";
+/// The message of the 400 that means back-pressure.
+pub const TASK_LIMIT_MESSAGE: &str = "Maximum number of tasks reached";
+
 /// Keys inside payloads.
 pub mod keys {
     /// `operationType` of a bulk item.
@@ -90,6 +129,12 @@ pub mod keys {
     pub const ASSOCIATE_ORGANIZATIONS: &str = "associateOrganizations";
     /// Ids inside [`ASSOCIATE_ORGANIZATIONS`], as strings.
     pub const ORGANIZATION_IDS: &str = "organizationIds";
+    /// Ids asked for in `organization/fetch`. A guess.
+    pub const FETCH_ORGANIZATION_IDS: &str = "organizationIds";
+    /// Names asked for in `organization/fetch`. A guess.
+    pub const FETCH_ORGANIZATION_NAMES: &str = "organizationNames";
+    /// The list in the answer of `organization/fetch`, each `{id, name}`. A guess.
+    pub const FETCHED_ORGANIZATIONS: &str = "organizations";
     /// Products of a customer or organization; holds [`PRODUCT_IDS`]. A guess.
     pub const ASSOCIATE_PRODUCTS: &str = "associateProducts";
     /// Ids inside [`ASSOCIATE_PRODUCTS`]. A guess.

@@ -1,0 +1,261 @@
+//! Cuts batches at the endpoint's caps and keeps two rows of one natural key from being in flight together.
+//!
+//! Batches are shaped by rows and bytes, never by time, so that a second reading cuts the same ones.
+
+use crate::model::outcome::BatchSeq;
+use crate::model::row::{KeyHash, PreparedRow};
+use std::collections::{HashSet, VecDeque};
+
+/// The caps of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// The key of the request's array.
+    pub list_key: &'static str,
+    /// Items a request may hold.
+    pub items: usize,
+    /// Bytes a request's body may hold; a larger single item travels alone.
+    pub bytes: usize,
+}
+
+/// Rows that travel in one request. Only the batcher makes it; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    seq: BatchSeq,
+    rows: Vec<PreparedRow>,
+    list_key: &'static str,
+}
+
+impl Batch {
+    /// Its number in the stage.
+    #[must_use]
+    pub fn seq(&self) -> BatchSeq {
+        self.seq
+    }
+
+    /// Its rows, in the body's order.
+    #[must_use]
+    pub fn rows(&self) -> &[PreparedRow] {
+        &self.rows
+    }
+
+    /// The request's body.
+    #[must_use]
+    pub fn body(&self) -> Vec<u8> {
+        let items: usize = self.rows.iter().map(|row| row.item.len() + 1).sum();
+        let mut body = Vec::with_capacity(frame_bytes(self.list_key) + items);
+        body.extend_from_slice(b"{\"");
+        body.extend_from_slice(self.list_key.as_bytes());
+        body.extend_from_slice(b"\":[");
+        for (index, row) in self.rows.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(&row.item);
+        }
+        body.extend_from_slice(b"]}");
+        body
+    }
+}
+
+/// Bytes of a body around its items.
+const fn frame_bytes(list_key: &str) -> usize {
+    list_key.len() + "{\"\":[]}".len()
+}
+
+/// Takes rows in order, gives batches.
+#[derive(Debug)]
+pub struct Batcher {
+    limits: BatchLimits,
+    next: u64,
+    open: Vec<PreparedRow>,
+    open_bytes: usize,
+    /// Keys of the open batch and of every batch that is not settled.
+    busy: HashSet<KeyHash>,
+    /// Rows whose key is busy, in order.
+    deferred: VecDeque<PreparedRow>,
+}
+
+impl Batcher {
+    /// A batcher for one stage.
+    #[must_use]
+    pub fn new(limits: BatchLimits) -> Self {
+        Self {
+            limits,
+            next: 1,
+            open: Vec::new(),
+            open_bytes: frame_bytes(limits.list_key),
+            busy: HashSet::new(),
+            deferred: VecDeque::new(),
+        }
+    }
+
+    /// Takes a row; gives a batch when one is full.
+    pub fn push(&mut self, row: PreparedRow) -> Option<Batch> {
+        if self.busy.contains(&row.hash) || self.deferred.iter().any(|other| other.hash == row.hash)
+        {
+            self.deferred.push_back(row);
+            return None;
+        }
+        self.admit(row)
+    }
+
+    /// Frees the keys of a settled batch; gives the batches that become full.
+    pub fn settled(&mut self, batch: &Batch) -> Vec<Batch> {
+        for row in &batch.rows {
+            self.busy.remove(&row.hash);
+        }
+        if self.deferred.is_empty() {
+            return Vec::new();
+        }
+        let waiting = std::mem::take(&mut self.deferred);
+        waiting
+            .into_iter()
+            .filter_map(|row| self.push(row))
+            .collect()
+    }
+
+    /// The open batch, however full: for the end of the input, or when nothing else can move.
+    pub fn flush(&mut self) -> Option<Batch> {
+        if self.open.is_empty() {
+            return None;
+        }
+        self.open_bytes = frame_bytes(self.limits.list_key);
+        let seq = BatchSeq(self.next);
+        self.next += 1;
+        Some(Batch {
+            seq,
+            rows: std::mem::take(&mut self.open),
+            list_key: self.limits.list_key,
+        })
+    }
+
+    /// Rows that wait for a row of their key.
+    #[must_use]
+    pub fn deferred(&self) -> usize {
+        self.deferred.len()
+    }
+
+    /// Gives up what is in no batch yet, in row order.
+    pub fn abandon(&mut self) -> Vec<PreparedRow> {
+        let mut rows = std::mem::take(&mut self.open);
+        rows.extend(std::mem::take(&mut self.deferred));
+        rows.sort_by_key(|row| row.row.id);
+        rows
+    }
+
+    fn admit(&mut self, row: PreparedRow) -> Option<Batch> {
+        let bytes = row.item.len() + 1;
+        let full =
+            self.open.len() + 1 > self.limits.items || self.open_bytes + bytes > self.limits.bytes;
+        let batch = if full { self.flush() } else { None };
+        self.busy.insert(row.hash);
+        self.open_bytes += bytes;
+        self.open.push(row);
+        // a batch that cannot take another row leaves at once, not with the next row
+        match batch {
+            None if self.open.len() == self.limits.items => self.flush(),
+            batch => batch,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::model::row::{FileId, RowId, RowRef};
+    use crate::model::slice::Slice;
+    use proptest::prelude::*;
+
+    pub(crate) const LIMITS: BatchLimits = BatchLimits {
+        list_key: "customerProfiles",
+        items: 4,
+        bytes: 120,
+    };
+
+    pub(crate) fn row(id: u64, key: u64, item: &str) -> PreparedRow {
+        let identity = format!("c{key}@example.com");
+        PreparedRow {
+            row: RowRef {
+                id: RowId(id),
+                file: FileId(0),
+                line: None,
+                key: Slice::owned(key.to_string()),
+            },
+            hash: KeyHash(u128::from(key)),
+            identity: Slice::owned(identity),
+            item: Slice::owned(item),
+            details: 0,
+        }
+    }
+
+    #[test]
+    fn a_body_is_the_documented_list_of_items() {
+        let mut batcher = Batcher::new(LIMITS);
+        assert_eq!(batcher.push(row(1, 1, "{\"a\":1}")), None);
+        assert_eq!(batcher.push(row(2, 2, "{\"b\":2}")), None);
+        let batch = batcher.flush().unwrap();
+        assert_eq!(batch.body(), br#"{"customerProfiles":[{"a":1},{"b":2}]}"#);
+        assert_eq!(batcher.flush(), None);
+    }
+
+    #[test]
+    fn a_row_whose_key_is_in_flight_waits_for_it() {
+        let mut batcher = Batcher::new(LIMITS);
+        for (id, key) in [(1, 1), (2, 2), (3, 1), (4, 1)] {
+            assert_eq!(batcher.push(row(id, key, "{}")), None);
+        }
+        assert_eq!(batcher.deferred(), 2);
+        let first = batcher.flush().unwrap();
+        assert_eq!(first.rows().len(), 2);
+        assert!(batcher.settled(&first).is_empty());
+        assert_eq!(batcher.deferred(), 1);
+        let second = batcher.flush().unwrap();
+        assert_eq!(second.rows()[0].row.id, RowId(3));
+        assert!(batcher.settled(&second).is_empty());
+        assert_eq!(batcher.flush().unwrap().rows()[0].row.id, RowId(4));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn batches_respect_caps_and_keys_and_lose_no_row(
+            rows in prop::collection::vec((0..20_u64, 0..90_usize), 0..120),
+            settle_each in 1..5_usize,
+        ) {
+            let mut batcher = Batcher::new(LIMITS);
+            let mut flying: VecDeque<Batch> = VecDeque::new();
+            let mut seen = Vec::new();
+            let mut cut: Vec<Batch> = Vec::new();
+            let mut steps = rows.iter().enumerate();
+            loop {
+                let step = steps.next();
+                match step {
+                    Some((index, (key, size))) => cut.extend(batcher.push(row(index as u64 + 1, *key, &"x".repeat(*size)))),
+                    None => cut.extend(batcher.flush()),
+                }
+                while let Some(batch) = cut.pop() {
+                    let body = batch.body();
+                    prop_assert!(batch.rows().len() <= LIMITS.items);
+                    prop_assert!(body.len() <= LIMITS.bytes || batch.rows().len() == 1);
+                    for row in batch.rows() {
+                        let twice = flying.iter().flat_map(Batch::rows).any(|other| other.hash == row.hash);
+                        prop_assert!(!twice, "key in flight twice");
+                    }
+                    seen.extend(batch.rows().iter().map(|row| (row.hash, row.row.id)));
+                    flying.push_back(batch);
+                }
+                if (flying.len() > settle_each || step.is_none()) && let Some(batch) = flying.pop_front() {
+                    cut.extend(batcher.settled(&batch));
+                } else if step.is_none() && flying.is_empty() && cut.is_empty() && batcher.deferred() == 0 {
+                    break;
+                }
+            }
+            prop_assert_eq!(seen.len(), rows.len());
+            // rows of one key leave in their order
+            for key in 0..20 {
+                let ids: Vec<_> = seen.iter().filter(|(hash, _)| hash.0 == key).map(|(_, id)| *id).collect();
+                prop_assert!(ids.is_sorted());
+            }
+        }
+    }
+}

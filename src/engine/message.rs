@@ -1,0 +1,108 @@
+//! What goes into the state machine and what comes out of it.
+
+use super::batcher::BatchLimits;
+use super::limits::{MaxErrors, TaskSlots};
+use crate::ledger::record::Record;
+use crate::model::clock::UnixMillis;
+use crate::model::event::RunEvent;
+use crate::model::outcome::{BatchSeq, Counts, RowOutcome};
+use crate::model::reply::{Accepted, ApiError, TaskId, TaskView};
+use crate::model::row::PreparedRow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+use uuid::Uuid;
+
+/// The present: for intervals, and for what is written down.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Monotonic.
+    pub at: Instant,
+    /// Wall clock.
+    pub unix: UnixMillis,
+}
+
+/// What shapes and bounds a stage.
+pub struct StageConfig {
+    /// The stage's number in the run.
+    pub stage: u32,
+    /// The caps of one request.
+    pub batches: BatchLimits,
+    /// The name space of the run's idempotency keys.
+    pub nonce: Uuid,
+    /// Task slots wanted.
+    pub slots: TaskSlots,
+    /// Task slots that the contract grants.
+    pub most_slots: usize,
+    /// When to stop early.
+    pub max_errors: Option<MaxErrors>,
+    /// The detail fields of the plan, by bit.
+    pub details: Vec<String>,
+    /// Folds what the site calls a record, for comparison with natural keys.
+    pub fold: fn(&str) -> String,
+    /// Uniform in 0..1, for jitter.
+    pub random: Box<dyn FnMut() -> f64 + Send>,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// What was read; answers [`Command::ReadMore`].
+    Rows {
+        /// Rows to send, in row order.
+        rows: Vec<PreparedRow>,
+        /// Rows decided without the site: rejected, duplicate, not sent.
+        decided: Vec<RowOutcome>,
+    },
+    /// No more rows; answers [`Command::ReadMore`].
+    InputEnded,
+    /// Records handed over earlier are durable.
+    Durable(Durable),
+    /// A request was answered, or was not.
+    Submitted(BatchSeq, Result<Accepted, ApiError>),
+    /// A poll was answered, or was not.
+    Polled(BatchSeq, Result<TaskView, ApiError>),
+    /// Remote ids named in failures were looked up: id → folded identity, as far as they were found.
+    Identified(BatchSeq, HashMap<String, String>),
+    /// The moment that [`Engine::next_wake`](super::state::Engine::next_wake) named has come.
+    Woken,
+    /// Send nothing new; wait for what is in flight.
+    Stop(String),
+}
+
+/// Which records became durable.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Durable {
+    /// A batch's intent.
+    Intent(BatchSeq),
+    /// A batch's outcomes.
+    Settled(BatchSeq),
+    /// Outcomes of rows that never were in a batch.
+    Rows(Counts),
+    /// Something nobody waits for.
+    Noted,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Get more rows.
+    ReadMore,
+    /// Make these durable, then say so.
+    Persist(Vec<Record>, Durable),
+    /// Send a bulk request.
+    Submit {
+        /// The batch.
+        batch: BatchSeq,
+        /// Its idempotency key.
+        key: String,
+        /// Its body.
+        body: Arc<Vec<u8>>,
+    },
+    /// Ask for a task's state.
+    Poll(BatchSeq, TaskId),
+    /// Find out whom remote ids mean.
+    Identify(BatchSeq, Vec<String>),
+    /// Tell everyone who watches.
+    Tell(RunEvent),
+}

@@ -188,3 +188,32 @@ pub mod answers {
 
 /// In the refusal of an idempotency key that came before with another body. Seen.
 pub const KEY_REUSED_MESSAGE: &str = "can only be retried with the same request data";
+
+/// Scopes that requests need of a scoped token or an OAuth app, by method and path, as far as they are known.
+pub const SCOPES: [(&str, &str, Grade); 5] = [
+    (
+        "POST /api/v1/customer/profile/bulk",
+        "write:customer.profile:jira-service-management",
+        Grade::Seen,
+    ),
+    (
+        "POST /api/v1/organization/profile/bulk",
+        "write:organization.profile:jira-service-management",
+        Grade::Documented,
+    ),
+    (
+        "GET /api/v1/tasks/",
+        "read:task:jira-service-management",
+        Grade::Documented,
+    ),
+    (
+        "GET /api/v1/product",
+        "read:product:jira-service-management",
+        Grade::Documented,
+    ),
+    (
+        "POST /api/v1/product",
+        "write:product:jira-service-management",
+        Grade::Documented,
+    ),
+];

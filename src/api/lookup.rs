@@ -140,3 +140,137 @@ pub(super) fn named(value: &Value) -> Result<Named, Lacks> {
 fn all_named(list: &[Value]) -> Result<Vec<Named>, Lacks> {
     list.iter().map(named).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::scripted::{Scripted, Step, answer};
+
+    fn named(id: &str, name: &str) -> Named {
+        Named {
+            id: id.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn organizations_are_asked_for_by_name() {
+        let body =
+            r#"{"organizations":[{"id":"123","name":"Acme"},{"id":124,"name":"Zoë & Söhne"}]}"#;
+        let server = Scripted::json(200, body);
+        let names = [
+            "Acme".to_owned(),
+            "zoë & söhne".to_owned(),
+            "nobody".to_owned(),
+        ];
+        let found = server
+            .client()
+            .organizations_by_name(&names)
+            .await
+            .expect("an answer");
+        assert_eq!(found, [named("123", "Acme"), named("124", "Zoë & Söhne")]);
+        let seen = server.seen().remove(0);
+        assert_eq!(
+            seen.line(),
+            "POST /jsm/csm/cloudid/c-1/api/v1/organization/fetch HTTP/1.1"
+        );
+        assert_eq!(
+            seen.body,
+            r#"{"organizationNames":["Acme","zoë & söhne","nobody"]}"#.as_bytes()
+        );
+        assert_eq!(seen.header("idempotency-key"), None);
+    }
+
+    #[tokio::test]
+    async fn no_names_are_no_request() {
+        let nobody = crate::api::scripted::client("http://127.0.0.1:9", Duration::from_secs(1));
+        assert_eq!(nobody.organizations_by_name(&[]).await, Ok(vec![]));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_cannot_be_read_whole_is_not_taken_for_a_shorter_one() {
+        for (body, lacking) in [
+            (r#"{"values":[]}"#, "the list organizations"),
+            (r#"{"organizations":null}"#, "the list organizations"),
+            (
+                r#"{"organizations":[{"id":"1","name":"a"},{"id":"2"}]}"#,
+                "a record's name",
+            ),
+            (r#"{"organizations":[{"name":"a"}]}"#, "a record's id"),
+        ] {
+            let server = Scripted::json(200, body);
+            let answer = server
+                .client()
+                .organizations_by_name(&["a".to_owned()])
+                .await;
+            let error = answer.expect_err("unusable");
+            assert_eq!(error.class, ErrorClass::Broken);
+            assert_eq!(
+                error.message,
+                format!("JSON without {lacking}, which the API should give")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn products_come_page_by_page() {
+        let page = r#"{"results":[{"id":"p-1","name":"Router"}],"nextPageCursor":"a+b/c=="}"#;
+        let last = r#"{"results":[],"nextPageCursor":null}"#;
+        let steps = [page, last, r#"{"results":[],"nextPageCursor":""}"#, page]
+            .map(|body| Step::Answer(answer(200, &[], body.as_bytes())));
+        let server = Scripted::start(steps.into());
+        let client = server.client();
+        let first = client.products(None).await.expect("a page");
+        assert_eq!(first.products, [named("p-1", "Router")]);
+        let cursor = first.next.expect("another page");
+        let end = ProductPage {
+            products: vec![],
+            next: None,
+        };
+        assert_eq!(client.products(Some(&cursor)).await.as_ref(), Ok(&end));
+        assert_eq!(client.products(Some("x")).await.as_ref(), Ok(&end));
+        let endless = client
+            .products(Some(&cursor))
+            .await
+            .expect_err("the same page again");
+        assert_eq!(endless.class, ErrorClass::Broken);
+        insta::assert_snapshot!(endless, @"GET /api/v1/product was answered 200: JSON without a new cursor, which the API should give");
+        let seen = server.seen();
+        let base = "GET /jsm/csm/cloudid/c-1/api/v1/product?limit=100";
+        assert_eq!(seen[0].line(), format!("{base} HTTP/1.1"));
+        assert_eq!(
+            seen[1].line(),
+            format!("{base}&cursor=a%2Bb%2Fc%3D%3D HTTP/1.1")
+        );
+    }
+
+    #[tokio::test]
+    async fn the_cloud_id_is_asked_for_without_credentials() {
+        let server = Scripted::json(200, r#"{"cloudId":" 1111-2222 "}"#);
+        let found = discover(&server.origin, "jira-x-int/1", Duration::from_secs(5)).await;
+        assert_eq!(found.as_deref(), Ok("1111-2222"));
+        let seen = server.seen().remove(0);
+        assert_eq!(seen.line(), "GET /_edge/tenant_info HTTP/1.1");
+        assert_eq!(seen.header("authorization"), None);
+        assert_eq!(seen.header("user-agent"), Some("jira-x-int/1"));
+    }
+
+    #[tokio::test]
+    async fn a_site_that_does_not_exist_is_said_to() {
+        let login = [("Location", "https://id.example/login")];
+        let page = [("Content-Type", "text/html")];
+        for bytes in [answer(302, &login, b""), answer(404, &page, b"<html>")] {
+            let server = Scripted::start(vec![Step::Answer(bytes)]);
+            let error = discover(&server.origin, "x", Duration::from_secs(5))
+                .await
+                .expect_err("none");
+            assert_eq!(error.class, ErrorClass::Refused);
+            assert_eq!(
+                error.message,
+                format!("there is no site at {}; check its name", server.origin)
+            );
+        }
+        let error = discover("http://acme.atlassian.net", "x", Duration::from_secs(5)).await;
+        insta::assert_snapshot!(error.expect_err("plain"), @r#"GET /_edge/tenant_info had no answer: "http://acme.atlassian.net" cannot be used as the site's address: the token would travel unencrypted; use https"#);
+    }
+}

@@ -23,3 +23,6 @@ pub mod single;
 pub mod site;
 pub mod throttle;
 pub mod words;
+
+#[cfg(test)]
+mod scripted;

@@ -32,3 +32,55 @@ impl Client {
             .0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::api::lookup::Named;
+    use crate::api::scripted::Scripted;
+    use crate::model::reply::ErrorClass;
+
+    #[tokio::test]
+    async fn a_record_is_created_by_its_name() {
+        let body = r#"{"id":"p-1","name":"Router \"X\""}"#;
+        let expected = Named {
+            id: "p-1".to_owned(),
+            name: "Router \"X\"".to_owned(),
+        };
+        let server = Scripted::json(200, body);
+        assert_eq!(
+            server
+                .client()
+                .create_product("Router \"X\"")
+                .await
+                .as_ref(),
+            Ok(&expected)
+        );
+        let seen = server.seen().remove(0);
+        assert_eq!(
+            seen.line(),
+            "POST /jsm/csm/cloudid/c-1/api/v1/product HTTP/1.1"
+        );
+        assert_eq!(seen.body, br#"{"name":"Router \"X\""}"#);
+        assert_eq!(seen.header("idempotency-key"), None);
+
+        let server = Scripted::json(201, body);
+        assert_eq!(
+            server.client().create_organization("Router").await,
+            Ok(expected)
+        );
+        let line = server.seen().remove(0).head;
+        assert!(line.starts_with("POST /jsm/csm/cloudid/c-1/api/v1/organization HTTP/1.1"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_the_record_leaves_open_whether_it_exists() {
+        let server = Scripted::json(200, "{}");
+        let error = server
+            .client()
+            .create_product("Router")
+            .await
+            .expect_err("unusable");
+        assert_eq!(error.class, ErrorClass::MaybeApplied);
+        insta::assert_snapshot!(error, @"POST /api/v1/product was answered 200: JSON without a record's id, which the API should give");
+    }
+}

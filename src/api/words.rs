@@ -30,6 +30,14 @@ impl Words {
             Self::Said(text) | Self::Page(text) | Self::Mute(text) => text,
         }
     }
+
+    /// The text and what we know beyond it.
+    pub(super) fn with(&self, hint: &str) -> String {
+        match self {
+            Self::Said(text) => format!("{text} ({hint})"),
+            Self::Page(text) | Self::Mute(text) => format!("{text}; {hint}"),
+        }
+    }
 }
 
 /// Reads a body by its content type; looks at its first character where there is none.

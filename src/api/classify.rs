@@ -157,7 +157,18 @@ pub fn classify(request: &str, kind: Kind, got: Got<'_>, now: UnixMillis) -> Api
             format!("it cannot be sent: {why}"),
             None,
         ),
-        Got::NoConnection(why) => (ErrorClass::NotSent, format!("no connection: {why}"), None),
+        Got::NoConnection(why) => {
+            let hint = if why.contains("UnknownIssuer") {
+                UNKNOWN_ISSUER
+            } else {
+                ""
+            };
+            (
+                ErrorClass::NotSent,
+                format!("no connection: {why}{hint}"),
+                None,
+            )
+        }
         Got::TimedOut(after) => (
             ErrorClass::MaybeApplied,
             format!("it took longer than {after:?}"),
@@ -228,6 +239,8 @@ fn answered(request: &str, kind: Kind, answer: &Answer, now: UnixMillis) -> (Err
     }
 }
 
+const UNKNOWN_ISSUER: &str = "; a proxy that inspects TLS needs its certificate in the machine's store, or in the \
+                              file that SSL_CERT_FILE names";
 const NO_OPT_IN: &str = "the site misses the header X-ExperimentalApi: opt-in, which every request carries; \
                          a proxy may drop it";
 const KEY_REUSED: &str = "the site knows this request's idempotency key with another body; nothing of this one \
@@ -508,7 +521,7 @@ mod tests {
         }
         insta::assert_snapshot!(shown, @r#"
         Broken: POST /x had no answer: it cannot be sent: failed to parse header value
-        NotSent: POST /x had no answer: no connection: invalid peer certificate: UnknownIssuer
+        NotSent: POST /x had no answer: no connection: invalid peer certificate: UnknownIssuer; a proxy that inspects TLS needs its certificate in the machine's store, or in the file that SSL_CERT_FILE names
         MaybeApplied: POST /x had no answer: it took longer than 60s
         MaybeApplied: POST /x had no answer: the connection broke: connection reset by peer
         "#);
@@ -610,6 +623,23 @@ mod tests {
                 matches!(class, ErrorClass::MaybeApplied | ErrorClass::Broken),
                 "{status}: {class:?}"
             );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_answer_gives_one_line_of_bounded_length(
+            status in 100..600_u16,
+            html in proptest::bool::ANY,
+            body in proptest::collection::vec(proptest::num::u8::ANY, 0..700),
+        ) {
+            let content = [if html { HTML } else { JSON }];
+            let answer = Answer { status, headers: Headers::of(&content), body, cut: None };
+            for kind in [Kind::Bulk, Kind::Single, Kind::Read] {
+                let message = classify(BULK, kind, Got::Answer(&answer), 0).message;
+                proptest::prop_assert!(message.chars().count() <= 800, "{message}");
+                proptest::prop_assert!(!message.chars().any(char::is_control), "{message}");
+            }
         }
     }
 }

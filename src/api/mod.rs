@@ -2,6 +2,27 @@
 //!
 //! Duty: build requests, send them, read and classify the answers. Guarantee: every path, key and limit of the
 //! API stands in [`contract`] alone. Must not know: rows, batches, retries, the ledger.
+//!
+//! | module | duty |
+//! | --- | --- |
+//! | [`contract`], [`fold`] | names, limits and comparison rules of the API |
+//! | [`client`] | the transport: one request, one answer |
+//! | [`site`], [`auth`] | where requests go, and as whom |
+//! | [`bulk`], [`single`], [`lookup`] | the calls |
+//! | [`classify`], [`throttle`], [`words`] | what an answer means, how long it asks to wait, what it says |
 
+pub mod auth;
+pub mod bulk;
+pub mod classify;
+pub mod client;
 pub mod contract;
+pub mod error;
 pub mod fold;
+pub mod lookup;
+pub mod single;
+pub mod site;
+pub mod throttle;
+pub mod words;
+
+#[cfg(test)]
+mod scripted;

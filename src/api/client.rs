@@ -1,0 +1,577 @@
+//! The transport: one request out, one answer in.
+//!
+//! Guarantee: tokens go to the configured site alone, no redirect is followed, an answer is read to a bound, and
+//! nothing is sent a second time once the site may have seen it. Must not know: retries, pacing, what calls mean.
+
+use crate::api::auth::Auth;
+use crate::api::classify::{Answer, Got, Headers, Kind, classify};
+use crate::api::contract;
+use crate::api::error::ClientError;
+use crate::api::site::Site;
+use crate::api::words;
+use crate::model::clock::{Clock, SystemClock};
+use crate::model::reply::ApiError;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// Bytes of an answer that are read, after decompression.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// How long a connection may take to come about; also at most half of the whole timeout, so that a timeout of
+/// the whole means that the request was under way.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Below the idle timeout of common gateways, so that a request seldom meets a connection that is just being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// How a [`Client`] is set up.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// Where requests go.
+    pub site: Site,
+    /// As whom.
+    pub auth: Auth,
+    /// From the start of a request to the end of its answer. 60 s suits the gateway.
+    pub timeout: Duration,
+    /// `User-Agent`; the platform asks for `{product}-{source product}-int/{version}`.
+    pub user_agent: String,
+}
+
+/// A site's API. Each call sends one request; what came back is classified, never repeated.
+pub struct Client {
+    http: Http,
+    site: Site,
+    auth: Auth,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("site", &self.site)
+            .field("auth", &self.auth)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request, ready to go.
+pub(super) struct Request<'a> {
+    /// The path and query below the site's base.
+    pub(super) path: &'a str,
+    /// What it does.
+    pub(super) kind: Kind,
+    /// The JSON to `POST`; a `GET` where there is none.
+    pub(super) body: Option<Vec<u8>>,
+    /// The idempotency key of a bulk write.
+    pub(super) key: Option<&'a str>,
+}
+
+impl<'a> Request<'a> {
+    /// A read by `GET`.
+    pub(super) fn get(path: &'a str) -> Self {
+        Self {
+            path,
+            kind: Kind::Read,
+            body: None,
+            key: None,
+        }
+    }
+
+    /// A `POST` of a small JSON value.
+    pub(super) fn post(path: &'a str, kind: Kind, body: &Value) -> Self {
+        Self {
+            path,
+            kind,
+            body: Some(body.to_string().into_bytes()),
+            key: None,
+        }
+    }
+
+    /// How messages call it: method and path, without the query.
+    fn name(&self) -> String {
+        let method = if self.body.is_some() { "POST" } else { "GET" };
+        let path = self
+            .path
+            .split_once('?')
+            .map_or(self.path, |(path, _)| path);
+        format!("{method} {path}")
+    }
+}
+
+/// A successful answer's JSON lacks this.
+pub(super) struct Lacks(pub(super) &'static str);
+
+impl Client {
+    /// A client for one site.
+    ///
+    /// The first one makes `ring` the process's TLS provider, unless it has one.
+    ///
+    /// # Errors
+    /// [`ClientError`] for credentials or a user agent that no header can carry, and where the machine has no
+    /// certificates to trust.
+    pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
+        config.auth.check()?;
+        let http = Http::new(&config.site, &config.user_agent, config.timeout)?;
+        Ok(Self {
+            http,
+            site: config.site,
+            auth: config.auth,
+        })
+    }
+
+    /// Sends one request with credentials and reads its JSON; gives the trace id along.
+    pub(super) async fn call<T>(
+        &self,
+        request: Request<'_>,
+        read: impl FnOnce(&Value) -> Result<T, Lacks>,
+    ) -> Result<(T, Option<String>), ApiError> {
+        self.http
+            .call(&self.site, Some(&self.auth), request, read)
+            .await
+    }
+}
+
+/// The HTTP client underneath, which holds no credentials.
+pub(super) struct Http {
+    client: reqwest::Client,
+    timeout: Duration,
+}
+
+impl Http {
+    /// A client that trusts what the machine trusts and uses its proxy, if any.
+    ///
+    /// # Errors
+    /// [`ClientError::Setup`].
+    pub(super) fn new(
+        site: &Site,
+        user_agent: &str,
+        timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // fails only if another thread was faster, which is as good
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let json = HeaderValue::from_static("application/json");
+        let headers = HeaderMap::from_iter([
+            (ACCEPT, json.clone()),
+            (CONTENT_TYPE, json),
+            (
+                // header names in HTTP/2 are lower case, and equal in HTTP/1.1
+                HeaderName::from_bytes(contract::EXPERIMENTAL_API.as_bytes())
+                    .map_err(|error| setup(&error))?,
+                HeaderValue::from_static(contract::EXPERIMENTAL_OPT_IN),
+            ),
+        ]);
+        // the library repeats only what HTTP/2 says was not processed (REFUSED_STREAM, GOAWAY): that stays
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .user_agent(user_agent)
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(timeout)
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+            .pool_idle_timeout(IDLE_TIMEOUT);
+        if site.is_plain() {
+            // a machine without certificates can still use the sandbox
+            builder = builder.tls_certs_only([]);
+        }
+        if site.is_local() {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| setup(&error))?;
+        Ok(Self { client, timeout })
+    }
+
+    /// Sends one request and reads its JSON; gives the trace id along.
+    pub(super) async fn call<T>(
+        &self,
+        site: &Site,
+        auth: Option<&Auth>,
+        request: Request<'_>,
+        read: impl FnOnce(&Value) -> Result<T, Lacks>,
+    ) -> Result<(T, Option<String>), ApiError> {
+        let (name, kind) = (request.name(), request.kind);
+        let failed = |got: Got<'_>| classify(&name, kind, got, SystemClock.unix_millis());
+        let answer = match self.send(site, auth, request).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(failed(self.nothing(&error))),
+        };
+        if !answer.is_success() || answer.cut.is_some() {
+            return Err(failed(Got::Answer(&answer)));
+        }
+        // an HTML page is no JSON, so its status cannot make it pass
+        match serde_json::from_slice(&answer.body) {
+            Ok(value) => match read(&value) {
+                Ok(read) => Ok((read, answer.headers.trace_id())),
+                Err(Lacks(what)) => Err(failed(Got::Lacking(&answer, what))),
+            },
+            Err(_) => Err(failed(Got::Answer(&answer))),
+        }
+    }
+
+    async fn send(
+        &self,
+        site: &Site,
+        auth: Option<&Auth>,
+        request: Request<'_>,
+    ) -> Result<Answer, reqwest::Error> {
+        let url = format!("{}{}", site.base(), request.path);
+        let mut builder = match request.body {
+            Some(body) => self.client.post(url).body(body),
+            None => self.client.get(url),
+        };
+        builder = match auth {
+            Some(Auth::Basic { email, token }) => {
+                builder.basic_auth(email, Some(token.expose_secret()))
+            }
+            Some(Auth::Bearer { token }) => builder.bearer_auth(token.expose_secret()),
+            None => builder,
+        };
+        if let Some(key) = request.key {
+            builder = builder.header(contract::IDEMPOTENCY_KEY, key);
+        }
+        let mut response = builder.send().await?;
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            headers: Headers::read(|name| joined(response.headers(), name)),
+            ..Answer::default()
+        };
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if answer.body.len() + chunk.len() > MAX_ANSWER_BYTES => {
+                    answer.cut = Some(format!("it is larger than {} MiB", MAX_ANSWER_BYTES >> 20));
+                    break;
+                }
+                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => {
+                    answer.cut = Some(deepest(&error));
+                    break;
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What it means that no answer came.
+    fn nothing(&self, error: &reqwest::Error) -> Got<'static> {
+        if error.is_builder() {
+            Got::Unsendable(deepest(error))
+        } else if error.is_connect() {
+            Got::NoConnection(deepest(error))
+        } else if error.is_timeout() {
+            Got::TimedOut(self.timeout)
+        } else {
+            Got::Dropped(deepest(error))
+        }
+    }
+}
+
+/// All values of a header: a list may come in several lines.
+fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// The first cause, which says most; never the error itself, which shows the address.
+fn deepest(error: &dyn Error) -> String {
+    let mut cause = error.source();
+    while let Some(deeper) = cause.and_then(Error::source) {
+        cause = Some(deeper);
+    }
+    words::line(&cause.map_or_else(|| "the transport failed".to_owned(), ToString::to_string))
+}
+
+fn setup(error: &dyn Error) -> ClientError {
+    ClientError::Setup {
+        why: deepest(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::contract::CUSTOMER_PROFILE_BULK;
+    use crate::api::scripted::{Scripted, Step, answer, client};
+    use crate::model::reply::{ErrorClass, TaskId};
+    use std::net::TcpListener;
+
+    const ACCEPTED: &str =
+        r#"{"id":"t-1","statusUrl":"https://elsewhere.example/api/v1/tasks/t-1"}"#;
+
+    async fn submit(client: &Client) -> Result<String, ApiError> {
+        let body = br#"{"customerProfiles":[]}"#.to_vec();
+        Ok(client
+            .submit(CUSTOMER_PROFILE_BULK, body, "run-1/0")
+            .await?
+            .task
+            .0)
+    }
+
+    async fn failure(steps: Vec<Step>, timeout: Duration) -> (ErrorClass, String) {
+        let server = Scripted::start(steps);
+        let error = submit(&server.hasty_client(timeout))
+            .await
+            .expect_err("no success");
+        let shown = error.to_string();
+        assert!(
+            !shown.contains("s3cret") && !shown.contains("ana@"),
+            "{shown}"
+        );
+        assert!(!shown.contains(&server.origin), "{shown}");
+        (error.class, shown)
+    }
+
+    const LONG: Duration = Duration::from_secs(10);
+    const SHORT: Duration = Duration::from_millis(40);
+
+    #[tokio::test]
+    async fn every_request_carries_its_headers_and_the_body_as_it_is() {
+        let server = Scripted::json(202, ACCEPTED);
+        assert_eq!(submit(&server.client()).await.expect("accepted"), "t-1");
+        let seen = server.seen().remove(0);
+        assert_eq!(
+            seen.line(),
+            "POST /jsm/csm/cloudid/c-1/api/v1/customer/profile/bulk HTTP/1.1"
+        );
+        for (name, value) in [
+            ("accept", "application/json"),
+            ("content-type", "application/json"),
+            ("user-agent", "jira-csm-loader-int/0.0"),
+            ("x-experimentalapi", "opt-in"),
+            ("idempotency-key", "run-1/0"),
+            ("accept-encoding", "gzip"),
+            // "ana@example.com:s3cret"
+            ("authorization", "Basic YW5hQGV4YW1wbGUuY29tOnMzY3JldA=="),
+        ] {
+            assert_eq!(seen.header(name), Some(value), "{name}");
+        }
+        assert_eq!(seen.header("content-encoding"), None);
+        assert_eq!(seen.body, br#"{"customerProfiles":[]}"#);
+    }
+
+    #[tokio::test]
+    async fn a_bearer_token_is_sent_as_such() {
+        let server = Scripted::json(200, r#"{"status":"IN_PROGRESS"}"#);
+        let client = Client::new(ClientConfig {
+            site: Site::cloud(&server.origin, "c-1").expect("usable"),
+            auth: Auth::Bearer {
+                token: "s3cret".into(),
+            },
+            timeout: LONG,
+            user_agent: "x".to_owned(),
+        });
+        client
+            .expect("a client")
+            .task(&TaskId("t".to_owned()))
+            .await
+            .expect("a view");
+        let seen = server.seen().remove(0);
+        assert_eq!(seen.header("authorization"), Some("Bearer s3cret"));
+        assert_eq!(seen.header("idempotency-key"), None);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_does_not_come_about_means_not_sent() {
+        let closed = {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            format!("http://{}", listener.local_addr().expect("bound"))
+        };
+        let error = submit(&client(&closed, LONG))
+            .await
+            .expect_err("nobody listens");
+        assert_eq!(error.class, ErrorClass::NotSent);
+        assert!(
+            error
+                .message
+                .starts_with("no connection: Connection refused"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failed_tls_handshake_means_not_sent() {
+        // speaks no TLS: what it reads as a request line is a handshake
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let origin = format!("https://{}", listener.local_addr().expect("bound"));
+        let server = std::thread::spawn(move || {
+            use std::io::Write;
+            let (mut stream, _) = listener.accept().expect("a connection");
+            stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .expect("written");
+        });
+        let error = submit(&client(&origin, LONG)).await.expect_err("no TLS");
+        assert_eq!(error.class, ErrorClass::NotSent, "{error}");
+        server.join().expect("served");
+    }
+
+    #[tokio::test]
+    async fn a_broken_connection_leaves_open_whether_it_was_applied() {
+        let (class, _) = failure(vec![Step::Hang], LONG).await;
+        assert_eq!(class, ErrorClass::MaybeApplied);
+        let (class, shown) = failure(vec![Step::Drop], LONG).await;
+        assert_eq!(class, ErrorClass::MaybeApplied);
+        insta::assert_snapshot!(
+            shown,
+            @"POST /api/v1/customer/profile/bulk had no answer: the connection broke: connection closed before message completed"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_late_answer_leaves_open_whether_it_was_applied() {
+        let (class, shown) = failure(vec![Step::Stall(Vec::new())], SHORT).await;
+        assert_eq!(class, ErrorClass::MaybeApplied);
+        insta::assert_snapshot!(
+            shown,
+            @"POST /api/v1/customer/profile/bulk had no answer: it took longer than 40ms"
+        );
+        let half = answer(202, &[("Content-Length", "100")], b"{\"id\":");
+        let (class, shown) = failure(vec![Step::Stall(half)], SHORT).await;
+        assert_eq!(class, ErrorClass::MaybeApplied);
+        insta::assert_snapshot!(
+            shown,
+            @"POST /api/v1/customer/profile/bulk was answered 202: an answer that breaks off (operation timed out); whether it was carried out is unknown"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_no_refusal() {
+        for status in [200, 400, 409, 500] {
+            let half = answer(
+                status,
+                &[("Content-Length", "100")],
+                b"{\"errorMessage\":\"Max",
+            );
+            let (class, _) = failure(vec![Step::Answer(half)], LONG).await;
+            assert_eq!(class, ErrorClass::MaybeApplied, "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn compressed_answers_are_read() {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(ACCEPTED.as_bytes()).expect("written");
+        let packed = encoder.finish().expect("packed");
+        let gzip = [("Content-Encoding", "gzip")];
+        let server = Scripted::start(vec![Step::Answer(answer(200, &gzip, &packed))]);
+        assert_eq!(submit(&server.client()).await.expect("accepted"), "t-1");
+
+        let broken = &packed[..packed.len() / 2];
+        let (class, _) = failure(vec![Step::Answer(answer(200, &gzip, broken))], LONG).await;
+        assert_eq!(class, ErrorClass::MaybeApplied);
+    }
+
+    #[tokio::test]
+    async fn answers_are_read_to_a_bound_after_decompression() {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        for _ in 0..=MAX_ANSWER_BYTES >> 20 {
+            encoder.write_all(&vec![b' '; 1 << 20]).expect("written");
+        }
+        let packed = encoder.finish().expect("packed");
+        let bomb = answer(200, &[("Content-Encoding", "gzip")], &packed);
+        let (class, shown) = failure(vec![Step::Answer(bomb)], LONG).await;
+        assert_eq!(class, ErrorClass::MaybeApplied);
+        insta::assert_snapshot!(
+            shown,
+            @"POST /api/v1/customer/profile/bulk was answered 200: an answer that breaks off (it is larger than 16 MiB); whether it was carried out is unknown"
+        );
+    }
+
+    #[tokio::test]
+    async fn redirects_are_not_followed() {
+        let elsewhere = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        elsewhere.set_nonblocking(true).expect("set");
+        let target = format!(
+            "http://{}/login?secret=1",
+            elsewhere.local_addr().expect("bound")
+        );
+        for status in [301, 302, 303, 307, 308] {
+            let step = Step::Answer(answer(status, &[("Location", &target)], b""));
+            let (class, shown) = failure(vec![step], LONG).await;
+            assert_eq!(class, ErrorClass::Broken);
+            assert!(shown.ends_with(
+                "a redirect to 127.0.0.1, which is not followed; check the site's address"
+            ));
+        }
+        let nobody = elsewhere.accept().expect_err("no connection");
+        assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn one_call_is_one_request_even_when_told_to_come_back() {
+        let throttled = answer(
+            429,
+            &[("Retry-After", "0"), ("Atl-Traceid", "abc123")],
+            b"{}",
+        );
+        let server = Scripted::start(vec![Step::Answer(throttled)]);
+        let error = submit(&server.client()).await.expect_err("throttled");
+        assert_eq!(
+            error.class,
+            ErrorClass::Throttled {
+                after: Some(Duration::ZERO)
+            }
+        );
+        assert_eq!(error.trace_id.as_deref(), Some("abc123"));
+        assert_eq!(server.seen().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_no_header_can_carry_is_a_defect_and_not_sent() {
+        let client = client("http://127.0.0.1:9", LONG);
+        let error = client
+            .submit(CUSTOMER_PROFILE_BULK, Vec::new(), "a\nb")
+            .await
+            .expect_err("bad");
+        assert_eq!(error.class, ErrorClass::Broken);
+        insta::assert_snapshot!(
+            error,
+            @"POST /api/v1/customer/profile/bulk had no answer: it cannot be sent: failed to parse header value"
+        );
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_named_without_secrets() {
+        let config = |token: &str, user_agent: &str| ClientConfig {
+            site: Site::cloud("http://127.0.0.1:9", "c-1").expect("usable"),
+            auth: Auth::Bearer {
+                token: token.into(),
+            },
+            timeout: LONG,
+            user_agent: user_agent.to_owned(),
+        };
+        let message = |config| Client::new(config).expect_err("refused").to_string();
+        assert!(message(config("s3 cret", "x")).starts_with("the access token holds"));
+        insta::assert_snapshot!(
+            message(config("s3cret", "a\nb")),
+            @"failed to set up the HTTP client: failed to parse header value"
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", client("http://127.0.0.1:9", LONG));
+        insta::assert_snapshot!(
+            shown,
+            @r#"Client { site: Site("http://127.0.0.1:9/jsm/csm/cloudid/c-1"), auth: Basic(…), .. }"#
+        );
+        let answer = Answer {
+            status: 200,
+            body: b"ana@example.com".to_vec(),
+            ..Answer::default()
+        };
+        assert_eq!(
+            format!("{answer:?}"),
+            "Answer { status: 200, bytes: 15, .. }"
+        );
+    }
+}

@@ -5,5 +5,6 @@
 //! alone (the summary repeats the site's words about one example row a code). Must not know: any module but
 //! `model`; where standard error is, or which flags were given: writers and paths are handed in.
 
+pub mod codes;
 mod figures;
 pub mod results;

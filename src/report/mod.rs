@@ -8,3 +8,4 @@
 pub mod codes;
 mod figures;
 pub mod results;
+pub mod summary;

@@ -7,5 +7,6 @@
 
 pub mod codes;
 mod figures;
+pub mod progress;
 pub mod results;
 pub mod summary;

@@ -63,7 +63,7 @@ pub(super) fn timestamp(at: UnixMillis) -> String {
         .unwrap_or_default()
 }
 
-/// The statuses that occur, as `1,900 loaded, 90 rejected`, or `nothing` where none does.
+/// Those of the shown statuses that occur, as `1,900 loaded, 90 rejected`; `None` where none does.
 pub(super) fn statuses(counts: &Counts, shown: impl Fn(Status) -> bool) -> Option<String> {
     let parts: Vec<_> = Status::ALL
         .into_iter()

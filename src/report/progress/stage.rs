@@ -56,16 +56,16 @@ impl Stage {
         self.rate.per_second().map(figures::rate)
     }
 
-    /// The time the rest of the phase takes at this rate.
+    /// The time the rest of the phase takes at this rate; `None` when that is anybody's guess.
     pub(super) fn left(&self) -> Option<String> {
+        const GUESS: Duration = Duration::from_hours(100 * 24);
         let rest = self
             .total()?
             .checked_sub(self.done())
             .filter(|&rest| rest > 0)?;
         let seconds = figures::float(rest) / self.rate.per_second()?;
-        Duration::try_from_secs_f64(seconds)
-            .ok()
-            .map(figures::duration)
+        let left = Duration::try_from_secs_f64(seconds).ok()?;
+        (left < GUESS).then(|| figures::duration(left))
     }
 
     /// Task slots as `3/5`; `None` outside of sending, or when there are none.
@@ -173,6 +173,32 @@ mod tests {
         assert_eq!(rate.per_second(), None);
         rate.update(now + Duration::from_secs(2), 1_000_000);
         assert_eq!(rate.per_second(), Some(500_000.0));
+    }
+
+    #[test]
+    fn a_stage_that_hardly_moves_tells_no_time() {
+        let now = Instant::now();
+        let mut stage = Stage::new(Entity::Customer, now);
+        stage.begin(Phase::Reading, now);
+        let rows = Some(u64::MAX);
+        stage.update(
+            Progress {
+                read: 1,
+                rows,
+                ..Progress::default()
+            },
+            now + Rate::SAMPLE,
+        );
+        assert_eq!((stage.rate().unwrap(), stage.left()), ("10".into(), None));
+        stage.update(
+            Progress {
+                read: 2,
+                rows: Some(1),
+                ..Progress::default()
+            },
+            now,
+        );
+        assert_eq!(stage.left(), None, "more rows than were counted");
     }
 
     #[test]

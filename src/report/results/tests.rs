@@ -375,7 +375,7 @@ fn any_text() -> impl Strategy<Value = String> {
 #[test]
 fn many_rows_are_written_in_several_batches_and_none_is_lost() {
     let rows = (1..=70_001).map(row).collect::<Vec<_>>();
-    for (name, least) in [("results.parquet", 2), ("results.arrow", 9)] {
+    for (name, expected) in [("results.parquet", 2), ("results.arrow", 9)] {
         let dir = written(name, &header(), &rows);
         let path = dir.path().join(name);
         let (_, table) = read(&path);
@@ -395,7 +395,7 @@ fn many_rows_are_written_in_several_batches_and_none_is_lost() {
                 .metadata()
                 .num_row_groups(),
         };
-        assert_eq!(parts, least, "{name}");
+        assert_eq!(parts, expected, "{name}");
     }
 }
 

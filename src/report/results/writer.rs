@@ -30,6 +30,8 @@ pub struct ResultsWriter {
     place: PathBuf,
     previous: u64,
     rows: u64,
+    /// Whether a row could be written in part only: then the file never gets into its place.
+    broken: bool,
 }
 
 impl ResultsWriter {
@@ -77,6 +79,7 @@ impl ResultsWriter {
             place,
             previous: 0,
             rows: 0,
+            broken: false,
         })
     }
 
@@ -104,9 +107,14 @@ impl ResultsWriter {
                 columns,
             });
         }
-        self.encoder
-            .write(&self.header, row)
-            .map_err(|source| self.failed("write", source))?;
+        if let Err(source) = self.encoder.write(&self.header, row) {
+            self.broken = true;
+            return Err(ResultsError::Io {
+                path: self.path.clone(),
+                doing: "write",
+                source,
+            });
+        }
         self.previous = row.row;
         self.rows += 1;
         Ok(())
@@ -139,6 +147,7 @@ impl ResultsWriter {
             path,
             place,
             rows,
+            broken,
             ..
         } = self;
         let failed = |doing| {
@@ -149,6 +158,11 @@ impl ResultsWriter {
                 source,
             }
         };
+        if broken {
+            return Err(failed("complete it")(io::Error::other(
+                "a row could not be written",
+            )));
+        }
         encoder.finish().map_err(failed("write"))?;
         temporary
             .as_file()
@@ -159,14 +173,6 @@ impl ResultsWriter {
             .map_err(|error| failed("move into its place")(error.error))?;
         sync_directory(directory_of(&place)).map_err(failed("sync its directory to disk"))?;
         Ok(rows)
-    }
-
-    fn failed(&self, doing: &'static str, source: io::Error) -> ResultsError {
-        ResultsError::Io {
-            path: self.path.clone(),
-            doing,
-            source,
-        }
     }
 }
 
@@ -206,5 +212,61 @@ fn sync_directory(path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entity::{Entity, Operation};
+    use crate::model::outcome::Status;
+
+    /// A disk that is full from the start and has room again at the end.
+    struct Full;
+
+    impl Encode for Full {
+        fn write(&mut self, _: &ResultsHeader, _: &ResultRow<'_>) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn finish(self: Box<Self>) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_row_cut_off_never_gets_into_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let header = ResultsHeader {
+            run: "r-7".into(),
+            entity: Entity::Customer,
+            operation: Operation::Upsert,
+            source_columns: Vec::new(),
+        };
+        let row = ResultRow {
+            row: 1,
+            source: "",
+            line: None,
+            key: "",
+            status: Status::Loaded,
+            reasons: &[],
+            remote_id: None,
+            route: None,
+            batch: None,
+            task_id: None,
+            trace_id: None,
+            attempts: 1,
+            finished_at: 0,
+            cells: &[],
+        };
+        let mut writer = ResultsWriter::create(&dir.path().join("r.csv"), &header).unwrap();
+        writer.encoder = Box::new(Full);
+        let text = |error: ResultsError| {
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            format!("{error}: {source}").replace(dir.path().to_str().unwrap(), "DIR")
+        };
+        insta::assert_snapshot!(text(writer.write(&row).unwrap_err()), @"results file DIR/r.csv: failed to write: no storage space");
+        insta::assert_snapshot!(text(writer.finish().unwrap_err()), @"results file DIR/r.csv: failed to complete it: a row could not be written");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

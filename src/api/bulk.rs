@@ -2,7 +2,7 @@
 
 use crate::api::classify::Kind;
 use crate::api::client::{Client, Lacks, Request};
-use crate::api::contract::{self, BulkEndpoint, answers};
+use crate::api::contract::{self, BulkEndpoint, answer, task_status};
 use crate::api::site::path;
 use crate::api::words;
 use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView};
@@ -52,24 +52,24 @@ impl Client {
 
 /// An id, which comes as a string or a number.
 pub(super) fn id(value: &Value) -> Option<String> {
-    scalar(value.get(answers::ID)?)
+    scalar(value.get(answer::ID)?)
 }
 
 /// A state other than the two documented final ones counts as running: whoever polls has a deadline.
 fn view(value: &Value) -> Result<TaskView, Lacks> {
-    let status = value.get(answers::STATUS).and_then(Value::as_str);
+    let status = value.get(answer::STATUS).and_then(Value::as_str);
     let failures = || {
         value
-            .get(answers::FAILURES)
+            .get(answer::FAILURES)
             .map(failures)
             .unwrap_or_default()
     };
     match status.map(str::trim) {
         None | Some("") => Err(Lacks("the task's status")),
-        Some(word) if word.eq_ignore_ascii_case(answers::FINISHED) => {
+        Some(word) if word.eq_ignore_ascii_case(task_status::FINISHED) => {
             Ok(TaskView::Finished(failures()))
         }
-        Some(word) if word.eq_ignore_ascii_case(answers::FAILED) => {
+        Some(word) if word.eq_ignore_ascii_case(task_status::FAILED) => {
             Ok(TaskView::Failed(failures()))
         }
         Some(_) => Ok(TaskView::Running),
@@ -87,15 +87,15 @@ fn failures(value: &Value) -> Vec<TaskFailure> {
 
 fn failure(item: &Value) -> TaskFailure {
     let text = |key| item.get(key).and_then(scalar);
-    let error = match item.get(answers::FAILURE_ERROR) {
+    let error = match item.get(answer::ERROR) {
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => words::said(item),
     };
     TaskFailure {
-        entity_id: text(answers::FAILURE_ENTITY_ID),
-        operation: text(answers::FAILURE_OPERATION),
-        operated_on: text(answers::FAILURE_OPERATED_ON),
-        operated_on_ids: match item.get(answers::FAILURE_OPERATED_ON_IDS) {
+        entity_id: text(answer::ENTITY_ID),
+        operation: text(answer::OPERATION),
+        operated_on: text(answer::OPERATED_ON),
+        operated_on_ids: match item.get(answer::OPERATED_ON_IDS) {
             Some(Value::Array(ids)) => ids.iter().filter_map(scalar).collect(),
             Some(single) => scalar(single).into_iter().collect(),
             None => Vec::new(),

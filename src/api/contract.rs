@@ -210,6 +210,14 @@ pub mod answer {
     pub const STATUS_CODE: &str = "statusCode";
 }
 
+/// Keys of query strings.
+pub mod query {
+    /// Products of a page.
+    pub const LIMIT: &str = "limit";
+    /// Where a page starts.
+    pub const CURSOR: &str = "cursor";
+}
+
 /// Values of a task's `status`.
 pub mod task_status {
     /// Queued; takes a slot.
@@ -232,43 +240,6 @@ pub const fn operation_word(operation: crate::model::entity::Operation) -> &'sta
         Operation::Upsert => "UPSERT",
     }
 }
-
-/// Keys of answers and of query strings.
-pub mod answers {
-    /// Id of a submitted task, an organization or a product. Documented; a string, and taken as a number too.
-    pub const ID: &str = "id";
-    /// A task's state. Documented.
-    pub const STATUS: &str = "status";
-    /// The state of a task that ended; its failures tell how well. Documented.
-    pub const FINISHED: &str = "FINISHED";
-    /// The state of a task that failed or ran out of time. Documented.
-    pub const FAILED: &str = "FAILED";
-    /// The failed operations of a task. Documented.
-    pub const FAILURES: &str = "failures";
-    /// In a failure: the record's id. Documented.
-    pub const FAILURE_ENTITY_ID: &str = "entityId";
-    /// In a failure: the verb. Documented.
-    pub const FAILURE_OPERATION: &str = "operation";
-    /// In a failure: the part of the record. Documented.
-    pub const FAILURE_OPERATED_ON: &str = "operatedOn";
-    /// In a failure: detail field names or ids. Documented.
-    pub const FAILURE_OPERATED_ON_IDS: &str = "operatedOnIds";
-    /// In a failure: the reason. Documented.
-    pub const FAILURE_ERROR: &str = "error";
-    /// The list of a page of products. Documented.
-    pub const RESULTS: &str = "results";
-    /// Where the next page of products starts; absent, null or empty on the last. Documented.
-    pub const NEXT_PAGE_CURSOR: &str = "nextPageCursor";
-    /// Query key: products of a page. Documented.
-    pub const LIMIT: &str = "limit";
-    /// Query key: where a page starts. Documented.
-    pub const CURSOR: &str = "cursor";
-    /// In the answer of [`TENANT_INFO`](super::TENANT_INFO). Seen.
-    pub const CLOUD_ID: &str = "cloudId";
-}
-
-/// In the refusal of an idempotency key that came before with another body. Seen.
-pub const KEY_REUSED_MESSAGE: &str = "can only be retried with the same request data";
 
 /// Scopes that requests need of a scoped token or an OAuth app, by method and path, as far as they are known.
 pub const SCOPES: [(&str, &str, Grade); 5] = [

@@ -1,3 +1,7 @@
-//! The `csm-loader` binary.
+//! The `csm-loader` binary: parse, call, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    csm_loader::cli::main(std::env::args_os())
+}

@@ -3,7 +3,7 @@
 use crate::api::bulk::id;
 use crate::api::classify::Kind;
 use crate::api::client::{Client, Http, Lacks, Request};
-use crate::api::contract::{self, answers, keys};
+use crate::api::contract::{self, answer, keys, query};
 use crate::api::site::Site;
 use crate::model::reply::{ApiError, ErrorClass};
 use serde_json::{Value, json};
@@ -50,21 +50,54 @@ impl Client {
         Ok(self.call(request, read).await?.0)
     }
 
+    /// The organizations that have one of the ids, at most [`contract::MAX_FETCH_ORGANIZATIONS`]; those the site
+    /// does not know are left out. The keys of request and answer are a guess.
+    ///
+    /// # Errors
+    /// An [`ApiError`] of any class.
+    pub async fn organizations_by_id(&self, ids: &[String]) -> Result<Vec<Named>, ApiError> {
+        let body = json!({ keys::FETCH_ORGANIZATION_IDS: ids });
+        let request = Request::post(contract::ORGANIZATION_FETCH, Kind::Read, &body);
+        let read = |value: &Value| {
+            let list = value
+                .get(keys::FETCHED_ORGANIZATIONS)
+                .and_then(Value::as_array);
+            all_named(list.ok_or(Lacks("the list organizations"))?)
+        };
+        Ok(self.call(request, read).await?.0)
+    }
+
+    /// The e-mails (as `name`) of customers by id, at most [`contract::MAX_FETCH_CUSTOMERS`]; ids that the site does
+    /// not know, and profiles without an e-mail, are left out. Keys seen.
+    ///
+    /// # Errors
+    /// An [`ApiError`] of any class.
+    pub async fn customer_emails(&self, ids: &[String]) -> Result<Vec<Named>, ApiError> {
+        let body = json!({ keys::CUSTOMER_IDS: ids });
+        let request = Request::post(contract::CUSTOMER_PROFILE_FETCH, Kind::Read, &body);
+        let read = |value: &Value| {
+            let list = value.get(answer::PROFILES).and_then(Value::as_array);
+            let profiles = list.ok_or(Lacks("the list profiles"))?;
+            Ok(profiles.iter().filter_map(emailed).collect())
+        };
+        Ok(self.call(request, read).await?.0)
+    }
+
     /// One page of products, from the start or from the cursor that the page before gave. Documented.
     ///
     /// # Errors
     /// An [`ApiError`] of any class.
     pub async fn products(&self, cursor: Option<&str>) -> Result<ProductPage, ApiError> {
         let mut query = Serializer::new(String::new());
-        query.append_pair(answers::LIMIT, &contract::MAX_PRODUCT_PAGE.to_string());
+        query.append_pair(query::LIMIT, &contract::MAX_PRODUCT_PAGE.to_string());
         if let Some(cursor) = cursor {
-            query.append_pair(answers::CURSOR, cursor);
+            query.append_pair(query::CURSOR, cursor);
         }
         let path = format!("{}?{}", contract::PRODUCT, query.finish());
         let read = |value: &Value| {
-            let list = value.get(answers::RESULTS).and_then(Value::as_array);
+            let list = value.get(answer::RESULTS).and_then(Value::as_array);
             let products = all_named(list.ok_or(Lacks("the list results"))?)?;
-            let next = value.get(answers::NEXT_PAGE_CURSOR).and_then(Value::as_str);
+            let next = value.get(answer::NEXT_PAGE_CURSOR).and_then(Value::as_str);
             let next = next.filter(|next| !next.is_empty());
             // pages without end would never be noticed
             if next.is_some() && next == cursor {
@@ -100,7 +133,7 @@ pub async fn discover(
     let http = Http::new(&site, user_agent, timeout).map_err(unusable)?;
     let read = |value: &Value| {
         let id = value
-            .get(answers::CLOUD_ID)
+            .get(contract::TENANT_CLOUD_ID)
             .and_then(Value::as_str)
             .map(str::trim);
         id.filter(|id| !id.is_empty())
@@ -139,6 +172,15 @@ pub(super) fn named(value: &Value) -> Result<Named, Lacks> {
 /// Every record, or none: one left out would be taken for missing and created again.
 fn all_named(list: &[Value]) -> Result<Vec<Named>, Lacks> {
     list.iter().map(named).collect()
+}
+
+/// A customer's id with the e-mail as its name.
+fn emailed(profile: &Value) -> Option<Named> {
+    let text = |key| profile.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(Named {
+        id: text(keys::CUSTOMER_ID)?,
+        name: text(keys::EMAIL)?,
+    })
 }
 
 #[cfg(test)]

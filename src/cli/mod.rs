@@ -1,1 +1,46 @@
-//! (to come)
+//! Arguments, settings, commands, exit codes: the only part that prints, reads flags and the environment, or ends
+//! the process.
+//!
+//! Duty: turn what a person typed into checked settings, call the engine, say how it went. Must not know: how rows
+//! are read, mapped or sent.
+
+mod args;
+mod commands;
+mod exit;
+mod job;
+mod open;
+mod secrets;
+mod settings;
+mod signals;
+
+pub use exit::Exit;
+
+use args::{Args, Command};
+use clap::Parser;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program on these arguments (the first is its name).
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => {
+            // help and version are answers, not errors; a closed pipe is nobody's fault
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let ended = match args.command {
+        Command::Load(args) => commands::load::run(&args),
+        Command::Check(args) => commands::check::run(&args),
+        Command::Sandbox(args) => commands::sandbox::run(&args),
+        Command::Codes => commands::codes::run(),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            exit::say(&failure);
+            failure.exit.into()
+        }
+    }
+}

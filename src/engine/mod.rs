@@ -6,12 +6,23 @@
 
 pub mod attribute;
 pub mod batcher;
+pub mod check;
+pub mod context;
+mod driver;
+pub mod feed;
 mod flight;
 pub mod limits;
 pub mod message;
+pub mod pace;
 pub mod poll;
+mod products;
+pub mod publish;
+pub mod resolve;
 pub mod retry;
+pub mod run;
 #[cfg(test)]
 mod simulation;
 pub mod slots;
 pub mod state;
+pub mod stop;
+pub mod survey;

@@ -3,6 +3,7 @@
 //! Duty: say how many rows ended how, why, where the results are, and what to do next. Guarantee: foreign text
 //! (the site's words) stays on its line and steers no terminal. Must not know: where the text is shown.
 
+use crate::model::entity::Entity;
 use crate::model::event::{CodeCount, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
 use crate::report::figures::{count, counted, duration, one_line, per_second, rate, statuses};
@@ -17,6 +18,23 @@ const MESSAGE: usize = 120;
 pub struct Summary {
     stages: Vec<StageSummary>,
     end: Option<End>,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckSummary<'a> {
+    /// What the rows are.
+    pub entity: Entity,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that would not be sent, by status.
+    pub counts: &'a Counts,
+    /// The most frequent codes.
+    pub top_codes: &'a [CodeCount],
+    /// Where those rows are listed.
+    pub results: &'a str,
+    /// How long it took.
+    pub took: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -94,6 +112,30 @@ fn write_stage(f: &mut fmt::Formatter<'_>, stage: &StageSummary) -> fmt::Result 
         Some(path) => writeln!(f, "  results: {path}"),
         None => Ok(()),
     }
+}
+
+/// The closing account of a check: `results` lists the rows that would not be sent.
+///
+/// # Errors
+/// When the formatter refuses.
+pub fn write_check(f: &mut fmt::Formatter<'_>, check: &CheckSummary<'_>) -> fmt::Result {
+    let CheckSummary { entity, rows, counts, top_codes, results, took } = check;
+    write!(f, "{entity}: {} checked in {}", counted(*rows, "row"), duration(*took))?;
+    if let Some(speed) = per_second(*rows, *took).filter(|_| *rows > 0) {
+        write!(f, ", {} rows/s", rate(speed))?;
+    }
+    writeln!(f)?;
+    let shown = [
+        ("ready to load", rows.saturating_sub(counts.total())),
+        ("rejected", counts.of(Status::Rejected)),
+        ("duplicate", counts.of(Status::Duplicate)),
+    ];
+    let width = shown.iter().map(|(_, rows)| count(*rows).len()).max().unwrap_or(0);
+    for (what, rows) in shown {
+        writeln!(f, "  {what:<13}  {:>width$}", count(rows))?;
+    }
+    write_codes(f, top_codes)?;
+    writeln!(f, "  rows that would not be sent: {results}")
 }
 
 fn write_codes(f: &mut fmt::Formatter<'_>, codes: &[CodeCount]) -> fmt::Result {

@@ -1,0 +1,197 @@
+//! `csm-loader load`: the main job.
+
+use super::sandbox::FOLDER;
+use super::show;
+use crate::api::auth::Auth;
+use crate::api::client::{Client, ClientConfig};
+use crate::api::lookup;
+use crate::api::site::Site;
+use crate::cli::args::LoadArgs;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::open::{Naming, open};
+use crate::cli::settings::{LoadSettings, SiteSettings};
+use crate::cli::{secrets, signals};
+use crate::engine::context::{Audience, Context};
+use crate::engine::pace::Pace;
+use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
+use crate::engine::stop::Stop;
+use crate::ledger::record::RunHeader;
+use crate::ledger::{Ledger, StateFolder};
+use crate::model::clock::{Clock, SystemClock, UnixMillis};
+use crate::model::event::RunEvent;
+use crate::report::results::ResultsError;
+use crate::engine::publish::PublishError;
+use crate::sandbox::{self, Policy, Running, SandboxConfig};
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// From the start of a request to the end of its answer.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// As the platform asks programs to name themselves.
+const USER_AGENT: &str = concat!("csm-csm-loader-int/", env!("CARGO_PKG_VERSION"));
+
+/// Loads.
+///
+/// # Errors
+/// When the settings, the inputs or the site cannot be used; nothing was sent then.
+pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
+    let settings = LoadSettings::resolve(args)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let state = StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
+    let spool = state.folder("spool").map_err(|error| Failure::of(Exit::Input, &error))?;
+    let nonce = Uuid::new_v4();
+    let run = run_id(clock.unix_millis(), nonce);
+    let naming = Naming {
+        suffix: "results",
+        from_job: true,
+        date: &date(clock.unix_millis()),
+        run: &run,
+    };
+    let jobs = open(&settings.stages, &spool, &naming)?;
+    let ledger = Ledger::open(state).map_err(|error| Failure::of(Exit::Input, &error))?;
+    let (audience, summary) = show::audience(&args.show, &clock)?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))?;
+    let ended = runtime.block_on(async {
+        let loader = Loader { settings, ledger, clock, audience: audience.clone(), nonce, run, spool };
+        loader.load(&jobs).await
+    });
+    audience.finish();
+    let end = ended?;
+    // a reader that goes away has seen enough
+    let _ = io::stdout().write_all(summary.text().as_bytes());
+    Ok(match end {
+        RunEnd { stopped: Some(_), .. } => Exit::Stopped,
+        RunEnd { counts, .. } if counts.any_not_loaded() => Exit::RowsLeft,
+        RunEnd { .. } => Exit::Done,
+    })
+}
+
+/// `20260131-081500-3f9a2c`: sorts by time, and is unique.
+fn run_id(now: UnixMillis, nonce: Uuid) -> String {
+    let time = DateTime::<Utc>::from_timestamp_millis(now).unwrap_or_default();
+    format!("{}-{}", time.format("%Y%m%d-%H%M%S"), &nonce.simple().to_string()[..6])
+}
+
+/// `2026-01-31`
+pub(super) fn date(now: UnixMillis) -> String {
+    DateTime::<Utc>::from_timestamp_millis(now).unwrap_or_default().format("%Y-%m-%d").to_string()
+}
+
+/// The means of one load.
+struct Loader {
+    settings: LoadSettings,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    audience: Audience,
+    nonce: Uuid,
+    run: String,
+    spool: std::path::PathBuf,
+}
+
+impl Loader {
+    async fn load(self, jobs: &[StageJob]) -> Result<RunEnd, Failure> {
+        let stop = Stop::default();
+        signals::listen(stop.clone())
+            .map_err(|error| Failure::new(Exit::Defect, format!("failed to listen for signals: {error}")))?;
+        let (site, auth, name, sandbox) = self.site().await?;
+        let config = ClientConfig { site, auth, timeout: TIMEOUT, user_agent: USER_AGENT.into() };
+        let client = Client::new(config).map_err(|error| Failure::of(Exit::Input, &error))?;
+        let header = RunHeader {
+            id: self.run.clone(),
+            nonce: self.nonce.to_string(),
+            site: name.clone(),
+            started_at: self.clock.unix_millis(),
+        };
+        let handle = self.ledger.begin(&header).map_err(|error| Failure::of(Exit::Input, &error))?;
+        self.audience.tell(&RunEvent::RunStarted { run: self.run.clone(), site: name });
+        let context = Arc::new(Context {
+            client,
+            pace: Pace::new(self.settings.requests_per_second),
+            clock: Arc::clone(&self.clock),
+            ledger: handle,
+            audience: self.audience.clone(),
+            stop,
+            run: self.run.clone(),
+            nonce: self.nonce,
+            slots: self.settings.slots,
+            max_errors: self.settings.max_errors,
+            spool: self.spool.clone(),
+        });
+        let ended = run_stages(&context, jobs).await;
+        if let Some(sandbox) = sandbox {
+            sandbox.stop().await.map_err(|error| Failure::of(Exit::Stopped, &error))?;
+        }
+        ended.map_err(|error| Failure::of(exit_of(&error), &error))
+    }
+
+    /// The site, as whom to go there, and what people call it.
+    async fn site(&self) -> Result<(Site, Auth, String, Option<Running>), Failure> {
+        let unusable = |error: &dyn std::error::Error| Failure::of(Exit::Input, error);
+        match &self.settings.site {
+            SiteSettings::Sandbox { seed } => {
+                let folder = self.ledger.folder().folder(FOLDER).map_err(|error| unusable(&error))?;
+                let config = SandboxConfig {
+                    listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                    state: Some(folder),
+                    seed: seed.clone(),
+                    policy: Policy::default(),
+                };
+                let running =
+                    sandbox::start(config, Arc::clone(&self.clock)).await.map_err(|error| unusable(&error))?;
+                let site = Site::cloud(&running.base_url(), running.cloud_id())
+                    .map_err(|error| unusable(&error))?;
+                let auth = Auth::Basic {
+                    email: "loader@sandbox.example".into(),
+                    token: SecretString::from("sandbox"),
+                };
+                Ok((site, auth, "sandbox".into(), Some(running)))
+            }
+            SiteSettings::Host { host, origin } => {
+                let auth = self.auth()?;
+                let cloud_id =
+                    lookup::discover(host, USER_AGENT, TIMEOUT).await.map_err(|error| unusable(&error))?;
+                let site = Site::cloud(origin, &cloud_id).map_err(|error| unusable(&error))?;
+                Ok((site, auth, host.clone(), None))
+            }
+            SiteSettings::Cloud { cloud_id, origin } => {
+                let site = Site::cloud(origin, cloud_id).map_err(|error| unusable(&error))?;
+                Ok((site, self.auth()?, cloud_id.clone(), None))
+            }
+        }
+    }
+
+    fn auth(&self) -> Result<Auth, Failure> {
+        secrets::find(&self.settings.auth, &self.settings.base, |name| std::env::var(name).ok())
+    }
+}
+
+/// Bugs are told from circumstances.
+fn exit_of(error: &RunError) -> Exit {
+    match error {
+        RunError::Worker(_)
+        | RunError::Publish(PublishError::Results(
+            ResultsError::OutOfOrder { .. }
+            | ResultsError::RowCount { .. }
+            | ResultsError::SourceCells { .. },
+        )) => Exit::Defect,
+        RunError::Ledger(_) | RunError::Publish(_) | RunError::Io { .. } => Exit::Stopped,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_sort_by_time() {
+        let id = run_id(1_769_847_300_000, Uuid::nil());
+        assert_eq!(id, "20260131-081500-000000");
+        assert_eq!(date(1_769_847_300_000), "2026-01-31");
+    }
+}

@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub(super) mod check;
+pub(super) mod codes;
+pub(super) mod load;
+pub(super) mod sandbox;
+mod show;

@@ -1,0 +1,54 @@
+//! `csm-loader sandbox`: serves the local site until interrupted.
+
+use crate::cli::args::SandboxArgs;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::signals;
+use crate::engine::stop::Stop;
+use crate::ledger::StateFolder;
+use crate::model::clock::SystemClock;
+use crate::sandbox::{self, Policy, SandboxConfig};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+/// The folder of the sandbox's site inside a state folder.
+pub(in crate::cli) const FOLDER: &str = "sandbox";
+
+/// Serves, or fills, the site of a state folder.
+///
+/// # Errors
+/// When the folder, the seed or the address cannot be used.
+pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
+    let state = StateFolder::open(&args.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
+    let folder = state.folder(FOLDER).map_err(|error| Failure::of(Exit::Input, &error))?;
+    if let (true, Some(seed)) = (args.seed_only, &args.seed) {
+        let report = sandbox::seed_only(&folder, seed, &SystemClock)
+            .map_err(|error| Failure::of(Exit::Input, &error))?;
+        say(&report.to_string());
+        return Ok(Exit::Done);
+    }
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))?;
+    runtime.block_on(async {
+        let config = SandboxConfig {
+            listen: args.listen,
+            state: Some(folder),
+            seed: args.seed.clone(),
+            policy: Policy::default(),
+        };
+        let running = sandbox::start(config, Arc::new(SystemClock))
+            .await
+            .map_err(|error| Failure::of(Exit::Input, &error))?;
+        say(&format!("serving {} (cloud id {}); Ctrl-C ends it", running.base_url(), running.cloud_id()));
+        let stop = Stop::default();
+        signals::listen(stop.clone())
+            .map_err(|error| Failure::new(Exit::Defect, format!("failed to listen for signals: {error}")))?;
+        stop.asked().await;
+        running.stop().await.map_err(|error| Failure::of(Exit::Stopped, &error))?;
+        Ok(Exit::Done)
+    })
+}
+
+fn say(text: &str) {
+    // nobody needs to read it
+    let _ = writeln!(io::stdout(), "{text}");
+}

@@ -1,0 +1,191 @@
+//! The job file as written: site, credentials' source, limits, stages. Unknown keys are errors with a caret.
+
+use super::exit::{Exit, Failure};
+use crate::dedupe::Policy;
+use crate::model::entity::Entity;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// A job file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Job {
+    #[serde(default)]
+    pub(super) site: SiteTable,
+    #[serde(default)]
+    pub(super) sandbox: SandboxTable,
+    #[serde(default)]
+    pub(super) auth: AuthTable,
+    #[serde(default)]
+    pub(super) limits: LimitsTable,
+    #[serde(default)]
+    pub(super) state: StateTable,
+    #[serde(default, rename = "stage")]
+    pub(super) stages: Vec<StageTable>,
+}
+
+/// `[site]`: one of target, site and cloud id.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SiteTable {
+    pub(super) target: Option<String>,
+    pub(super) site: Option<String>,
+    pub(super) cloud_id: Option<String>,
+    pub(super) base_url: Option<String>,
+}
+
+/// `[sandbox]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SandboxTable {
+    pub(super) seed: Option<PathBuf>,
+}
+
+/// `[auth]`: which secret, never the secret itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuthTable {
+    pub(super) method: Option<AuthMethod>,
+    pub(super) email: Option<String>,
+    pub(super) api_token_file: Option<PathBuf>,
+    pub(super) access_token_file: Option<PathBuf>,
+}
+
+/// How to identify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum AuthMethod {
+    /// E-mail and API token.
+    #[default]
+    Basic,
+    /// An access token.
+    Bearer,
+}
+
+/// `[limits]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsTable {
+    pub(super) task_slots: Option<Text>,
+    pub(super) requests_per_second: Option<std::num::NonZeroU32>,
+    pub(super) max_errors: Option<Text>,
+}
+
+/// `[state]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StateTable {
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// `[[stage]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StageTable {
+    pub(super) entity: Option<Entity>,
+    pub(super) mapping: PathBuf,
+    pub(super) input: OneOrMore,
+    pub(super) results: Option<String>,
+    #[serde(default)]
+    pub(super) with_source: bool,
+    pub(super) duplicates: Option<Policy>,
+    pub(super) format: Option<String>,
+    #[serde(default)]
+    pub(super) csv: CsvTable,
+}
+
+/// `csv = { … }` of a stage.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CsvTable {
+    pub(super) delimiter: Option<String>,
+    pub(super) encoding: Option<String>,
+    pub(super) columns: Option<Vec<String>>,
+    pub(super) max_record: Option<String>,
+}
+
+/// A word or a number.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Text {
+    /// A number.
+    Number(u64),
+    /// A word.
+    Word(String),
+}
+
+impl Text {
+    pub(super) fn into_word(self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Word(word) => word,
+        }
+    }
+}
+
+/// A path, or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMore {
+    /// One.
+    One(String),
+    /// Several.
+    More(Vec<String>),
+}
+
+impl From<OneOrMore> for Vec<String> {
+    fn from(paths: OneOrMore) -> Self {
+        match paths {
+            OneOrMore::One(path) => vec![path],
+            OneOrMore::More(paths) => paths,
+        }
+    }
+}
+
+impl Job {
+    /// Reads a job file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says what a job file cannot say.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let name = path.display();
+            Failure::new(Exit::Input, format!("failed to read the job file {name}: {error}"))
+        })?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self, Failure> {
+        let job: Self = toml::from_str(text)
+            .map_err(|error| Failure::new(Exit::Input, format!("in the job file {name}: {error}")))?;
+        if job.stages.is_empty() {
+            let message = format!("the job file {name} has no [[stage]]; add one for each entity to load");
+            return Err(Failure::new(Exit::Input, message));
+        }
+        Ok(job)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_shown_where_it_stands() {
+        let text = "[site]\ntarget = \"sandbox\"\n\n[limits]\ntask_slot = 3\n";
+        let failure = Job::parse("job.toml", text).unwrap_err();
+        insta::assert_snapshot!(failure, @r#"
+        in the job file job.toml: TOML parse error at line 5, column 1
+          |
+        5 | task_slot = 3
+          | ^^^^^^^^^
+        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`
+        "#);
+    }
+
+    #[test]
+    fn a_job_without_stages_says_what_is_missing() {
+        let failure = Job::parse("job.toml", "[site]\ntarget = \"sandbox\"\n").unwrap_err();
+        insta::assert_snapshot!(failure, @"the job file job.toml has no [[stage]]; add one for each entity to load");
+    }
+}

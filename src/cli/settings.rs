@@ -1,0 +1,325 @@
+//! The settings as run: flags over environment over job file over defaults, resolved once.
+
+use super::args::{LoadArgs, StageArgs, Target};
+use super::exit::{Exit, Failure};
+use super::job::{AuthTable, CsvTable, Job, SiteTable, StageTable};
+use crate::api::contract;
+use crate::dedupe::Policy;
+use crate::engine::limits::{MaxErrors, TaskSlots};
+use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
+use crate::model::entity::Entity;
+use crate::source::{CsvOptions, Format, Header};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+/// The state folder when nobody names one.
+pub(super) const STATE_DIR: &str = ".csm-loader";
+
+/// Where rows go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SiteSettings {
+    /// The site inside this program, filled from a file first.
+    Sandbox { seed: Option<PathBuf> },
+    /// A site whose cloud id is looked up.
+    Host { host: String, origin: String },
+    /// A site by its cloud id.
+    Cloud { cloud_id: String, origin: String },
+}
+
+/// One stage.
+#[derive(Debug, Clone)]
+pub(super) struct StageSettings {
+    pub(super) entity: Option<Entity>,
+    pub(super) mapping: PathBuf,
+    pub(super) inputs: Vec<String>,
+    /// The folder that the inputs start from.
+    pub(super) base: PathBuf,
+    pub(super) format: Option<Format>,
+    pub(super) csv: CsvOptions,
+    /// As written, with `{date}` and `{run}`; the folder it starts from is already in front.
+    pub(super) results: Option<String>,
+    pub(super) with_source: bool,
+    pub(super) duplicates: Policy,
+}
+
+/// What `check` needs.
+#[derive(Debug)]
+pub(super) struct CheckSettings {
+    pub(super) state_dir: PathBuf,
+    pub(super) stages: Vec<StageSettings>,
+}
+
+/// What `load` needs.
+#[derive(Debug)]
+pub(super) struct LoadSettings {
+    pub(super) site: SiteSettings,
+    pub(super) auth: AuthTable,
+    /// The folder that secret files start from.
+    pub(super) base: PathBuf,
+    pub(super) state_dir: PathBuf,
+    pub(super) slots: TaskSlots,
+    pub(super) requests_per_second: NonZeroU32,
+    pub(super) max_errors: Option<MaxErrors>,
+    pub(super) stages: Vec<StageSettings>,
+}
+
+impl CheckSettings {
+    /// Resolves the settings of `check`.
+    ///
+    /// # Errors
+    /// When the job file or a flag says what cannot be.
+    pub(super) fn resolve(args: &StageArgs) -> Result<Self, Failure> {
+        let (job, base) = read_job(args)?;
+        let state_dir = state_dir(args, &job, &base);
+        Ok(Self { state_dir, stages: stages(args, job.stages, &base)? })
+    }
+}
+
+impl LoadSettings {
+    /// Resolves the settings of `load`.
+    ///
+    /// # Errors
+    /// When the job file or a flag says what cannot be.
+    pub(super) fn resolve(args: &LoadArgs) -> Result<Self, Failure> {
+        let (job, base) = read_job(&args.stage)?;
+        let state_dir = state_dir(&args.stage, &job, &base);
+        let in_limits = |key: &str, error: String| input(format!("{key} in [limits]: {error}"));
+        let slots = match (args.task_slots, job.limits.task_slots) {
+            (Some(slots), _) => slots,
+            (None, Some(text)) => {
+                text.into_word().parse().map_err(|error| in_limits("task_slots", error))?
+            }
+            (None, None) => TaskSlots::default(),
+        };
+        let max_errors = match (args.max_errors, job.limits.max_errors) {
+            (Some(most), _) => Some(most),
+            (None, Some(text)) => {
+                Some(text.into_word().parse().map_err(|error| in_limits("max_errors", error))?)
+            }
+            (None, None) => None,
+        };
+        Ok(Self {
+            site: site(args, job.site, job.sandbox.seed.map(|seed| base.join(seed)))?,
+            auth: job.auth,
+            state_dir,
+            slots,
+            requests_per_second: args
+                .requests_per_second
+                .or(job.limits.requests_per_second)
+                .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
+            max_errors,
+            stages: stages(&args.stage, job.stages, &base)?,
+            base,
+        })
+    }
+}
+
+fn input(message: String) -> Failure {
+    Failure::new(Exit::Input, message)
+}
+
+/// The job file and the folder that its paths start from; without one, the current folder.
+fn read_job(args: &StageArgs) -> Result<(Job, PathBuf), Failure> {
+    match &args.job {
+        None => Ok((Job::default(), PathBuf::new())),
+        Some(path) => {
+            let base = path.parent().map(Path::to_owned).unwrap_or_default();
+            Ok((Job::read(path)?, base))
+        }
+    }
+}
+
+fn state_dir(args: &StageArgs, job: &Job, base: &Path) -> PathBuf {
+    match (&args.state_dir, &job.state.dir) {
+        (Some(dir), _) => dir.clone(),
+        (None, Some(dir)) => base.join(dir),
+        (None, None) => base.join(STATE_DIR),
+    }
+}
+
+fn site(args: &LoadArgs, table: SiteTable, seed: Option<PathBuf>) -> Result<SiteSettings, Failure> {
+    let seed = args.sandbox_seed.clone().or(seed);
+    let origin = table.base_url.unwrap_or_else(|| contract::ORIGIN.to_owned());
+    if args.target == Some(Target::Sandbox) {
+        return Ok(SiteSettings::Sandbox { seed });
+    }
+    if let Some(host) = &args.site {
+        return Ok(SiteSettings::Host { host: host.clone(), origin });
+    }
+    match (table.target.as_deref(), table.site, table.cloud_id) {
+        (Some("sandbox"), None, None) => Ok(SiteSettings::Sandbox { seed }),
+        (Some(other), None, None) => {
+            Err(input(format!("target = {other:?} in [site] is not known; the one target is \"sandbox\"")))
+        }
+        (None, Some(host), None) => Ok(SiteSettings::Host { host, origin }),
+        (None, None, Some(cloud_id)) => Ok(SiteSettings::Cloud { cloud_id, origin }),
+        (None, None, None) => Err(input(
+            "no site: name one with --site acme.atlassian.net, try things on the local one with \
+             --target sandbox, or write [site] into the job file"
+                .into(),
+        )),
+        _ => Err(input("[site] names more than one of target, site and cloud_id; keep one".into())),
+    }
+}
+
+/// The stages in the order in which entities depend on each other.
+fn stages(args: &StageArgs, tables: Vec<StageTable>, base: &Path) -> Result<Vec<StageSettings>, Failure> {
+    let mut stages = match (&args.mapping, tables.is_empty()) {
+        (Some(mapping), _) => vec![stage_of_flags(args, mapping)?],
+        (None, _) => tables
+            .into_iter()
+            .map(|table| stage_of_table(args, table, base))
+            .collect::<Result<Vec<_>, _>>()?,
+    };
+    if args.results.is_some() && stages.len() > 1 {
+        let message = "--results names one file, and the job has several stages; write results into each [[stage]]";
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    if stages.iter().flat_map(|stage| &stage.inputs).filter(|input| *input == "-").count() > 1 {
+        return Err(input("standard input (-) is named more than once; it can be read by one stage only".into()));
+    }
+    stages.sort_by_key(|stage| stage.entity);
+    Ok(stages)
+}
+
+fn stage_of_flags(args: &StageArgs, mapping: &Path) -> Result<StageSettings, Failure> {
+    Ok(StageSettings {
+        entity: args.entity,
+        mapping: mapping.to_owned(),
+        inputs: args.input.clone(),
+        base: PathBuf::new(),
+        format: args.format,
+        csv: csv_options(args, CsvTable::default())?,
+        results: args.results.clone(),
+        with_source: args.with_source,
+        duplicates: args.duplicates.unwrap_or_default(),
+    })
+}
+
+fn stage_of_table(args: &StageArgs, table: StageTable, base: &Path) -> Result<StageSettings, Failure> {
+    let format = match (args.format, table.format) {
+        (Some(format), _) => Some(format),
+        (None, Some(word)) => {
+            Some(word.parse().map_err(|error| input(format!("format in [[stage]]: {error}")))?)
+        }
+        (None, None) => None,
+    };
+    let results = table.results.map(|results| base.join(results).display().to_string());
+    Ok(StageSettings {
+        entity: table.entity,
+        mapping: base.join(table.mapping),
+        inputs: table.input.into(),
+        base: base.to_owned(),
+        format,
+        csv: csv_options(args, table.csv)?,
+        results: args.results.clone().or(results),
+        with_source: args.with_source || table.with_source,
+        duplicates: args.duplicates.or(table.duplicates).unwrap_or_default(),
+    })
+}
+
+fn csv_options(args: &StageArgs, table: CsvTable) -> Result<CsvOptions, Failure> {
+    let mut options = CsvOptions::default();
+    if let Some(text) = args.csv_delimiter.as_deref().or(table.delimiter.as_deref()) {
+        options.delimiter = Some(delimiter(text)?);
+    }
+    options.encoding = args.csv_encoding.clone().or(table.encoding);
+    if let Some(names) = args.csv_columns.clone().or(table.columns) {
+        options.header = Header::Names(names);
+    }
+    if let Some(text) = args.csv_max_record.as_deref().or(table.max_record.as_deref()) {
+        options.max_record = bytes(text)?;
+    }
+    Ok(options)
+}
+
+fn delimiter(text: &str) -> Result<u8, Failure> {
+    match (text, text.as_bytes()) {
+        ("tab" | "\\t", _) => Ok(b'\t'),
+        (_, [byte]) if !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+        _ => Err(input(format!(
+            "the CSV delimiter {text:?} is not one ASCII character; write it as in \";\" or \"tab\""
+        ))),
+    }
+}
+
+/// `16MiB`, `512KiB`, `1048576`
+fn bytes(text: &str) -> Result<usize, Failure> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "kib" | "k" => Some(1 << 10),
+        "mib" | "m" => Some(1 << 20),
+        "gib" | "g" => Some(1 << 30),
+        "kb" => Some(1_000),
+        "mb" => Some(1_000_000),
+        "gb" => Some(1_000_000_000),
+        _ => None,
+    };
+    let number = digits.trim().parse::<usize>().ok().filter(|number| *number > 0);
+    unit.zip(number)
+        .and_then(|(unit, number)| number.checked_mul(unit))
+        .ok_or_else(|| input(format!("{text:?} is not a size; write it as in 16MiB")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{Args, Command};
+    use clap::Parser;
+
+    fn load(flags: &[&str]) -> Result<LoadSettings, Failure> {
+        let line = ["csm-loader", "load", "--mapping", "m.toml", "--input", "a.csv"];
+        let args = Args::try_parse_from(line.iter().chain(flags)).unwrap();
+        let Command::Load(args) = args.command else { panic!("not load") };
+        LoadSettings::resolve(&args)
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_readme() {
+        let settings = load(&["--target", "sandbox"]).unwrap();
+        assert_eq!(settings.slots, TaskSlots::Auto);
+        assert_eq!(settings.requests_per_second.get(), 50);
+        assert_eq!(settings.max_errors, None);
+        assert_eq!(settings.state_dir, Path::new(STATE_DIR));
+        assert_eq!(settings.stages[0].duplicates, Policy::Last);
+        assert_eq!(settings.stages[0].csv.max_record, 16 << 20);
+    }
+
+    #[test]
+    fn a_job_file_gives_way_to_flags_and_its_paths_start_from_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = folder.path().join("job.toml");
+        let text = "[site]\ntarget = \"sandbox\"\n[limits]\ntask_slots = 3\nmax_errors = \"5%\"\n\
+                    [[stage]]\nentity = \"customer\"\nmapping = \"c.toml\"\ninput = \"c.csv\"\nresults = \"out/c.csv\"\n\
+                    [[stage]]\nentity = \"product\"\nmapping = \"p.toml\"\ninput = [\"p.csv\"]\n";
+        std::fs::write(&job, text).unwrap();
+        let line = ["csm-loader", "load", job.to_str().unwrap(), "--task-slots", "4"];
+        let Command::Load(args) = Args::try_parse_from(line).unwrap().command else { panic!("not load") };
+        let settings = LoadSettings::resolve(&args).unwrap();
+        assert_eq!(settings.slots, TaskSlots::Fixed(4));
+        assert_eq!(settings.max_errors, Some(MaxErrors::Percent(5.0)));
+        assert_eq!(settings.state_dir, folder.path().join(STATE_DIR));
+        let order: Vec<_> = settings.stages.iter().map(|stage| stage.entity).collect();
+        assert_eq!(order, [Some(Entity::Product), Some(Entity::Customer)]);
+        assert_eq!(settings.stages[1].mapping, folder.path().join("c.toml"));
+        assert_eq!(settings.stages[1].results, Some(folder.path().join("out/c.csv").display().to_string()));
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        insta::assert_snapshot!(load(&[]).unwrap_err(), @"no site: name one with --site acme.atlassian.net, try things on the local one with --target sandbox, or write [site] into the job file");
+        let failure = load(&["--target", "sandbox", "--csv-delimiter", "::"]).unwrap_err();
+        insta::assert_snapshot!(failure, @r#"the CSV delimiter "::" is not one ASCII character; write it as in ";" or "tab""#);
+        let failure = load(&["--target", "sandbox", "--csv-max-record", "lots"]).unwrap_err();
+        insta::assert_snapshot!(failure, @r#""lots" is not a size; write it as in 16MiB"#);
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        for (text, expected) in [("16MiB", 16 << 20), ("1k", 1024), ("2MB", 2_000_000), ("7", 7)] {
+            assert_eq!(bytes(text).unwrap(), expected, "{text}");
+        }
+        assert!(bytes("0").is_err() && bytes("1 furlong").is_err() && bytes("99999999999gib").is_err());
+    }
+}

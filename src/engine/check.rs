@@ -1,0 +1,227 @@
+//! `check`: the first reading alone, and a file of the rows that would not be sent, in source order.
+
+use super::context::Audience;
+use super::feed::{lost, refused};
+use super::publish::{PublishError, Tally};
+use super::run::StageJob;
+use super::stop::Stop;
+use super::survey::{Survey, SurveyError, Surveyor, Unasked};
+use crate::model::clock::Clock;
+use crate::model::entity::Entity;
+use crate::model::event::CodeCount;
+use crate::model::outcome::{Counts, RowOutcome, Status};
+use crate::model::row::{FileId, Reason, RejectedRow, RowId, RowRef};
+use crate::model::slice::Slice;
+use crate::report::results::{ResultRow, ResultsHeader, ResultsWriter};
+use crate::report::summary::{CheckSummary, write_check};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// What the rows are.
+    pub entity: Entity,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that would not be sent, by status.
+    pub counts: Counts,
+    /// The most frequent codes.
+    pub top_codes: Vec<CodeCount>,
+    /// Where the rows that would not be sent are listed.
+    pub results: PathBuf,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Checked {
+    /// Whether no row was rejected.
+    #[must_use]
+    pub fn all_good(&self) -> bool {
+        !self.counts.any_not_loaded()
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let results = self.results.display().to_string();
+        let check = CheckSummary {
+            entity: self.entity,
+            rows: self.rows,
+            counts: &self.counts,
+            top_codes: &self.top_codes,
+            results: &results,
+            took: self.took,
+        };
+        write_check(f, &check)
+    }
+}
+
+/// Why a check did not end.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The input could not be read to its end.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
+    /// The list of rows could not be written.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The spill of rejected rows could not be written.
+    #[error("failed to spill rejected rows; free disk space or choose another --state-dir: {0}")]
+    Spill(#[from] io::Error),
+}
+
+/// The means of a check.
+pub struct Checker<'a> {
+    /// The stage's number in the job.
+    pub stage: u32,
+    /// The stage.
+    pub job: &'a StageJob,
+    /// A private folder for what outgrows memory.
+    pub spool: &'a Path,
+    /// Who watches.
+    pub audience: &'a Audience,
+    /// The wish to stop.
+    pub stop: &'a Stop,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+impl Checker<'_> {
+    /// Reads everything once and writes the list. Blocks.
+    ///
+    /// # Errors
+    /// When the input is damaged or the disk is full.
+    pub fn run(&self) -> Result<Checked, CheckError> {
+        let started = Instant::now();
+        let surveyor = Surveyor {
+            stage: self.stage,
+            dataset: &self.job.dataset,
+            plan: &self.job.plan,
+            spool: self.spool,
+            audience: self.audience,
+            stop: self.stop,
+        };
+        surveyor.begin();
+        let mut spill = BufWriter::new(tempfile::tempfile_in(self.spool)?);
+        let Survey { rows, keys, .. } =
+            surveyor.run(&mut Unasked, |row| Ok(write_rejected(&mut spill, &row)?))?;
+        let mut spill = spill.into_inner().map_err(io::IntoInnerError::into_error)?;
+        spill.rewind()?;
+        let mut losers = keys.decide(self.job.duplicates, self.spool)?;
+
+        let plan = &self.job.plan;
+        let header = ResultsHeader {
+            run: "check".into(),
+            entity: plan.entity(),
+            operation: plan.operation(),
+            source_columns: Vec::new(),
+        };
+        let mut list = List::create(self, &header)?;
+        let mut rejected = Rejected::new(spill);
+        let mut next = rejected.next()?;
+        let at = self.clock.unix_millis();
+        loop {
+            // two lists in row order, no row in both
+            let outcome = match (&next, losers.peek()) {
+                (Some(row), other) if other.is_none_or(|other| row.row.id < other) => {
+                    let Some(row) = std::mem::replace(&mut next, rejected.next()?) else { break };
+                    refused(row, at)
+                }
+                (_, Some(_)) => {
+                    let Some(loser) = losers.pop()? else { break };
+                    lost(loser.verdict, loser.row, at)
+                }
+                _ => break,
+            };
+            list.write(&outcome)?;
+        }
+        let (counts, top_codes) = list.finish()?;
+        Ok(Checked {
+            entity: plan.entity(),
+            rows,
+            counts,
+            top_codes,
+            results: self.job.results.clone(),
+            took: started.elapsed(),
+        })
+    }
+}
+
+/// The file of rows that would not be sent.
+struct List<'a> {
+    checker: &'a Checker<'a>,
+    writer: ResultsWriter,
+    counts: Counts,
+    tally: Tally,
+}
+
+impl<'a> List<'a> {
+    fn create(checker: &'a Checker<'a>, header: &ResultsHeader) -> Result<Self, PublishError> {
+        let writer = ResultsWriter::create(&checker.job.results, header)?;
+        Ok(Self { checker, writer, counts: Counts::default(), tally: Tally::default() })
+    }
+
+    fn write(&mut self, outcome: &RowOutcome) -> Result<(), PublishError> {
+        let row = &outcome.row;
+        let source = &self.checker.job.dataset.files()[row.file.0 as usize].name;
+        self.counts.add(outcome.status, 1);
+        self.tally.add(outcome.status, &outcome.reasons, source, row.line, row.id.0);
+        self.writer.write(&ResultRow {
+            row: row.id.0,
+            source,
+            line: row.line,
+            key: row.key.as_str(),
+            status: outcome.status,
+            reasons: &outcome.reasons,
+            remote_id: None,
+            route: None,
+            batch: None,
+            task_id: None,
+            trace_id: None,
+            attempts: 0,
+            finished_at: outcome.finished_at,
+            cells: &[],
+        })?;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(Counts, Vec<CodeCount>), PublishError> {
+        let written = self.counts.of(Status::Rejected) + self.counts.of(Status::Duplicate);
+        self.writer.finish_expecting(written)?;
+        Ok((self.counts, self.tally.top()))
+    }
+}
+
+/// One JSON array a line: row, file, line, key, reasons.
+fn write_rejected(spill: &mut impl Write, rejected: &RejectedRow) -> io::Result<()> {
+    let row = &rejected.row;
+    let entry = (row.id, row.file, row.line, row.key.as_str(), &rejected.reasons);
+    serde_json::to_writer(&mut *spill, &entry)?;
+    spill.write_all(b"\n")
+}
+
+/// Reads rejected rows back, in row order.
+struct Rejected {
+    lines: BufReader<File>,
+    line: String,
+}
+
+impl Rejected {
+    fn new(spill: File) -> Self {
+        Self { lines: BufReader::new(spill), line: String::new() }
+    }
+
+    fn next(&mut self) -> io::Result<Option<RejectedRow>> {
+        self.line.clear();
+        if self.lines.read_line(&mut self.line)? == 0 {
+            return Ok(None);
+        }
+        let (id, file, line, key, reasons): (RowId, FileId, Option<u64>, String, Vec<Reason>) =
+            serde_json::from_str(&self.line)?;
+        Ok(Some(RejectedRow { row: RowRef { id, file, line, key: Slice::owned(key) }, reasons }))
+    }
+}

@@ -1,0 +1,134 @@
+//! What every stage of a run shares: the client, the pace, the clock, the ledger, the audience.
+
+use super::limits::{MaxErrors, TaskSlots};
+use super::pace::Pace;
+use super::retry;
+use super::stop::Stop;
+use crate::api::client::Client;
+use crate::ledger::RunHandle;
+use crate::model::clock::Clock;
+use crate::model::event::RunEvent;
+use crate::model::reply::ApiError;
+use crate::report::progress::Reporter;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use uuid::Uuid;
+
+/// Passes events to whoever shows them, from any thread.
+#[derive(Clone)]
+pub struct Audience(Arc<Mutex<Box<dyn Reporter>>>);
+
+impl Audience {
+    /// An audience of one reporter (or several as one).
+    #[must_use]
+    pub fn new(reporter: Box<dyn Reporter>) -> Self {
+        Self(Arc::new(Mutex::new(reporter)))
+    }
+
+    /// Tells them.
+    pub fn tell(&self, event: &RunEvent) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .event(event);
+    }
+
+    /// Tells them something about a stage, as a sentence without cell values.
+    pub fn notice(&self, stage: u32, message: String) {
+        self.tell(&RunEvent::Notice {
+            stage: Some(stage),
+            message,
+        });
+    }
+
+    /// Nothing follows.
+    pub fn finish(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish();
+    }
+}
+
+impl fmt::Debug for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Audience")
+    }
+}
+
+/// One run's means.
+pub struct Context {
+    /// The site.
+    pub client: Client,
+    /// When requests may leave.
+    pub pace: Pace,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The durable record.
+    pub ledger: RunHandle,
+    /// Who watches.
+    pub audience: Audience,
+    /// The wish to stop.
+    pub stop: Stop,
+    /// The run's id, as results files show it.
+    pub run: String,
+    /// The name space of its idempotency keys.
+    pub nonce: Uuid,
+    /// Task slots wanted.
+    pub slots: TaskSlots,
+    /// When to stop because of rows that did not load.
+    pub max_errors: Option<MaxErrors>,
+    /// A private folder for what outgrows memory.
+    pub spool: PathBuf,
+}
+
+impl Context {
+    /// A read, or a write that a repetition cannot harm: repeated while that may help.
+    ///
+    /// # Errors
+    /// The last error, when repeating does not help (any more).
+    pub async fn repeat<T, F>(&self, stage: u32, mut call: F) -> Result<T, ApiError>
+    where
+        F: AsyncFnMut() -> Result<T, ApiError>,
+    {
+        let mut attempt = 1;
+        loop {
+            self.pace.ready().await;
+            let error = match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let wait = match retry::decide(&error.class, attempt, random()) {
+                retry::Decision::Again(wait) => {
+                    attempt += 1;
+                    wait
+                }
+                retry::Decision::Pause(wait) => wait,
+                retry::Decision::AwaitSlot => retry::backoff(attempt, random()),
+                retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
+                    return Err(error);
+                }
+            };
+            self.audience.notice(
+                stage,
+                format!("waiting {wait:.1?} before repeating: {error}"),
+            );
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.asked() => return Err(error),
+            }
+        }
+    }
+}
+
+/// Uniform in 0..1, for jitter.
+#[must_use]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "53 bits are as many as a double holds"
+)]
+pub fn random() -> f64 {
+    let bits = Uuid::new_v4().as_u64_pair().1 & ((1 << 53) - 1);
+    bits as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,321 @@
+//! The one loop: waits for the next event, asks the state machine, performs its commands.
+//!
+//! Nothing is decided here. Requests run as tasks of their own and report back as events.
+
+use super::context::{Context, random};
+use super::feed::Feed;
+use super::message::{Command, Durable, Event, Now};
+use super::products::Products;
+use super::state::Engine;
+use crate::api::contract::BulkEndpoint;
+use crate::ledger::LedgerError;
+use crate::ledger::record::Record;
+use crate::model::entity::{Entity, Operation};
+use crate::model::event::{Progress, RunEvent};
+use crate::model::outcome::Counts;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// How a stage's sending ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sent {
+    /// Rows with a durable outcome, by status.
+    pub(super) counts: Counts,
+    /// Records read from the input.
+    pub(super) records: u64,
+    /// Bulk requests and single calls that the site accepted.
+    pub(super) requests: u64,
+}
+
+/// An event of a task of this loop's.
+enum Heard {
+    Event(Event),
+    Broken(LedgerError),
+}
+
+/// Drives the bulk route of a stage until every row has a durable outcome.
+///
+/// # Errors
+/// When the ledger cannot be written: what was sent stays recorded as under way.
+pub(super) async fn bulk(
+    context: &Arc<Context>,
+    stage: u32,
+    entity: Entity,
+    endpoint: BulkEndpoint,
+    mut engine: Engine,
+    mut feed: Receiver<Feed>,
+    rows: Option<u64>,
+) -> Result<Sent, LedgerError> {
+    let (events, mut heard) = unbounded_channel();
+    let performer = Performer {
+        context,
+        entity,
+        endpoint,
+        events,
+    };
+    let mut tick = interval(TELL_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut reading, mut stopping) = (false, false);
+    let mut sent = Sent::default();
+    let mut next = Event::Woken;
+    loop {
+        for command in engine.handle(now(context), next) {
+            match command {
+                Command::ReadMore => reading = true,
+                other => performer.perform(other),
+            }
+        }
+        if let Some(why) = engine.stopped() {
+            context.stop.set(why);
+            stopping = true;
+        }
+        if engine.finished() {
+            break;
+        }
+        let wake = engine.next_wake().map(Instant::from_std);
+        next = loop {
+            tokio::select! {
+                biased;
+                Some(heard) = heard.recv() => match heard {
+                    Heard::Event(event) => break event,
+                    Heard::Broken(error) => return Err(error),
+                },
+                () = context.stop.asked(), if !stopping => {
+                    break Event::Stop(context.stop.why().unwrap_or_default().to_owned());
+                }
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => break Event::Woken,
+                stretch = feed.recv(), if reading => {
+                    reading = false;
+                    break match stretch {
+                        Some(Feed::Rows { rows, decided, records }) => {
+                            sent.records += records;
+                            Event::Rows { rows, decided }
+                        }
+                        Some(Feed::Broken(error)) => {
+                            // the end of the input follows: ask for it at once
+                            reading = true;
+                            Event::Stop(error.to_string())
+                        }
+                        None => Event::InputEnded,
+                    };
+                }
+                _ = tick.tick() => tell(context, stage, &engine, sent.records, rows),
+            }
+        };
+    }
+    tell(context, stage, &engine, sent.records, rows);
+    sent.counts = engine.counts();
+    sent.requests = engine.requests();
+    Ok(sent)
+}
+
+fn tell(context: &Context, stage: u32, engine: &Engine, read: u64, rows: Option<u64>) {
+    let (slots_used, slots) = engine.slots();
+    let progress = Progress {
+        read,
+        rows,
+        counts: engine.counts(),
+        slots_used,
+        slots,
+    };
+    context
+        .audience
+        .tell(&RunEvent::Progressed { stage, progress });
+}
+
+fn now(context: &Context) -> Now {
+    Now {
+        at: context.clock.instant(),
+        unix: context.clock.unix_millis(),
+    }
+}
+
+/// Turns commands into effects.
+struct Performer<'a> {
+    context: &'a Arc<Context>,
+    entity: Entity,
+    endpoint: BulkEndpoint,
+    events: UnboundedSender<Heard>,
+}
+
+impl Performer<'_> {
+    fn perform(&self, command: Command) {
+        match command {
+            Command::ReadMore => {}
+            Command::Persist(records, then) => self.persist(records, then),
+            Command::Submit { batch, key, body } => {
+                let endpoint = self.endpoint;
+                self.spawn(async move |context| {
+                    let answer = context.client.submit(endpoint, body.to_vec(), &key).await;
+                    Event::Submitted(batch, answer)
+                });
+            }
+            Command::Poll(batch, task) => {
+                self.spawn(async move |context| {
+                    Event::Polled(batch, context.client.task(&task).await)
+                });
+            }
+            Command::Identify(batch, ids) => {
+                let entity = self.entity;
+                self.spawn(async move |context| {
+                    Event::Identified(batch, identify(context, entity, &ids).await)
+                });
+            }
+            Command::Tell(event) => self.context.audience.tell(&event),
+        }
+    }
+
+    fn persist(&self, records: Vec<Record>, then: Durable) {
+        let events = self.events.clone();
+        self.context.ledger.write(records, move |result| {
+            let heard = match result {
+                Ok(()) => Heard::Event(Event::Durable(then)),
+                Err(error) => Heard::Broken(error),
+            };
+            // a loop that has ended no longer listens
+            let _ = events.send(heard);
+        });
+    }
+
+    fn spawn<F>(&self, act: F)
+    where
+        F: AsyncFnOnce(&Context) -> Event + Send + 'static,
+        for<'c> F::CallOnceFuture: Send,
+    {
+        let (context, events) = (Arc::clone(self.context), self.events.clone());
+        tokio::spawn(async move {
+            context.pace.ready().await;
+            let event = act(&context).await;
+            let _ = events.send(Heard::Event(event));
+        });
+    }
+}
+
+/// Whom remote ids mean: id → folded identity. Ids that cannot be looked up are left out; what they mean is then
+/// not guessed.
+async fn identify(context: &Context, entity: Entity, ids: &[String]) -> HashMap<String, String> {
+    use crate::api::fold;
+    let mut known = HashMap::new();
+    let most = match entity {
+        Entity::Customer => crate::api::contract::MAX_FETCH_CUSTOMERS,
+        Entity::Organization | Entity::Product => crate::api::contract::MAX_FETCH_ORGANIZATIONS,
+    };
+    for chunk in ids.chunks(most) {
+        let found = match entity {
+            Entity::Customer => context.client.customer_emails(chunk).await,
+            Entity::Organization => context.client.organizations_by_id(chunk).await,
+            Entity::Product => Ok(Vec::new()),
+        };
+        for named in found.unwrap_or_default() {
+            let identity = match entity {
+                Entity::Customer => fold::email(&named.name),
+                Entity::Organization | Entity::Product => fold::name(&named.name),
+            };
+            known.insert(named.id, identity.into_owned());
+        }
+    }
+    known
+}
+
+/// Drives the single route of products: one row after the other.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(super) async fn single(
+    context: &Arc<Context>,
+    stage: u32,
+    operation: Operation,
+    mut feed: Receiver<Feed>,
+    rows: Option<u64>,
+) -> Result<Sent, LedgerError> {
+    let mut sent = Sent::default();
+    let mut products = None;
+    while let Some(stretch) = feed.recv().await {
+        let (rows_to_send, mut outcomes) = match stretch {
+            Feed::Rows {
+                rows,
+                decided,
+                records,
+            } => {
+                sent.records += records;
+                (rows, decided)
+            }
+            Feed::Broken(error) => {
+                context.stop.set(error.to_string());
+                continue;
+            }
+        };
+        for row in rows_to_send {
+            if products.is_none() && context.stop.why().is_none() {
+                match Products::list(context, stage, operation).await {
+                    Ok(listed) => products = Some(listed),
+                    Err(error) => context.stop.set(error.to_string()),
+                }
+            }
+            let outcome = match (&mut products, context.stop.why()) {
+                (Some(products), None) => {
+                    let (outcome, error) = products.load(context, row).await;
+                    if let Some(error) = error {
+                        context.stop.set(error.to_string());
+                    }
+                    outcome
+                }
+                (_, why) => Products::not_sent(row, why.unwrap_or_default(), now(context)),
+            };
+            // each row at once: a single call has no key to repeat it by
+            sent.counts.add(outcome.status, 1);
+            persist(context, stage, vec![outcome]).await?;
+        }
+        for outcome in &outcomes {
+            sent.counts.add(outcome.status, 1);
+        }
+        persist(context, stage, std::mem::take(&mut outcomes)).await?;
+        let progress = Progress {
+            read: sent.records,
+            rows,
+            counts: sent.counts,
+            ..Progress::default()
+        };
+        context
+            .audience
+            .tell(&RunEvent::Progressed { stage, progress });
+    }
+    sent.requests = products.map_or(0, |products| products.requests);
+    Ok(sent)
+}
+
+async fn persist(
+    context: &Context,
+    stage: u32,
+    outcomes: Vec<crate::model::outcome::RowOutcome>,
+) -> Result<(), LedgerError> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    write(context, vec![Record::Rows { stage, outcomes }]).await
+}
+
+/// Writes records and waits until they are durable.
+///
+/// # Errors
+/// When they cannot be written.
+pub(super) async fn write(context: &Context, records: Vec<Record>) -> Result<(), LedgerError> {
+    let (done, wait) = oneshot::channel();
+    context.ledger.write(records, move |result| {
+        // nobody waits any more when the run was dropped
+        let _ = done.send(result);
+    });
+    wait.await.unwrap_or(Err(LedgerError::Stopped))
+}
+
+/// Jitter for the state machine.
+pub(super) fn jitter() -> Box<dyn FnMut() -> f64 + Send> {
+    Box::new(random)
+}

@@ -1,0 +1,215 @@
+//! The second reading: maps rows again, now with payloads, leaves out what lost to another row, and hands the rest
+//! to the driver. Runs on a thread of its own; a bounded channel holds it back.
+
+use super::state::not_sent;
+use super::stop::Stop;
+use super::survey::{Names, SurveyError, read_ahead};
+use crate::dedupe::{Decisions, Loser, Verdict};
+use crate::mapping::{Emit, Mapped, Plan};
+use crate::model::clock::Clock;
+use crate::model::code::Code;
+use crate::model::outcome::{RowOutcome, Status};
+use crate::model::row::{PreparedRow, Reason, RejectedRow, RowId, RowRef};
+use crate::model::slice::Slice;
+use crate::source::Dataset;
+use crate::source::chunk::{self, RowChunk};
+use std::io;
+use std::sync::Arc;
+use tokio::sync::mpsc::Sender;
+
+/// What the thread hands over.
+#[derive(Debug)]
+pub enum Feed {
+    /// A stretch of the input.
+    Rows {
+        /// Rows to send.
+        rows: Vec<PreparedRow>,
+        /// Rows decided without the site.
+        decided: Vec<RowOutcome>,
+        /// How many records the stretch has: the two lists together.
+        records: u64,
+    },
+    /// The input cannot be read on; what was read before is accounted for.
+    Broken(SurveyError),
+}
+
+/// The means of a second reading.
+pub struct Feeder<N> {
+    /// The input.
+    pub dataset: Arc<Dataset>,
+    /// How rows are mapped.
+    pub plan: Arc<Plan>,
+    /// The rows that lose to another row.
+    pub decisions: Decisions,
+    /// Where names are looked up.
+    pub names: N,
+    /// Once set, the rest is read unmapped and not sent.
+    pub stop: Stop,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl<N: Names> Feeder<N> {
+    /// Reads everything. Blocks; ends early when the receiver is gone.
+    pub fn run(mut self, out: &Sender<Feed>) {
+        if let Err(error) = self.feed(out) {
+            // a receiver that is gone has no use for it
+            let _ = out.blocking_send(Feed::Broken(error));
+        }
+    }
+
+    fn feed(&mut self, out: &Sender<Feed>) -> Result<(), SurveyError> {
+        for chunk in read_ahead(&self.dataset, &self.plan)? {
+            let chunk = chunk?;
+            let records = chunk.records() as u64;
+            let why = self.stop.why().map(str::to_owned);
+            let (rows, decided) = match why {
+                Some(why) => (Vec::new(), self.unmapped(&chunk, &why)),
+                None => match self.mapped(&chunk) {
+                    Ok(both) => both,
+                    Err(error) => {
+                        // the chunk was read: its rows are accounted for, and so is the rest of the input
+                        self.stop.set(error.to_string());
+                        (Vec::new(), self.unmapped(&chunk, &error.to_string()))
+                    }
+                },
+            };
+            if out
+                .blocking_send(Feed::Rows {
+                    rows,
+                    decided,
+                    records,
+                })
+                .is_err()
+            {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn mapped(
+        &mut self,
+        chunk: &RowChunk,
+    ) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
+        let draft = self.plan.draft(chunk);
+        let references = self.names.ensure(&draft)?;
+        let Mapped { rows, rejected } = draft.finish(references, Emit::Payloads);
+        let at = self.clock.unix_millis();
+        let mut decided: Vec<_> = rejected.into_iter().map(|row| refused(row, at)).collect();
+        let mut kept = Vec::with_capacity(rows.len());
+        for row in rows {
+            match beaten(&mut self.decisions, row.row.id)? {
+                Some(loser) => decided.push(lost(loser.verdict, row.row, at)),
+                None => kept.push(row),
+            }
+        }
+        Ok((kept, decided))
+    }
+
+    /// After a stop: rows keep their number, line and key; nothing is mapped.
+    fn unmapped(&self, chunk: &RowChunk, why: &str) -> Vec<RowOutcome> {
+        let at = self.clock.unix_millis();
+        let keys = self.plan.key_column().and_then(|name| {
+            let column = chunk.frame.column(name).ok()?;
+            Some(chunk::render(column))
+        });
+        let mut decided: Vec<_> = chunk
+            .ids
+            .iter()
+            .enumerate()
+            .map(|(index, id)| {
+                let key = keys
+                    .as_ref()
+                    .and_then(|keys| keys.get(index))
+                    .unwrap_or_default();
+                let row = RowRef {
+                    id: *id,
+                    file: chunk.file,
+                    line: chunk.line(index),
+                    key: Slice::owned(key),
+                };
+                not_sent(row, why, at)
+            })
+            .collect();
+        decided.extend(chunk.bad.iter().map(|bad| {
+            let row = RowRef {
+                id: bad.row,
+                file: chunk.file,
+                line: bad.line,
+                key: Slice::owned(""),
+            };
+            let reason = Reason {
+                code: bad.code.into(),
+                field: None,
+                message: bad.message.clone(),
+            };
+            refused(
+                RejectedRow {
+                    row,
+                    reasons: vec![reason],
+                },
+                at,
+            )
+        }));
+        decided
+    }
+}
+
+/// The verdict on this row, if it loses to another one. Rows must be asked for in order.
+///
+/// # Errors
+/// When the spill cannot be read.
+pub fn beaten(decisions: &mut Decisions, row: RowId) -> io::Result<Option<Loser>> {
+    while decisions.peek().is_some_and(|next| next < row) {
+        decisions.pop()?;
+    }
+    if decisions.peek() == Some(row) {
+        decisions.pop()
+    } else {
+        Ok(None)
+    }
+}
+
+/// The outcome of a row that validation refused.
+#[must_use]
+pub fn refused(rejected: RejectedRow, at: i64) -> RowOutcome {
+    RowOutcome {
+        reasons: rejected.reasons,
+        status: Status::Rejected,
+        ..not_sent(rejected.row, "", at)
+    }
+}
+
+/// The outcome of a row that lost to another one.
+#[must_use]
+pub fn lost(verdict: Verdict, row: RowRef, at: i64) -> RowOutcome {
+    let (status, code, message) = match verdict {
+        Verdict::Duplicate { winner } => (
+            Status::Duplicate,
+            Code::DuplicateKey,
+            format!(
+                "row {} has the same natural key and was sent instead",
+                winner.0
+            ),
+        ),
+        Verdict::Rejected { rows, first } => (
+            Status::Rejected,
+            Code::DuplicateRejected,
+            format!(
+                "{rows} rows share this natural key; the first is row {}",
+                first.0
+            ),
+        ),
+    };
+    let reasons = vec![Reason {
+        code: code.into(),
+        field: None,
+        message,
+    }];
+    RowOutcome {
+        reasons,
+        status,
+        ..not_sent(row, "", at)
+    }
+}

@@ -1,0 +1,247 @@
+//! The single-record route of products: looked up by name first, so that none is created twice.
+//!
+//! A single call has no idempotency key. Its fate being unknown, the site is asked before the call is repeated.
+
+use super::context::Context;
+use super::message::Now;
+use super::resolve::products;
+use super::state::not_sent;
+use crate::api::fold;
+use crate::api::lookup::Named;
+use crate::model::code::{Code, ReasonCode};
+use crate::model::entity::Operation;
+use crate::model::outcome::{Route, RowOutcome, Status};
+use crate::model::reply::{ApiError, ErrorClass};
+use crate::model::row::{PreparedRow, Reason};
+use std::collections::HashMap;
+
+/// What to do with a product row, given what the site has under its name.
+#[derive(Debug, PartialEq, Eq)]
+enum Act {
+    Create,
+    /// Nothing to send: the row ends like this.
+    End(Status, Code, &'static str),
+}
+
+fn decide(operation: Operation, present: bool) -> Act {
+    match (operation, present) {
+        (Operation::Create | Operation::Upsert, false) => Act::Create,
+        (Operation::Update | Operation::Upsert, true) => Act::End(
+            Status::Unchanged,
+            Code::AlreadyPresent,
+            "a product of this name is already on the site",
+        ),
+        (Operation::Create, true) => Act::End(
+            Status::Failed,
+            Code::AlreadyExists,
+            "a product of this name is already on the site",
+        ),
+        (Operation::Update, false) => Act::End(
+            Status::Failed,
+            Code::NotFound,
+            "the site has no product of this name",
+        ),
+    }
+}
+
+/// The products of the site, as far as this stage knows them.
+pub(super) struct Products {
+    stage: u32,
+    operation: Operation,
+    present: HashMap<String, Named>,
+    /// Calls that the site accepted.
+    pub(super) requests: u64,
+}
+
+impl Products {
+    /// Lists the site's products.
+    ///
+    /// # Errors
+    /// When the site does not answer.
+    pub(super) async fn list(
+        context: &Context,
+        stage: u32,
+        operation: Operation,
+    ) -> Result<Self, ApiError> {
+        let present = products(context, stage).await?;
+        Ok(Self {
+            stage,
+            operation,
+            present,
+            requests: 0,
+        })
+    }
+
+    /// Loads one row. The error, if any, ends the stage; the row's outcome holds it too.
+    pub(super) async fn load(
+        &mut self,
+        context: &Context,
+        row: PreparedRow,
+    ) -> (RowOutcome, Option<ApiError>) {
+        let folded = row.identity.as_str().to_owned();
+        let mut sent = Sent::default();
+        let end = match decide(self.operation, self.present.contains_key(&folded)) {
+            Act::End(status, code, message) => (status, vec![reason(code, message)], None),
+            Act::Create => match self.create(context, &row, &folded, &mut sent).await {
+                Ok(()) => (Status::Loaded, Vec::new(), None),
+                Err(error) => {
+                    let (status, code) = sent.failed(&error);
+                    (
+                        status,
+                        vec![reason(code, &error.message)],
+                        (status != Status::Failed).then_some(error),
+                    )
+                }
+            },
+        };
+        let (status, reasons, error) = end;
+        let known = matches!(status, Status::Loaded | Status::Unchanged);
+        let outcome = RowOutcome {
+            remote_id: self
+                .present
+                .get(&folded)
+                .filter(|_| known)
+                .map(|named| named.id.clone()),
+            status,
+            reasons,
+            route: (sent.attempts > 0).then_some(Route::Single),
+            batch: None,
+            attempts: sent.attempts,
+            finished_at: context.clock.unix_millis(),
+            row: row.row,
+        };
+        (outcome, error)
+    }
+
+    async fn create(
+        &mut self,
+        context: &Context,
+        row: &PreparedRow,
+        folded: &str,
+        sent: &mut Sent,
+    ) -> Result<(), ApiError> {
+        let name = name_in(&row.item);
+        let created = context
+            .repeat(self.stage, async || {
+                if sent.maybe_applied
+                    && let Some(found) = products(context, self.stage).await?.remove(folded)
+                {
+                    return Ok(found);
+                }
+                sent.attempts += 1;
+                let answer = context.client.create_product(&name).await;
+                if let Err(error) = &answer {
+                    sent.maybe_applied |=
+                        matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken);
+                }
+                answer
+            })
+            .await?;
+        self.requests += 1;
+        self.present.insert(folded.to_owned(), created);
+        Ok(())
+    }
+
+    /// The outcome of a row after a stop.
+    pub(super) fn not_sent(row: PreparedRow, why: &str, now: Now) -> RowOutcome {
+        not_sent(row.row, why, now.unix)
+    }
+}
+
+/// What left for one row.
+#[derive(Debug, Default)]
+struct Sent {
+    attempts: u32,
+    maybe_applied: bool,
+}
+
+impl Sent {
+    /// How a row ends whose call did not succeed.
+    fn failed(&self, error: &ApiError) -> (Status, Code) {
+        match error.class {
+            _ if self.maybe_applied => (Status::Unconfirmed, Code::AnswerLost),
+            ErrorClass::Refused => (Status::Failed, Code::SiteRejected),
+            ErrorClass::AuthWrong => (Status::NotSent, Code::RunStopped),
+            ErrorClass::NotSent
+            | ErrorClass::MaybeApplied
+            | ErrorClass::Throttled { .. }
+            | ErrorClass::Busy
+            | ErrorClass::Broken => (Status::NotSent, Code::SiteUnreachable),
+        }
+    }
+}
+
+fn reason(code: Code, message: &str) -> Reason {
+    Reason {
+        code: ReasonCode::Known(code),
+        field: None,
+        message: message.to_owned(),
+    }
+}
+
+/// The name in a product's payload.
+fn name_in(item: &[u8]) -> String {
+    serde_json::from_slice::<serde_json::Value>(item)
+        .ok()
+        .and_then(|item| {
+            item.get(crate::api::contract::keys::NAME)?
+                .as_str()
+                .map(str::to_owned)
+        })
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_is_created_only_when_its_name_is_free() {
+        assert_eq!(decide(Operation::Upsert, false), Act::Create);
+        assert_eq!(decide(Operation::Create, false), Act::Create);
+        for (operation, present, status) in [
+            (Operation::Upsert, true, Status::Unchanged),
+            (Operation::Update, true, Status::Unchanged),
+            (Operation::Create, true, Status::Failed),
+            (Operation::Update, false, Status::Failed),
+        ] {
+            let Act::End(ended, ..) = decide(operation, present) else {
+                panic!("{operation} sent")
+            };
+            assert_eq!(ended, status);
+        }
+    }
+
+    #[test]
+    fn a_call_whose_fate_is_unknown_is_unconfirmed_and_one_that_never_left_is_not_sent() {
+        let error = |class| ApiError {
+            class,
+            request: String::new(),
+            status: None,
+            message: String::new(),
+            trace_id: None,
+        };
+        let sent = Sent {
+            attempts: 8,
+            maybe_applied: true,
+        };
+        assert_eq!(
+            sent.failed(&error(ErrorClass::NotSent)).0,
+            Status::Unconfirmed
+        );
+        let unsent = Sent {
+            attempts: 8,
+            maybe_applied: false,
+        };
+        assert_eq!(
+            unsent.failed(&error(ErrorClass::NotSent)).0,
+            Status::NotSent
+        );
+        assert_eq!(unsent.failed(&error(ErrorClass::Refused)).0, Status::Failed);
+    }
+
+    #[test]
+    fn the_name_is_read_back_from_the_payload() {
+        assert_eq!(name_in(br#"{"name":"Caf\u00e9 \"9\""}"#), "Café \"9\"");
+    }
+}

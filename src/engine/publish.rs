@@ -1,0 +1,194 @@
+//! The results file of a stage: built from the ledger, row by row, in source order.
+
+use super::context::Context;
+use crate::ledger::{LedgerError, StoredRow};
+use crate::model::code::ReasonCode;
+use crate::model::event::CodeCount;
+use crate::model::outcome::{Counts, Status};
+use crate::report::results::{ResultRow, ResultsError, ResultsHeader, ResultsWriter};
+use crate::source::chunk::{self, RowChunk};
+use crate::source::{ChunkRequest, Chunks, Dataset, digest};
+use polars::prelude::StringChunked;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Codes that a summary shows.
+const TOP_CODES: usize = 5;
+
+/// Why results could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+}
+
+/// What was written.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// Rows by status, as the file holds them.
+    pub(super) counts: Counts,
+    /// The most frequent codes.
+    pub(super) top_codes: Vec<CodeCount>,
+}
+
+/// Writes the results file of a stage. Blocks.
+///
+/// # Errors
+/// When the ledger cannot be read, the file cannot be written, or the rows are not as many as were read.
+pub(super) fn publish(
+    context: &Context,
+    stage: u32,
+    dataset: &Dataset,
+    header: &ResultsHeader,
+    path: &Path,
+    expected: u64,
+) -> Result<Published, PublishError> {
+    let mut writer = ResultsWriter::create(path, header)?;
+    let mut cells = (!header.source_columns.is_empty()).then(|| SourceCells::new(dataset));
+    let mut tally = Tally::default();
+    let mut counts = Counts::default();
+    context.ledger.each_row(stage, |row: StoredRow| {
+        let source = &dataset.files()[row.file as usize].name;
+        counts.add(row.status, 1);
+        tally.count(&row, source);
+        let cells = cells
+            .as_mut()
+            .map(|cells| cells.of(row.row))
+            .unwrap_or_default();
+        writer.write(&ResultRow {
+            row: row.row,
+            source,
+            line: row.line,
+            key: &row.key,
+            status: row.status,
+            reasons: &row.reasons,
+            remote_id: row.remote_id.as_deref(),
+            route: row.route,
+            batch: row.batch,
+            task_id: row.task_id.as_deref().filter(|_| row.route.is_some()),
+            trace_id: row.trace_id.as_deref().filter(|_| row.route.is_some()),
+            attempts: row.attempts,
+            finished_at: row.finished_at,
+            cells: &cells,
+        })?;
+        Ok::<_, PublishError>(())
+    })?;
+    writer.finish_expecting(expected)?;
+    Ok(Published {
+        counts,
+        top_codes: tally.top(),
+    })
+}
+
+/// Whether the input is still what was read.
+pub(super) fn unchanged(dataset: &Dataset, digests: &[u128]) -> bool {
+    dataset
+        .files()
+        .iter()
+        .zip(digests)
+        .all(|(file, digest)| digest::file(&file.path).is_ok_and(|now| now == *digest))
+}
+
+/// The source's cells as text, read again beside the outcomes.
+struct SourceCells {
+    chunks: Chunks,
+    ids: Vec<u64>,
+    columns: Vec<StringChunked>,
+    done: bool,
+}
+
+impl SourceCells {
+    fn new(dataset: &Dataset) -> Self {
+        let chunks = dataset.chunks(&ChunkRequest::default());
+        Self {
+            chunks,
+            ids: Vec::new(),
+            columns: Vec::new(),
+            done: false,
+        }
+    }
+
+    /// The cells of a row; none when its record could not be read. Rows must be asked for in order.
+    fn of(&mut self, row: u64) -> Vec<Option<Cow<'static, str>>> {
+        while !self.done && self.ids.last().is_none_or(|last| *last < row) {
+            match self.chunks.next() {
+                Some(Ok(chunk)) => self.take(&chunk),
+                // the first reading met the same damage: no row lies behind it
+                Some(Err(_)) | None => self.done = true,
+            }
+        }
+        let Ok(index) = self.ids.binary_search(&row) else {
+            return Vec::new();
+        };
+        self.columns
+            .iter()
+            .map(|column| column.get(index).map(|cell| cell.to_owned().into()))
+            .collect()
+    }
+
+    fn take(&mut self, chunk: &RowChunk) {
+        self.ids = chunk.ids.iter().map(|id| id.0).collect();
+        self.columns = chunk.frame.columns().iter().map(chunk::render).collect();
+    }
+}
+
+/// Counts codes, with the first row of each as an example.
+#[derive(Debug, Default)]
+pub struct Tally {
+    codes: HashMap<(ReasonCode, Status), CodeCount>,
+}
+
+impl Tally {
+    fn count(&mut self, row: &StoredRow, source: &str) {
+        self.add(row.status, &row.reasons, source, row.line, row.row);
+    }
+
+    /// Counts the reasons of a row.
+    pub fn add(
+        &mut self,
+        status: Status,
+        reasons: &[crate::model::row::Reason],
+        source: &str,
+        line: Option<u64>,
+        row: u64,
+    ) {
+        for reason in reasons {
+            let count = self
+                .codes
+                .entry((reason.code.clone(), status))
+                .or_insert_with(|| CodeCount {
+                    code: reason.code.clone(),
+                    status,
+                    rows: 0,
+                    example: match line {
+                        Some(line) => format!("{source} line {line}"),
+                        None => format!("{source} row {row}"),
+                    },
+                    message: match &reason.field {
+                        Some(field) => format!("{field}: {}", reason.message),
+                        None => reason.message.clone(),
+                    },
+                });
+            count.rows += 1;
+        }
+    }
+
+    /// The most frequent codes, most frequent first.
+    #[must_use]
+    pub fn top(self) -> Vec<CodeCount> {
+        let mut codes: Vec<_> = self.codes.into_values().collect();
+        codes.sort_by(|left, right| {
+            right
+                .rows
+                .cmp(&left.rows)
+                .then_with(|| left.code.name().cmp(right.code.name()))
+        });
+        codes.truncate(TOP_CODES);
+        codes
+    }
+}

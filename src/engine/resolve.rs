@@ -1,0 +1,219 @@
+//! Names → ids: organizations and products that rows refer to, looked up on the site before rows go out.
+
+use super::context::Context;
+use crate::api::contract::MAX_FETCH_ORGANIZATIONS;
+use crate::api::fold;
+use crate::mapping::{Known, OnMissing, Plan, RefKind, References};
+use crate::model::reply::ApiError;
+use std::collections::{HashMap, HashSet};
+
+/// What a stage knows of the names that its rows refer to. Grows with the distinct names, not with the rows.
+#[derive(Debug)]
+pub struct Resolver {
+    on_missing: [Option<OnMissing>; 2],
+    known: References,
+    /// Names, folded, that were asked for and that the site does not have.
+    missing: HashSet<String>,
+    products_listed: bool,
+}
+
+impl Resolver {
+    /// A resolver for the references of a plan.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            on_missing: RefKind::ALL.map(|kind| plan.on_missing(kind)),
+            known: References {
+                organizations: Known::Resolved(HashMap::new()),
+                products: Known::Resolved(HashMap::new()),
+            },
+            missing: HashSet::new(),
+            products_listed: false,
+        }
+    }
+
+    /// What is known so far.
+    #[must_use]
+    pub fn references(&self) -> &References {
+        &self.known
+    }
+
+    /// Whether the plan refers to anything.
+    #[must_use]
+    pub fn wanted(&self, kind: RefKind) -> bool {
+        self.on_missing[kind as usize].is_some()
+    }
+
+    /// Looks up the names that were not asked for yet. With `create`, names that the site does not have and that
+    /// the mapping wants created are created; without it they count as known, since they will be.
+    ///
+    /// # Errors
+    /// When the site does not answer.
+    pub async fn ensure(
+        &mut self,
+        context: &Context,
+        stage: u32,
+        kind: RefKind,
+        names: Vec<String>,
+        create: bool,
+    ) -> Result<(), ApiError> {
+        match kind {
+            RefKind::Organization => self.look_up_organizations(context, stage, &names).await?,
+            RefKind::Product => self.list_products(context, stage, &names).await?,
+        }
+        if self.on_missing[kind as usize] != Some(OnMissing::Create) {
+            return Ok(());
+        }
+        for name in names {
+            let folded = fold::name(&name).into_owned();
+            let known = self
+                .ids(kind)
+                .get(&folded)
+                .is_some_and(|id| !create || !id.is_empty());
+            if known {
+                continue;
+            }
+            let id = if create {
+                self.create(context, stage, kind, &name).await?
+            } else {
+                String::new()
+            };
+            self.ids(kind).insert(folded, id);
+        }
+        Ok(())
+    }
+
+    fn ids(&mut self, kind: RefKind) -> &mut HashMap<String, String> {
+        let known = match kind {
+            RefKind::Organization => &mut self.known.organizations,
+            RefKind::Product => &mut self.known.products,
+        };
+        match known {
+            Known::Resolved(ids) => ids,
+            Known::Unchecked => unreachable!("a resolver's names are resolved from the start"),
+        }
+    }
+
+    /// Names that were never asked for: folded → as written.
+    fn news(&mut self, names: &[String]) -> Vec<(String, String)> {
+        let mut news = HashMap::new();
+        for name in names {
+            let folded = fold::name(name).into_owned();
+            if !self.missing.contains(&folded)
+                && !self.ids(RefKind::Organization).contains_key(&folded)
+            {
+                news.insert(folded, name.clone());
+            }
+        }
+        news.into_iter().collect()
+    }
+
+    async fn look_up_organizations(
+        &mut self,
+        context: &Context,
+        stage: u32,
+        names: &[String],
+    ) -> Result<(), ApiError> {
+        let news = self.news(names);
+        for chunk in news.chunks(MAX_FETCH_ORGANIZATIONS) {
+            let asked: Vec<_> = chunk.iter().map(|(_, name)| name.clone()).collect();
+            let found = context
+                .repeat(stage, async || {
+                    context.client.organizations_by_name(&asked).await
+                })
+                .await?;
+            for organization in found {
+                let folded = fold::name(&organization.name).into_owned();
+                self.ids(RefKind::Organization)
+                    .insert(folded, organization.id);
+            }
+            for (folded, _) in chunk {
+                if !self.ids(RefKind::Organization).contains_key(folded) {
+                    self.missing.insert(folded.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn list_products(
+        &mut self,
+        context: &Context,
+        stage: u32,
+        names: &[String],
+    ) -> Result<(), ApiError> {
+        if self.products_listed || names.is_empty() {
+            return Ok(());
+        }
+        for (folded, id) in products(context, stage).await? {
+            self.ids(RefKind::Product).insert(folded, id.id);
+        }
+        self.products_listed = true;
+        Ok(())
+    }
+
+    /// Creates by a single call, which has no key: the look-up came before, and after an unclear answer the site is
+    /// asked before the call is repeated.
+    async fn create(
+        &mut self,
+        context: &Context,
+        stage: u32,
+        kind: RefKind,
+        name: &str,
+    ) -> Result<String, ApiError> {
+        let folded = fold::name(name).into_owned();
+        let mut first = true;
+        context
+            .repeat(stage, async || {
+                if !std::mem::take(&mut first) {
+                    let found = match kind {
+                        RefKind::Organization => {
+                            let names = [name.to_owned()];
+                            let found = context.client.organizations_by_name(&names).await?;
+                            found
+                                .into_iter()
+                                .find(|other| fold::name(&other.name) == folded)
+                        }
+                        RefKind::Product => products(context, stage).await?.remove(&folded),
+                    };
+                    if let Some(found) = found {
+                        return Ok(found.id);
+                    }
+                }
+                let created = match kind {
+                    RefKind::Organization => context.client.create_organization(name).await?,
+                    RefKind::Product => context.client.create_product(name).await?,
+                };
+                Ok(created.id)
+            })
+            .await
+    }
+}
+
+/// All products of the site by folded name. Of several with one name the first listed counts.
+///
+/// # Errors
+/// When the site does not answer.
+pub async fn products(
+    context: &Context,
+    stage: u32,
+) -> Result<HashMap<String, crate::api::lookup::Named>, ApiError> {
+    let mut products = HashMap::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = context
+            .repeat(stage, async || {
+                context.client.products(cursor.as_deref()).await
+            })
+            .await?;
+        for product in page.products {
+            products
+                .entry(fold::name(&product.name).into_owned())
+                .or_insert(product);
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(products),
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! A run: its stages one after the other, each settled before the next begins.
+
+use super::batcher::BatchLimits;
+use super::context::Context;
+use super::driver::{self, Sent};
+use super::feed::Feeder;
+use super::message::StageConfig;
+use super::publish::{self, PublishError};
+use super::resolve::Resolver;
+use super::state::Engine;
+use super::survey::{Names, Survey, SurveyError, Surveyor, names_of};
+use crate::api::contract::{self, BulkEndpoint};
+use crate::api::fold;
+use crate::dedupe::{Decisions, Policy};
+use crate::ledger::LedgerError;
+use crate::ledger::record::{Record, StageHeader};
+use crate::mapping::{Draft, Plan, RefKind, References};
+use crate::model::entity::Entity;
+use crate::model::event::{Phase, RunEvent, StageSummary};
+use crate::model::outcome::{Counts, Status};
+use crate::report::results::ResultsHeader;
+use crate::source::{Dataset, digest};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::channel;
+use tokio::task::spawn_blocking;
+
+/// Stretches of input that may wait for the driver.
+const FEED: usize = 2;
+
+/// One stage, opened and compiled.
+#[derive(Clone)]
+pub struct StageJob {
+    /// The input.
+    pub dataset: Arc<Dataset>,
+    /// How rows are mapped.
+    pub plan: Arc<Plan>,
+    /// Digest of the mapping file.
+    pub mapping: u128,
+    /// What happens to rows that share a key.
+    pub duplicates: Policy,
+    /// Where the results go.
+    pub results: PathBuf,
+    /// Whether results hold the source's columns.
+    pub with_source: bool,
+}
+
+/// Why a run ended before its results were written.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Results cannot be written.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A file in the state folder cannot be written or an input cannot be read.
+    #[error("failed to {doing}: {source}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread of ours ended by a defect.
+    #[error("a worker ended unexpectedly: {0}; this is a defect, please report it")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEnd {
+    /// All rows by status.
+    pub counts: Counts,
+    /// Why it stopped early.
+    pub stopped: Option<String>,
+}
+
+/// Runs the stages in order. A stop leaves every row of every stage with an outcome.
+///
+/// # Errors
+/// When the ledger or a results file cannot be written.
+pub async fn run(context: &Arc<Context>, stages: &[StageJob]) -> Result<RunEnd, RunError> {
+    let started = Instant::now();
+    let mut counts = Counts::default();
+    for (stage, job) in (0_u32..).zip(stages) {
+        let summary = run_stage(context, stage, job).await?;
+        for status in Status::ALL {
+            counts.add(status, summary.counts.of(status));
+        }
+        context.audience.tell(&RunEvent::StageFinished { summary });
+    }
+    let stopped = context.stop.why().map(str::to_owned);
+    let at = context.clock.unix_millis();
+    driver::write(
+        context,
+        vec![Record::RunFinished {
+            at,
+            stopped: stopped.clone(),
+        }],
+    )
+    .await?;
+    let took = started.elapsed();
+    context.audience.tell(&RunEvent::RunFinished {
+        counts,
+        stopped: stopped.clone(),
+        took,
+    });
+    Ok(RunEnd { counts, stopped })
+}
+
+async fn run_stage(
+    context: &Arc<Context>,
+    stage: u32,
+    job: &StageJob,
+) -> Result<StageSummary, RunError> {
+    let started = Instant::now();
+    let (entity, operation) = (job.plan.entity(), job.plan.operation());
+    let files = job.dataset.files().len();
+    context.audience.tell(&RunEvent::StageStarted {
+        stage,
+        entity,
+        files,
+    });
+    let digests = begin(context, stage, job).await?;
+
+    let names = SiteNames {
+        resolver: Resolver::new(&job.plan),
+        context: Arc::clone(context),
+        handle: Handle::current(),
+        stage,
+        create: false,
+    };
+    let (rows, decisions, names) = first_reading(context, stage, job, names).await?;
+
+    context.audience.tell(&RunEvent::PhaseStarted {
+        stage,
+        phase: Phase::Sending,
+    });
+    let (sender, feed) = channel(FEED);
+    let feeder = Feeder {
+        dataset: Arc::clone(&job.dataset),
+        plan: Arc::clone(&job.plan),
+        decisions,
+        names: SiteNames {
+            create: true,
+            ..names
+        },
+        stop: context.stop.clone(),
+        clock: Arc::clone(&context.clock),
+    };
+    let reader = spawn_blocking(move || feeder.run(&sender));
+    let sent = match contract::bulk_endpoint(entity) {
+        Some(endpoint) => {
+            let engine = Engine::new(stage_config(context, stage, job, endpoint));
+            driver::bulk(context, stage, entity, endpoint, engine, feed, rows).await
+        }
+        None => driver::single(context, stage, operation, feed, rows).await,
+    };
+    let sent = sent?;
+    reader.await?;
+
+    let (counts, top_codes) = write_results(context, stage, job, sent, digests).await?;
+    let at = context.clock.unix_millis();
+    driver::write(context, vec![Record::StageFinished { stage, at }]).await?;
+    Ok(StageSummary {
+        stage,
+        entity,
+        counts,
+        top_codes,
+        results: Some(job.results.display().to_string()),
+        requests: sent.requests,
+        took: started.elapsed(),
+    })
+}
+
+/// Writes the stage's header; gives the digests of its inputs.
+async fn begin(context: &Arc<Context>, stage: u32, job: &StageJob) -> Result<Vec<u128>, RunError> {
+    let dataset = Arc::clone(&job.dataset);
+    let digests = spawn_blocking(move || {
+        dataset
+            .files()
+            .iter()
+            .map(|file| {
+                digest::file(&file.path).map_err(|source| RunError::Io {
+                    doing: format!("read {}", file.name),
+                    source,
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()
+    })
+    .await??;
+    let files = job.dataset.files().iter().zip(&digests);
+    let header = StageHeader {
+        stage,
+        entity: job.plan.entity(),
+        operation: job.plan.operation(),
+        mapping: job.mapping,
+        results: Some(job.results.display().to_string()),
+        files: files
+            .map(|(file, digest)| (file.name.clone(), file.bytes, *digest))
+            .collect(),
+    };
+    driver::write(context, vec![Record::StageStarted(header)]).await?;
+    Ok(digests)
+}
+
+/// Reads everything once. A stop, damage or a silent site ends in no decisions: the second reading then writes
+/// every row down as not sent.
+async fn first_reading(
+    context: &Arc<Context>,
+    stage: u32,
+    job: &StageJob,
+    mut names: SiteNames,
+) -> Result<(Option<u64>, Decisions, SiteNames), RunError> {
+    if context.stop.why().is_some() {
+        return Ok((None, Decisions::none(), names));
+    }
+    let (shared, job) = (Arc::clone(context), job.clone());
+    let (surveyed, names) = spawn_blocking(move || {
+        let surveyor = Surveyor {
+            stage,
+            dataset: &job.dataset,
+            plan: &job.plan,
+            spool: &shared.spool,
+            audience: &shared.audience,
+            stop: &shared.stop,
+        };
+        surveyor.begin();
+        let surveyed = surveyor.run(&mut names, |_| Ok(())).and_then(|survey| {
+            let Survey {
+                rows,
+                rejected,
+                keys,
+            } = survey;
+            Ok((rows, rejected, keys.decide(job.duplicates, &shared.spool)?))
+        });
+        (surveyed, names)
+    })
+    .await?;
+    match surveyed {
+        Ok((rows, rejected, decisions)) => {
+            if let Some(most) = context.max_errors
+                && most.exceeded(rejected, rows)
+            {
+                context.stop.set(format!(
+                    "{rejected} of {rows} rows were rejected, more than --max-errors {most} allows; nothing of \
+                     this stage was sent"
+                ));
+            }
+            Ok((Some(rows), decisions, names))
+        }
+        Err(SurveyError::Spill(source)) => Err(RunError::Io {
+            doing: "write the spill of natural keys".into(),
+            source,
+        }),
+        Err(error @ (SurveyError::Source(_) | SurveyError::Site(_) | SurveyError::Stopped(_))) => {
+            context.stop.set(error.to_string());
+            Ok((None, Decisions::none(), names))
+        }
+    }
+}
+
+fn stage_config(
+    context: &Context,
+    stage: u32,
+    job: &StageJob,
+    endpoint: BulkEndpoint,
+) -> StageConfig {
+    StageConfig {
+        stage,
+        batches: BatchLimits {
+            list_key: endpoint.list_key,
+            items: endpoint.max_items,
+            bytes: contract::MAX_BODY_BYTES,
+        },
+        nonce: context.nonce,
+        slots: context.slots,
+        most_slots: contract::MAX_TASKS,
+        max_errors: context.max_errors,
+        details: job.plan.detail_names().to_vec(),
+        fold: match job.plan.entity() {
+            Entity::Customer => |text| fold::email(text).into_owned(),
+            Entity::Organization | Entity::Product => |text| fold::name(text).into_owned(),
+        },
+        random: driver::jitter(),
+    }
+}
+
+async fn write_results(
+    context: &Arc<Context>,
+    stage: u32,
+    job: &StageJob,
+    sent: Sent,
+    digests: Vec<u128>,
+) -> Result<(Counts, Vec<crate::model::event::CodeCount>), RunError> {
+    context.audience.tell(&RunEvent::PhaseStarted {
+        stage,
+        phase: Phase::Writing,
+    });
+    let (shared, job) = (Arc::clone(context), job.clone());
+    let published = spawn_blocking(move || {
+        let mut source_columns = Vec::new();
+        if job.with_source {
+            if publish::unchanged(&job.dataset, &digests) {
+                let columns = job.dataset.schema().columns();
+                source_columns = columns.iter().map(|(name, _)| name.clone()).collect();
+            } else {
+                let message =
+                    "an input changed while it was loaded: results are written without its columns";
+                shared.audience.notice(stage, message.into());
+            }
+        }
+        let header = ResultsHeader {
+            run: shared.run.clone(),
+            entity: job.plan.entity(),
+            operation: job.plan.operation(),
+            source_columns,
+        };
+        publish::publish(
+            &shared,
+            stage,
+            &job.dataset,
+            &header,
+            &job.results,
+            sent.records,
+        )
+    })
+    .await??;
+    Ok((published.counts, published.top_codes))
+}
+
+/// Looks names up on the site, from a thread that may block.
+struct SiteNames {
+    resolver: Resolver,
+    context: Arc<Context>,
+    handle: Handle,
+    stage: u32,
+    create: bool,
+}
+
+impl Names for SiteNames {
+    fn ensure(&mut self, draft: &Draft) -> Result<&References, SurveyError> {
+        for kind in RefKind::ALL {
+            if self.resolver.wanted(kind) {
+                let names = names_of(draft, kind);
+                let asked =
+                    self.resolver
+                        .ensure(&self.context, self.stage, kind, names, self.create);
+                self.handle.block_on(asked)?;
+            }
+        }
+        Ok(self.resolver.references())
+    }
+}

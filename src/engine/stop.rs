@@ -1,0 +1,60 @@
+//! The wish to stop early, shared by everything that runs.
+
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Notify;
+
+/// A flag with a reason. Once set it stays; the first reason counts.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    why: OnceLock<String>,
+    set: Notify,
+}
+
+impl Stop {
+    /// Asks everyone to stop.
+    pub fn set(&self, why: impl Into<String>) {
+        // a later reason is a consequence of the first
+        let _ = self.shared.why.set(why.into());
+        self.shared.set.notify_waiters();
+    }
+
+    /// Why to stop, if so.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.shared.why.get().map(String::as_str)
+    }
+
+    /// Returns once a stop is asked for.
+    pub async fn asked(&self) {
+        loop {
+            let set = self.shared.set.notified();
+            if self.why().is_some() {
+                return;
+            }
+            set.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_reason_counts_and_wakes_who_waits() {
+        let stop = Stop::default();
+        assert_eq!(stop.why(), None);
+        let (waiting, asking) = (stop.clone(), stop.clone());
+        let waiter = tokio::spawn(async move { waiting.asked().await });
+        asking.set("interrupted");
+        asking.set("again");
+        waiter.await.unwrap();
+        stop.asked().await;
+        assert_eq!(stop.why(), Some("interrupted"));
+    }
+}

@@ -1,0 +1,191 @@
+//! The first reading: maps and validates every row, looks names up, collects keys; nothing is sent.
+
+use super::context::Audience;
+use super::stop::Stop;
+use crate::dedupe::KeySpill;
+use crate::mapping::{Draft, Emit, Mapped, Plan, RefKind, References};
+use crate::model::event::{Phase, Progress, RunEvent};
+use crate::model::outcome::{Counts, Status};
+use crate::model::row::RejectedRow;
+use crate::source::chunk::RowChunk;
+use crate::source::{ChunkRequest, Chunks, Dataset, SourceError};
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Chunks read ahead while one is mapped.
+const AHEAD: usize = 2;
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// What the first reading found.
+#[derive(Debug)]
+pub struct Survey {
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that validation refused.
+    pub rejected: u64,
+    /// The keys of all others.
+    pub keys: KeySpill,
+}
+
+/// Why a first reading ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// The input is damaged.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Names could not be looked up.
+    #[error("failed to look up the names that rows refer to: {0}")]
+    Site(#[from] crate::model::reply::ApiError),
+    /// The spill could not be written.
+    #[error(
+        "failed to write the spill of natural keys; free disk space or choose another --state-dir: {0}"
+    )]
+    Spill(#[from] io::Error),
+    /// Someone asked to stop.
+    #[error("{0}")]
+    Stopped(String),
+}
+
+/// Where a chunk's names are looked up: on the site, or nowhere.
+pub trait Names {
+    /// Makes sure that the draft's names were asked for; gives what is known.
+    ///
+    /// # Errors
+    /// When the site does not answer.
+    fn ensure(&mut self, draft: &Draft) -> Result<&References, SurveyError>;
+}
+
+/// `check` asks no site.
+#[derive(Debug, Clone, Copy)]
+pub struct Unasked;
+
+impl Names for Unasked {
+    fn ensure(&mut self, _: &Draft) -> Result<&References, SurveyError> {
+        Ok(&References::UNCHECKED)
+    }
+}
+
+/// The names of a draft that are worth looking up, each once.
+#[must_use]
+pub fn names_of(draft: &Draft, kind: RefKind) -> Vec<String> {
+    let mut names: Vec<_> = draft.names(kind).map(str::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Reads a dataset on a thread of its own, a few chunks ahead. The receiver going away ends the thread.
+///
+/// # Errors
+/// When the thread cannot be made.
+pub fn read_ahead(
+    dataset: &Dataset,
+    plan: &Plan,
+) -> io::Result<Receiver<Result<RowChunk, SourceError>>> {
+    let request = ChunkRequest {
+        columns: Some(plan.columns().to_vec()),
+        ..ChunkRequest::default()
+    };
+    let chunks: Chunks = dataset.chunks(&request);
+    let (sender, receiver) = sync_channel(AHEAD);
+    std::thread::Builder::new()
+        .name("source".into())
+        .spawn(move || {
+            for chunk in chunks {
+                if sender.send(chunk).is_err() {
+                    break;
+                }
+            }
+        })?;
+    Ok(receiver)
+}
+
+/// The means of a first reading.
+pub struct Surveyor<'a> {
+    /// The stage's number in the run.
+    pub stage: u32,
+    /// The input.
+    pub dataset: &'a Dataset,
+    /// How rows are mapped.
+    pub plan: &'a Plan,
+    /// A private folder for the spill.
+    pub spool: &'a Path,
+    /// Who watches.
+    pub audience: &'a Audience,
+    /// The wish to stop.
+    pub stop: &'a Stop,
+}
+
+impl Surveyor<'_> {
+    /// Reads everything once. `rejected` is given every refused row, in row order. Blocks.
+    ///
+    /// # Errors
+    /// When the input is damaged, the site does not answer, the disk is full, or a stop was asked for.
+    pub fn run(
+        &self,
+        names: &mut impl Names,
+        mut rejected: impl FnMut(RejectedRow) -> Result<(), SurveyError>,
+    ) -> Result<Survey, SurveyError> {
+        let mut survey = Survey {
+            rows: 0,
+            rejected: 0,
+            keys: KeySpill::new(self.spool)?,
+        };
+        let mut told = Instant::now();
+        for chunk in read_ahead(self.dataset, self.plan)? {
+            if let Some(why) = self.stop.why() {
+                return Err(SurveyError::Stopped(why.to_owned()));
+            }
+            let chunk = chunk?;
+            let records = chunk.records() as u64;
+            let draft = self.plan.draft(&chunk);
+            let Mapped {
+                rows,
+                rejected: refused,
+            } = {
+                let references = names.ensure(&draft)?;
+                draft.finish(references, Emit::Keys)
+            };
+            survey.rows += records;
+            survey.rejected += refused.len() as u64;
+            for row in &rows {
+                survey.keys.push(row.hash, &row.row)?;
+            }
+            for row in refused {
+                rejected(row)?;
+            }
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                self.tell(&survey, None);
+            }
+        }
+        self.tell(&survey, Some(survey.rows));
+        Ok(survey)
+    }
+
+    fn tell(&self, survey: &Survey, rows: Option<u64>) {
+        let mut counts = Counts::default();
+        counts.add(Status::Rejected, survey.rejected);
+        let progress = Progress {
+            read: survey.rows,
+            rows,
+            counts,
+            ..Progress::default()
+        };
+        self.audience.tell(&RunEvent::Progressed {
+            stage: self.stage,
+            progress,
+        });
+    }
+
+    /// Tells that the first reading begins.
+    pub fn begin(&self) {
+        self.audience.tell(&RunEvent::PhaseStarted {
+            stage: self.stage,
+            phase: Phase::Reading,
+        });
+    }
+}

@@ -55,7 +55,7 @@ fn customer_fields() -> Vec<Field> {
 fn organization_fields() -> Vec<Field> {
     vec![
         ("External ID", "TEXT", vec![]),
-        ("Industry", "SELECT", INDUSTRIES.to_vec()),
+        ("Industry", "SELECT", [INDUSTRIES, &["Other"]].concat()),
         (
             "Customer Segment",
             "MULTISELECT",
@@ -91,48 +91,49 @@ fn organization_fields() -> Vec<Field> {
             "MULTISELECT",
             vec!["Customer", "Partner", "Prospect", "Other"],
         ),
-        ("Salesforce Industry", "TEXT", vec![]),
-        ("Parent Organization", "TEXT", vec![]),
+        ("Parent Account ID", "TEXT", vec![]),
         ("Description", "TEXT", vec![]),
     ]
 }
 
 /// The seed file.
 pub(crate) fn seed_file() -> String {
-    let mut text = String::from(
-        "# The sandbox site before the samples are loaded. Made by the generator; see README.md.\n\n",
+    let comment =
+        "# The sandbox site before the samples are loaded. Made by the generator; see README.md.\n";
+    let organizations = SHARED_ORGANIZATIONS.iter().chain(SITE_ORGANIZATIONS);
+    let mut tables = vec![comment.to_owned()];
+    tables.extend(
+        customer_fields()
+            .iter()
+            .map(|field| field_table("customer_detail", field)),
     );
-    fields(&mut text, "customer_detail", &customer_fields());
-    fields(&mut text, "organization_detail", &organization_fields());
-    names(
-        &mut text,
-        "organization",
-        SHARED_ORGANIZATIONS.iter().chain(SITE_ORGANIZATIONS),
+    tables.extend(
+        organization_fields()
+            .iter()
+            .map(|field| field_table("organization_detail", field)),
     );
-    names(&mut text, "product", SEEDED_PRODUCTS);
-    text
+    tables.extend(organizations.map(|name| name_table("organization", name)));
+    tables.extend(
+        SEEDED_PRODUCTS
+            .iter()
+            .map(|name| name_table("product", name)),
+    );
+    tables.join("\n")
 }
 
-/// Writes one table per detail field.
-fn fields(text: &mut String, table: &str, fields: &[Field]) {
-    for (name, kind, options) in fields {
-        text.push_str(&format!(
-            "[[{table}]]\nname = {}\ntype = \"{kind}\"\n",
-            quoted(name)
-        ));
-        if !options.is_empty() {
-            let options: Vec<String> = options.iter().map(|option| quoted(option)).collect();
-            text.push_str(&format!("options = [{}]\n", options.join(", ")));
-        }
-        text.push('\n');
+/// The table of one detail field.
+fn field_table(table: &str, (name, kind, options): &Field) -> String {
+    let text = format!("{}type = \"{kind}\"\n", name_table(table, name));
+    if options.is_empty() {
+        return text;
     }
+    let options: Vec<String> = options.iter().map(|option| quoted(option)).collect();
+    format!("{text}options = [{}]\n", options.join(", "))
 }
 
-/// Writes one table per name.
-fn names<'a>(text: &mut String, table: &str, names: impl IntoIterator<Item = &'a &'static str>) {
-    for name in names {
-        text.push_str(&format!("[[{table}]]\nname = {}\n\n", quoted(name)));
-    }
+/// A table with a name.
+fn name_table(table: &str, name: &str) -> String {
+    format!("[[{table}]]\nname = {}\n", quoted(name))
 }
 
 /// A TOML basic string.

@@ -72,30 +72,36 @@ impl Values {
     /// The column as an Arrow array.
     fn arrow(&self) -> Result<ArrayRef, Failure> {
         Ok(match self {
-            Self::Text(cells) => Arc::new(StringArray::from_iter(cells)),
+            Self::Text(cells) => Arc::new(cells.iter().collect::<StringArray>()),
             Self::Category(cells) => Arc::new(
                 cells
                     .iter()
                     .map(Option::as_deref)
                     .collect::<DictionaryArray<Int32Type>>(),
             ),
-            Self::Integer(cells) => Arc::new(Int64Array::from_iter(cells.iter().copied())),
+            Self::Integer(cells) => Arc::new(cells.iter().copied().collect::<Int64Array>()),
             Self::Decimal(cells) => Arc::new(
-                Decimal128Array::from_iter(cells.iter().map(|cell| cell.map(i128::from)))
+                cells
+                    .iter()
+                    .map(|cell| cell.map(i128::from))
+                    .collect::<Decimal128Array>()
                     .with_precision_and_scale(15, SCALE)?,
             ),
-            Self::Boolean(cells) => Arc::new(BooleanArray::from_iter(cells.iter().copied())),
-            Self::Date(cells) => Arc::new(Date32Array::from_iter(
-                cells.iter().map(|cell| cell.map(|date| date.days)),
-            )),
-            Self::Timestamp(cells) => Arc::new(
-                TimestampMicrosecondArray::from_iter(
-                    cells
-                        .iter()
-                        .map(|cell| cell.map(|seconds| seconds * 1_000_000)),
+            Self::Boolean(cells) => Arc::new(cells.iter().copied().collect::<BooleanArray>()),
+            Self::Date(cells) => {
+                let days = cells.iter().map(|cell| cell.map(|date| date.days));
+                Arc::new(days.collect::<Date32Array>())
+            }
+            Self::Timestamp(cells) => {
+                let micros = cells
+                    .iter()
+                    .map(|cell| cell.map(|seconds| seconds * 1_000_000));
+                Arc::new(
+                    micros
+                        .collect::<TimestampMicrosecondArray>()
+                        .with_timezone("UTC"),
                 )
-                .with_timezone("UTC"),
-            ),
+            }
             Self::List(cells) => {
                 let mut list = ListBuilder::new(StringBuilder::new());
                 for cell in cells {

@@ -1,11 +1,31 @@
 //! The faults that are planted in customers, how often, and what the loader should say about each.
 
-use super::{Customer, LANGUAGES};
+use super::{CHANNELS, Customer, LANGUAGES};
 use crate::calendar::Date;
 use crate::expected::{Planted, Reason};
 use crate::organizations::Directory;
 use crate::prng::SplitMix64;
 use crate::words::{BAD_PHONES, UNKNOWN_ORGANIZATIONS, UNKNOWN_PRODUCTS};
+
+/// The message about a missing value.
+const MISSING: &str = "no value; the field is required";
+/// What also stands in e-mail columns.
+const BAD_EMAILS: &[&str] = &[
+    "not-an-address",
+    "ana@",
+    "@example.com",
+    "two@signs@example.com",
+    "no spaces@example.com",
+    "double..dot@example.org",
+];
+/// What also stands in date columns: days that no calendar has, other forms, words.
+const BAD_DATES: &[&str] = &[
+    "31/02/2026",
+    "soon",
+    "2026-05-01",
+    "12/13/2026",
+    "00/01/2027",
+];
 
 /// A fault of one row. Faults of different fields can be planted in one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,8 +148,6 @@ const fn group(count: usize, size: usize, last: &'static [Fault]) -> Group {
 
 impl Fault {
     /// Spoils a row and notes what the loader should say about it.
-    ///
-    /// Places follow `mappings/customers.toml`.
     pub(crate) fn plant(
         self,
         row: &mut Customer,
@@ -137,149 +155,134 @@ impl Fault {
         directory: &Directory,
         random: &mut SplitMix64,
     ) {
-        let mut reason = |place, code, field, message: String| {
-            planted.reasons.push(Reason {
-                place,
-                code,
-                field,
-                message,
-            });
-        };
-        match self {
+        let messages = self.spoil(row, directory, random);
+        match self.reported() {
+            Some((place, code, field)) => {
+                planted
+                    .reasons
+                    .extend(messages.into_iter().map(|message| Reason {
+                        place,
+                        code,
+                        field,
+                        message,
+                    }));
+            }
+            None => planted.refused_detail = Some("Tier"),
+        }
+    }
+
+    /// Place (in the order of `mappings/customers.toml`), code and field; `None` when only the site finds it.
+    const fn reported(self) -> Option<(u8, &'static str, &'static str)> {
+        Some(match self {
+            Self::EmailMissing => (10, "REQUIRED_MISSING", "email"),
+            Self::EmailMalformed => (10, "EMAIL_INVALID", "email"),
+            Self::NameMissing => (11, "REQUIRED_MISSING", "display_name"),
+            Self::NameTooLong => (11, "TOO_LONG", "display_name"),
+            Self::PhoneInvalid => (20, "PHONE_INVALID", "Phone"),
+            Self::RegionUnmapped => (21, "VALUE_UNMAPPED", "Region"),
+            Self::LanguageUnknown => (22, "OPTION_UNKNOWN", "Preferred Language"),
+            Self::ChannelUnknown => (24, "OPTION_UNKNOWN", "Channels"),
+            Self::RenewalInvalid => (27, "DATE_INVALID", "Renewal Date"),
+            Self::DiscountInvalid => (31, "NUMBER_INVALID", "Discount"),
+            Self::OrganizationUnknown | Self::OrganizationsUnknown | Self::OrganizationRefused => {
+                (40, "ORGANIZATION_NOT_FOUND", "organizations")
+            }
+            Self::ProductUnknown => (41, "PRODUCT_NOT_FOUND", "products"),
+            Self::ContractEnded => (50, "CONTRACT_ENDED", ""),
+            Self::SeatsNegative => (51, "SEATS_NEGATIVE", ""),
+            Self::TierRefused => return None,
+        })
+    }
+
+    /// Spoils a row; gives the messages that the loader should show, one per reason.
+    fn spoil(
+        self,
+        row: &mut Customer,
+        directory: &Directory,
+        random: &mut SplitMix64,
+    ) -> Vec<String> {
+        let no_organization = |name| format!("the site has no organization named \"{name}\"");
+        let mut any = |words: &[&str]| Some(random.pick(words).to_owned());
+        let message = match self {
             Self::EmailMissing => {
                 row.contact_email = random.chance(25).then(|| "  ".to_owned());
-                reason(10, "REQUIRED_MISSING", "email", missing());
+                MISSING.into()
             }
             Self::EmailMalformed => {
-                let bad = [
-                    "not-an-address",
-                    "ana@",
-                    "@example.com",
-                    "two@signs@example.com",
-                    "no spaces@example.com",
-                    "double..dot@example.org",
-                ];
-                row.contact_email = Some(random.pick(&bad).to_owned());
-                reason(10, "EMAIL_INVALID", "email", "not an e-mail address".into());
+                row.contact_email = any(BAD_EMAILS);
+                "not an e-mail address".into()
             }
             Self::NameMissing => {
                 row.first_name = random.chance(30).then(|| "   ".to_owned());
                 row.last_name = None;
-                reason(11, "REQUIRED_MISSING", "display_name", missing());
+                MISSING.into()
             }
             Self::NameTooLong => {
                 let first = "É".repeat(200 + random.index(60));
                 let last = "Wolfeschlegelsteinhausenbergerdorff".repeat(2);
                 let length = first.chars().count() + 1 + last.chars().count();
                 (row.first_name, row.last_name) = (Some(first), Some(last));
-                let message = format!("{length} characters; at most 255 are allowed");
-                reason(11, "TOO_LONG", "display_name", message);
+                format!("{length} characters; at most 255 are allowed")
             }
             Self::PhoneInvalid => {
-                row.phone = Some(random.pick(BAD_PHONES).to_owned());
-                reason(
-                    20,
-                    "PHONE_INVALID",
-                    "Phone",
-                    "not a valid phone number".into(),
-                );
+                row.phone = any(BAD_PHONES);
+                "not a valid phone number".into()
             }
             Self::RegionUnmapped => {
-                row.region = Some(random.pick(&["zz", "mars", "EU"]).to_owned());
-                reason(21, "VALUE_UNMAPPED", "Region", "no entry in map".into());
+                row.region = any(&["zz", "mars", "EU"]);
+                "no entry in map".into()
             }
             Self::LanguageUnknown => {
-                row.language = Some(random.pick(&["tlh", "english", "EN"]).to_owned());
-                let message = format!("not one of the {} options", LANGUAGES.len());
-                reason(22, "OPTION_UNKNOWN", "Preferred Language", message);
+                row.language = any(&["tlh", "english", "EN"]);
+                format!("not one of the {} options", LANGUAGES.len())
             }
             Self::ChannelUnknown => {
-                let unknown = random.pick(&["Pager", "Telex", "mail"]).to_owned();
-                row.channels.get_or_insert_default().push(unknown);
-                let message = format!("not one of the {} options", super::CHANNELS.len());
-                reason(24, "OPTION_UNKNOWN", "Channels", message);
+                let unknown = any(&["Pager", "Telex", "mail"]);
+                row.channels.get_or_insert_default().extend(unknown);
+                format!("not one of the {} options", CHANNELS.len())
             }
             Self::RenewalInvalid => {
-                let bad = [
-                    "31/02/2026",
-                    "soon",
-                    "2026-05-01",
-                    "12/13/2026",
-                    "00/01/2027",
-                ];
-                row.renewal = Some(random.pick(&bad).to_owned());
-                let message = "not a date in the form %d/%m/%Y".into();
-                reason(27, "DATE_INVALID", "Renewal Date", message);
+                row.renewal = any(BAD_DATES);
+                "not a date in the form %d/%m/%Y".into()
             }
             Self::DiscountInvalid => {
-                row.discount = Some(random.pick(&["12,5", "ten", "5 %", "1.2.3"]).to_owned());
-                reason(31, "NUMBER_INVALID", "Discount", "not a number".into());
+                row.discount = any(&["12,5", "ten", "5 %", "1.2.3"]);
+                "not a number".into()
             }
             Self::OrganizationUnknown => {
                 let unknown = random.pick(UNKNOWN_ORGANIZATIONS);
                 row.account_name = Some(format!("{};{unknown}", directory.any(random)));
-                reason(
-                    40,
-                    "ORGANIZATION_NOT_FOUND",
-                    "organizations",
-                    no_organization(unknown),
-                );
+                no_organization(unknown)
             }
             Self::OrganizationsUnknown => {
-                let (one, other) = (UNKNOWN_ORGANIZATIONS[0], UNKNOWN_ORGANIZATIONS[2]);
-                row.account_name = Some(format!("{one}; {other}"));
-                for name in [one, other] {
-                    reason(
-                        40,
-                        "ORGANIZATION_NOT_FOUND",
-                        "organizations",
-                        no_organization(name),
-                    );
-                }
+                let both = [UNKNOWN_ORGANIZATIONS[0], UNKNOWN_ORGANIZATIONS[2]];
+                row.account_name = Some(both.join("; "));
+                return both.map(no_organization).to_vec();
             }
             Self::OrganizationRefused => {
                 let name = directory.any_refused(random);
                 row.account_name = Some(name.to_owned());
-                reason(
-                    40,
-                    "ORGANIZATION_NOT_FOUND",
-                    "organizations",
-                    no_organization(name),
-                );
+                no_organization(name)
             }
             Self::ProductUnknown => {
                 let name = random.pick(UNKNOWN_PRODUCTS);
                 row.product_name = Some(name.to_owned());
-                let message = format!("the site has no product named \"{name}\"");
-                reason(41, "PRODUCT_NOT_FOUND", "products", message);
+                format!("the site has no product named \"{name}\"")
             }
             Self::ContractEnded => {
-                let before = i32::try_from(random.below(90)).unwrap_or(0);
-                row.ended_at = Some(Date {
-                    days: row.signed_at.days - before,
-                });
-                let message = "breaks the rule: ended_at is null or ended_at > signed_at";
-                reason(50, "CONTRACT_ENDED", "", message.into());
+                let days = row.signed_at.days - super::small(random.below(90));
+                row.ended_at = Some(Date { days });
+                "breaks the rule: ended_at is null or ended_at > signed_at".into()
             }
             Self::SeatsNegative => {
                 row.seats = Some(-1 - i64::from(random.below(9)));
-                let message = "breaks the rule: seats is null or seats >= 0";
-                reason(51, "SEATS_NEGATIVE", "", message.into());
+                "breaks the rule: seats is null or seats >= 0".into()
             }
             Self::TierRefused => {
                 row.tier = Some("Legacy Gold".to_owned());
-                planted.refused_detail = Some("Tier");
+                return Vec::new();
             }
-        }
+        };
+        vec![message]
     }
-}
-
-/// The message about a missing value.
-fn missing() -> String {
-    "no value; the field is required".to_owned()
-}
-
-/// The message about a missing organization.
-fn no_organization(name: &str) -> String {
-    format!("the site has no organization named \"{name}\"")
 }

@@ -1,14 +1,17 @@
 //! Organizations: 150 rows, and the directory of names that the site knows once they are loaded.
 
+mod faults;
+
 use crate::calendar::Date;
 use crate::deck::Deck;
-use crate::expected::{Planted, Reason, settle};
+use crate::expected::{Planted, settle};
 use crate::prng::SplitMix64;
 use crate::tables::{Dialect, Table, Values};
 use crate::words::{
     EXPORTED_ORGANIZATIONS, FIRST_WORDS, LAST_WORDS, LOADED_PRODUCTS, SEEDED_PRODUCTS,
-    SHARED_ORGANIZATIONS, SITE_ORGANIZATIONS, UNKNOWN_PRODUCTS,
+    SHARED_ORGANIZATIONS, SITE_ORGANIZATIONS,
 };
+use faults::{Fault, GROUPS, SINGLES};
 
 /// Rows of the export.
 pub(crate) const ROWS: usize = 150;
@@ -56,80 +59,6 @@ struct Organization {
     products: Option<Vec<String>>,
     address: Option<String>,
 }
-
-/// A fault of one row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Customer since a day that no calendar has.
-    SinceUncastable,
-    /// Founded in something that is not a whole number.
-    FoundedUncastable,
-    /// No name, or only blanks.
-    NameMissing,
-    /// A name of one letter.
-    NameTooShort,
-    /// A name of more than 120 characters.
-    NameTooLong,
-    /// A segment code that the map does not know.
-    SegmentUnmapped,
-    /// A website without scheme or host.
-    WebsiteInvalid,
-    /// Not an address.
-    SupportEmailInvalid,
-    /// Neither yes nor no.
-    PartnerInvalid,
-    /// Not a number.
-    ScoreInvalid,
-    /// A test account, which a rule keeps out.
-    TestAccount,
-    /// An industry that only the site refuses.
-    IndustryRefused,
-    /// Products that exist nowhere, which the mapping skips: the row loads.
-    ProductSkipped,
-}
-
-/// Rows with these faults.
-pub(crate) const SINGLES: &[(usize, &[Fault])] = &[
-    (2, &[Fault::SinceUncastable]),
-    (3, &[Fault::FoundedUncastable]),
-    (3, &[Fault::NameMissing]),
-    (2, &[Fault::NameTooShort]),
-    (1, &[Fault::NameTooLong]),
-    (2, &[Fault::SegmentUnmapped]),
-    (4, &[Fault::WebsiteInvalid]),
-    (2, &[Fault::SupportEmailInvalid]),
-    (2, &[Fault::PartnerInvalid]),
-    (3, &[Fault::ScoreInvalid]),
-    (3, &[Fault::TestAccount]),
-    (5, &[Fault::IndustryRefused]),
-    (3, &[Fault::ProductSkipped]),
-    (2, &[Fault::WebsiteInvalid, Fault::ScoreInvalid]),
-    (1, &[Fault::NameMissing, Fault::FoundedUncastable]),
-    (
-        1,
-        &[
-            Fault::SupportEmailInvalid,
-            Fault::PartnerInvalid,
-            Fault::TestAccount,
-        ],
-    ),
-];
-
-/// Spellings of one name, row by row; the last one is rejected where it carries a fault.
-const GROUPS: &[(&[&str], &[Fault])] = &[
-    (&["TIDEWATER BOOKS LTD", "Tidewater Books Ltd"], &[]),
-    (&["  Kupferberg AG", "Kupferberg AG"], &[]),
-    (
-        &["Cafe\u{301} du The\u{301}a\u{302}tre", "Café du Théâtre"],
-        &[],
-    ),
-    (&["sunset rail", "SUNSET RAIL", "Sunset Rail"], &[]),
-    (&["ΦΩΤΕΙΝΗ ΓΩΝΙΑ", "Φωτεινη γωνια"], &[]),
-    (
-        &["Harbour Lights", "harbour lights"],
-        &[Fault::WebsiteInvalid],
-    ),
-];
 
 /// The export and what was planted in it.
 pub(crate) struct Organizations {
@@ -193,12 +122,12 @@ impl Organizations {
         for (count, faults) in SINGLES {
             faulty.extend(deck.draw(*count).into_iter().map(|row| (row, *faults)));
         }
-        let named = faulty
+        let without_name = faulty
             .iter()
             .map(|(row, _)| *row)
             .chain(deck.rest())
             .collect::<Vec<_>>();
-        for row in named {
+        for row in without_name {
             all.rows[row].account_name = names.next();
         }
         for (row, faults) in faulty {
@@ -207,20 +136,10 @@ impl Organizations {
         all
     }
 
-    /// Plants faults in a row and notes what the loader should say. Places follow `mappings/organizations.toml`.
+    /// Plants faults in a row.
     fn plant(&mut self, row: usize, faults: &[Fault], random: &mut SplitMix64) {
         for fault in faults {
-            let (organization, planted) = (&mut self.rows[row], &mut self.planted[row]);
-            if let Some((place, code, field, message)) = fault.spoil(organization, row, random) {
-                planted.reasons.push(Reason {
-                    place,
-                    code,
-                    field,
-                    message,
-                });
-            } else if *fault == Fault::IndustryRefused {
-                planted.refused_detail = Some("Industry");
-            }
+            fault.plant(&mut self.rows[row], &mut self.planted[row], random);
         }
     }
 
@@ -288,127 +207,6 @@ impl Organizations {
                 ("address", Values::Text(text(|row| &row.address))),
             ],
         }
-    }
-}
-
-impl Fault {
-    /// Spoils a row; gives place, code, field and message where validation is what finds it.
-    fn spoil(
-        self,
-        row: &mut Organization,
-        number: usize,
-        random: &mut SplitMix64,
-    ) -> Option<(u8, &'static str, &'static str, String)> {
-        let text = |words: &str| words.to_owned();
-        Some(match self {
-            Self::SinceUncastable => {
-                row.customer_since = Some(text(random.pick(&["31.02.2019", "2019", "spring"])));
-                (
-                    0,
-                    "CAST_INVALID",
-                    "customer_since",
-                    text("cannot be read as date"),
-                )
-            }
-            Self::FoundedUncastable => {
-                row.founded = Some(text(random.pick(&["since 1987", "MCMXC", "19xx"])));
-                (
-                    1,
-                    "CAST_INVALID",
-                    "founded",
-                    text("cannot be read as integer"),
-                )
-            }
-            Self::NameMissing => {
-                row.account_name = random.chance(40).then(|| text("   "));
-                (
-                    10,
-                    "REQUIRED_MISSING",
-                    "name",
-                    text("no value; the field is required"),
-                )
-            }
-            Self::NameTooShort => {
-                row.account_name = Some(text(random.pick(&["X", "株", "Ω"])));
-                (
-                    10,
-                    "TOO_SHORT",
-                    "name",
-                    text("1 characters; at least 2 are needed"),
-                )
-            }
-            Self::NameTooLong => {
-                let name = "Überaus Lange Gesellschaft für Handel und Wandel ".repeat(3);
-                let name = name.trim_end();
-                row.account_name = Some(text(name));
-                let length = name.chars().count();
-                (
-                    10,
-                    "TOO_LONG",
-                    "name",
-                    format!("{length} characters; at most 120 are allowed"),
-                )
-            }
-            Self::SegmentUnmapped => {
-                row.segments = Some(text(random.pick(&["ent|vip", "n/a"])));
-                (
-                    21,
-                    "VALUE_UNMAPPED",
-                    "Customer Segment",
-                    text("no entry in map"),
-                )
-            }
-            Self::WebsiteInvalid => {
-                let bad = [
-                    "www.example.com/contact",
-                    "ftp://example.org",
-                    "http://",
-                    "see below",
-                ];
-                row.website = Some(text(random.pick(&bad)));
-                (
-                    23,
-                    "URL_INVALID",
-                    "Website",
-                    text("not an absolute http or https URL"),
-                )
-            }
-            Self::SupportEmailInvalid => {
-                row.support_email = Some(text(random.pick(&["help(at)example.org", "desk@"])));
-                (
-                    24,
-                    "EMAIL_INVALID",
-                    "Support E-mail",
-                    text("not an e-mail address"),
-                )
-            }
-            Self::PartnerInvalid => {
-                row.is_partner = Some(text(random.pick(&["maybe", "?"])));
-                (
-                    25,
-                    "BOOLEAN_INVALID",
-                    "Partner",
-                    text("neither true nor false"),
-                )
-            }
-            Self::ScoreInvalid => {
-                row.health_score = Some(text(random.pick(&["n/a", "4,5", "high"])));
-                (26, "NUMBER_INVALID", "Health Score", text("not a number"))
-            }
-            Self::TestAccount => {
-                row.account_name = Some(format!("ZZ TEST {number}"));
-                let rule = "account_name is null or account_name not like 'ZZ TEST%'";
-                (50, "TEST_ACCOUNT", "", format!("breaks the rule: {rule}"))
-            }
-            Self::IndustryRefused => {
-                row.industry = Some(text(random.pick(&["Alchemy", "Astrology"])));
-                return None;
-            }
-            Self::ProductSkipped => {
-                row.products = Some(vec![text(SEEDED_PRODUCTS[0]), text(UNKNOWN_PRODUCTS[0])]);
-                return None;
-            }
-        })
     }
 }
 

@@ -275,6 +275,39 @@ fn every_kind_of_fault_is_planted_and_the_readme_counts_them() {
 }
 
 #[test]
+fn expected_results_of_the_exports_have_one_row_for_each_of_theirs() {
+    for name in ["hubspot-contacts", "salesforce-accounts", "zendesk-users"] {
+        let rows = csv_records(&format!("exports/{name}.csv"), b',');
+        let expected = csv_records(&format!("expected/{name}.csv"), b',');
+        assert_eq!(expected[0], csv_records("expected/customers.csv", b',')[0]);
+        assert_eq!(rows.len(), expected.len());
+        for (number, (row, answer)) in rows.iter().zip(&expected).enumerate().skip(1) {
+            assert_eq!(
+                (&answer[0], &answer[1]),
+                (&number.to_string(), &row[0]),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_options_of_the_mapping_are_those_that_the_generator_draws_from() {
+    let mapping: toml::Table = text("mappings/customers.toml").parse().unwrap();
+    for (detail, words) in [
+        ("Preferred Language", customers::LANGUAGES),
+        ("Channels", customers::CHANNELS),
+    ] {
+        let options = mapping["details"][detail]["options"].as_array().unwrap();
+        let options: Vec<&str> = options
+            .iter()
+            .map(|option| option.as_str().unwrap())
+            .collect();
+        assert_eq!(options, words, "{detail}");
+    }
+}
+
+#[test]
 fn only_planted_rows_share_a_natural_key() {
     for (name, table, planted) in datasets() {
         let column = ["name", "account_name", "contact_email"];

@@ -150,14 +150,17 @@ impl Organizations {
             refused: Vec::new(),
         };
         for (row, answer) in self.rows.iter().zip(settle(&self.planted)) {
-            let Some(name) = row.account_name.as_deref().map(str::trim) else {
-                continue;
-            };
+            let name = row
+                .account_name
+                .as_deref()
+                .map(str::trim)
+                .unwrap_or_default();
+            // a rejected row may share its name with one that loads, or be too odd to be quoted in a message
+            let plain = !name.contains('"') && (2..=60).contains(&name.chars().count());
             let shared = self.planted[answer.row - 1].shared_key.is_some();
             match answer.status {
                 "loaded" => directory.good.push(name.to_owned()),
-                "failed" => directory.refused.push(name.to_owned()),
-                "rejected" if !shared && (2..=60).contains(&name.chars().count()) => {
+                "failed" | "rejected" if plain && !shared => {
                     directory.refused.push(name.to_owned());
                 }
                 _ => {}

@@ -12,6 +12,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
 
 /// The price list and what was planted in it.
 pub(crate) struct Products {
+    /// Number and name of each product.
     rows: Vec<(&'static str, Option<&'static str>)>,
     /// What was planted in each row.
     pub(crate) planted: Vec<Planted>,

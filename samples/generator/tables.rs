@@ -150,7 +150,9 @@ pub(crate) const PLAIN: Dialect = Dialect {
 
 /// A CSV file that grows table by table.
 pub(crate) struct CsvFile<W: Write> {
+    /// Where rows go.
     writer: csv::Writer<W>,
+    /// Whether the header is written.
     header: bool,
 }
 

@@ -41,7 +41,7 @@ pub(crate) const SEGMENTS: &[(&str, &str)] = &[
 /// Country codes of the export; the mapping knows some and calls the rest "Other".
 const COUNTRIES: &[&str] = &["DE", "FR", "GB", "ES", "JP", "IN", "BR", "XK"];
 
-/// A row of the export.
+/// A row of the export; each field is the column of its name.
 #[derive(Debug, Clone)]
 struct Organization {
     account_name: Option<String>,
@@ -62,6 +62,7 @@ struct Organization {
 
 /// The export and what was planted in it.
 pub(crate) struct Organizations {
+    /// The rows.
     rows: Vec<Organization>,
     /// What was planted in each row.
     pub(crate) planted: Vec<Planted>,
@@ -69,7 +70,9 @@ pub(crate) struct Organizations {
 
 /// Names for customers to refer to.
 pub(crate) struct Directory {
+    /// Names that the site knows when customers load.
     good: Vec<String>,
+    /// Names whose rows did not load.
     refused: Vec<String>,
 }
 

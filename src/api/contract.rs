@@ -35,6 +35,8 @@ pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 pub const MAX_DETAIL_FIELDS: usize = 50;
 /// Names an `organization/fetch` may ask for.
 pub const MAX_FETCH_ORGANIZATIONS: usize = 50;
+/// Ids a `customer/profile/fetch` may ask for.
+pub const MAX_FETCH_CUSTOMERS: usize = 25;
 /// Products a page of `GET /product` may hold.
 pub const MAX_PRODUCT_PAGE: usize = 100;
 /// Non-terminal tasks a site allows; one page says 5, another 10.
@@ -92,6 +94,8 @@ pub const PRODUCT: &str = "/api/v1/product";
 pub const PRODUCT_BY_ID: &str = "/api/v1/product/{productId}";
 /// On the site's own host: its cloud id, without credentials.
 pub const TENANT_INFO: &str = "/_edge/tenant_info";
+/// The key in the answer of [`TENANT_INFO`].
+pub const TENANT_CLOUD_ID: &str = "cloudId";
 /// Below the gateway's origin, before `/api/v1`.
 pub const CLOUD_PREFIX: &str = "/jsm/csm/cloudid/{cloudId}";
 /// The gateway's origin.
@@ -104,6 +108,9 @@ pub const EXPERIMENTAL_API: &str = "X-ExperimentalApi";
 pub const EXPERIMENTAL_OPT_IN: &str = "opt-in";
 /// The message of the 400 that means back-pressure.
 pub const TASK_LIMIT_MESSAGE: &str = "Maximum number of tasks reached";
+
+/// Part of the 400 that refuses a known idempotency key with another body. Seen.
+pub const KEY_REUSED_MESSAGE: &str = "can only be retried with the same request data";
 
 /// Keys inside payloads.
 pub mod keys {
@@ -135,10 +142,84 @@ pub mod keys {
     pub const FETCH_ORGANIZATION_NAMES: &str = "organizationNames";
     /// The list in the answer of `organization/fetch`, each `{id, name}`. A guess.
     pub const FETCHED_ORGANIZATIONS: &str = "organizations";
+    /// Customers of an organization; holds [`CUSTOMER_IDS`].
+    pub const ASSOCIATE_CUSTOMERS: &str = "associateCustomers";
+    /// Ids inside [`ASSOCIATE_CUSTOMERS`], and asked for in `customer/profile/fetch`.
+    pub const CUSTOMER_IDS: &str = "customerIds";
+    /// The criteria of `customer/search-by-detail-field`, each `{name, value}`.
+    pub const DETAIL_FIELDS: &str = "detailFields";
+    /// The value a criterion asks for.
+    pub const VALUE: &str = "value";
     /// Products of a customer or organization; holds [`PRODUCT_IDS`]. A guess.
     pub const ASSOCIATE_PRODUCTS: &str = "associateProducts";
     /// Ids inside [`ASSOCIATE_PRODUCTS`]. A guess.
     pub const PRODUCT_IDS: &str = "productIds";
+}
+
+/// Keys inside answers that are not those of payloads.
+pub mod answer {
+    /// The id of a task, organization, product or entitlement.
+    pub const ID: &str = "id";
+    /// A task's path, relative and without the cloud prefix.
+    pub const STATUS_URL: &str = "statusUrl";
+    /// What a task does; a detail field's or owner's type.
+    pub const TYPE: &str = "type";
+    /// A task's state.
+    pub const STATUS: &str = "status";
+    /// A task's failed operations.
+    pub const FAILURES: &str = "failures";
+    /// When a task was accepted.
+    pub const CREATED_AT: &str = "createdAt";
+    /// When a task's state last changed.
+    pub const UPDATED_AT: &str = "updatedAt";
+    /// The kind of record of a failure; the owner of an entitlement.
+    pub const ENTITY: &str = "entity";
+    /// The record of a failure. Its content for failed creates is unknown.
+    pub const ENTITY_ID: &str = "entityId";
+    /// The verb of a failure.
+    pub const OPERATION: &str = "operation";
+    /// The part of the record a failure concerns.
+    pub const OPERATED_ON: &str = "operatedOn";
+    /// Names or ids of the parts a failure concerns.
+    pub const OPERATED_ON_IDS: &str = "operatedOnIds";
+    /// The reason of a failure.
+    pub const ERROR: &str = "error";
+    /// A page of products, the detail fields of a site, the customers a search found (the last a guess).
+    pub const RESULTS: &str = "results";
+    /// Where the next page of products starts; absent on the last.
+    pub const NEXT_PAGE_CURSOR: &str = "nextPageCursor";
+    /// The list in the answer of `customer/profile/fetch`. Seen.
+    pub const PROFILES: &str = "profiles";
+    /// The organizations of a customer profile.
+    pub const ORGANIZATIONS: &str = "organizations";
+    /// The entitlements of a profile. A guess.
+    pub const ENTITLEMENTS: &str = "entitlements";
+    /// The product of an entitlement. A guess.
+    pub const PRODUCT: &str = "product";
+    /// The options of a detail field's type.
+    pub const OPTIONS: &str = "options";
+    /// A detail field's configuration; holds [`POSITION`].
+    pub const CONFIGURATION: &str = "configuration";
+    /// A detail field's place among its siblings.
+    pub const POSITION: &str = "position";
+    /// The reason in an error body. Seen.
+    pub const ERROR_MESSAGE: &str = "errorMessage";
+    /// The reason codes in an error body. Seen.
+    pub const ERRORS: &str = "errors";
+    /// The HTTP status, repeated in an error body. Seen.
+    pub const STATUS_CODE: &str = "statusCode";
+}
+
+/// Values of a task's `status`.
+pub mod task_status {
+    /// Queued; takes a slot.
+    pub const NOT_STARTED: &str = "NOT_STARTED";
+    /// Running; takes a slot.
+    pub const IN_PROGRESS: &str = "IN_PROGRESS";
+    /// Ended; its failures tell full from partial success.
+    pub const FINISHED: &str = "FINISHED";
+    /// Failed or timed out. Rows may have been written all the same.
+    pub const FAILED: &str = "FAILED";
 }
 
 /// The verb of a bulk item.

@@ -34,7 +34,18 @@ pub(super) struct Journal {
     file: File,
     buffer: Vec<u8>,
     /// Held for as long as the journal is open.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// A lock on the folder.
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Unlocks at once: closing alone would leave that to a child process that was just being forked.
+    fn drop(&mut self) {
+        // closing unlocks as well, only perhaps later
+        let _ = self.0.unlock();
+    }
 }
 
 impl Journal {
@@ -261,11 +272,11 @@ fn make_folder(folder: &Path) -> Result<(), SandboxError> {
     })
 }
 
-fn lock(folder: &Path) -> Result<File, SandboxError> {
+fn lock(folder: &Path) -> Result<Lock, SandboxError> {
     let path = folder.join("site.lock");
     let file = open_file(&path)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(SandboxError::Locked(folder.to_owned())),
         Err(TryLockError::Error(source)) => Err(SandboxError::File {
             doing: "lock",

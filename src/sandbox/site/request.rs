@@ -358,10 +358,10 @@ mod tests {
         assert_snapshot!(refusal(Entity::Customer, r#"{"customers":[]}"#), @r#"Invalid request body: unknown key "customers" at line 1 column 12"#);
         assert_snapshot!(customer(""), @"customerProfiles must hold between 1 and 100 items, not 0");
         assert_snapshot!(customer(r#"{"payload":{"email":"a@b"}}"#), @"Invalid request body: operationType is required");
-        assert_snapshot!(customer(r#"{"operationType":"upsert","payload":{"email":"a@b"}}"#), @"Invalid request body: an operation type is CREATE, UPDATE or UPSERT at line 1 column 47");
+        assert_snapshot!(customer(r#"{"operationType":"upsert","payload":{"email":"a@b"}}"#), @"Invalid request body: an operation type is CREATE, UPDATE or UPSERT at line 1 column 46");
         assert_snapshot!(customer(r#"{"operationType":"UPSERT"}"#), @"Invalid request body: payload is required");
         assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{}}"#), @"Invalid request body: email or customerId is required");
-        assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"name":"x"}}"#), @r#"Invalid request body: unknown key "name" at line 1 column 63"#);
+        assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"name":"x"}}"#), @r#"Invalid request body: unknown key "name" at line 1 column 64"#);
         assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"email":"a@b","details":[{"name":"x"}]}}"#), @"Invalid request body: values is required");
         assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"email":"a@b","associateProducts":{}}}"#), @"Invalid request body: productIds is required");
         assert_snapshot!(refusal(Entity::Organization, r#"{"organizationProfiles":[{"operationType":"UPSERT","payload":{}}]}"#), @"Invalid request body: name or id is required");

@@ -92,7 +92,7 @@ fn load(site: &mut Site, entity: Entity, verb: &str, payload: &Value) -> Vec<Str
 }
 
 #[test]
-fn verbs_create_update_and_refuse_by_folded_key_or_id() {
+fn verbs_create_update_and_refuse_customers_by_folded_email_or_id() {
     let mut site = site();
     let customer =
         |site: &mut Site, verb: &str, payload: Value| load(site, Entity::Customer, verb, &payload);
@@ -145,7 +145,7 @@ fn verbs_create_update_and_refuse_by_folded_key_or_id() {
             "UPSERT",
             json!({ "customerId": "qm:x", "email": "new@example.com" })
         ),
-        ["UPDATE CUSTOMER_ACCOUNT qm:x [] Customer not found"]
+        ["UPDATE CUSTOMER_ACCOUNT x [] Customer not found"]
     );
     assert_eq!(
         customer(
@@ -164,7 +164,12 @@ fn verbs_create_update_and_refuse_by_folded_key_or_id() {
         (&json!("B"), &json!("Ana@Example.com"))
     );
     assert_eq!(site.counts()["customers"], 1);
+}
 
+#[test]
+fn organizations_obey_the_same_verbs_by_name_or_id() {
+    let mut site = site();
+    let none: [&str; 0] = [];
     assert_eq!(
         load(
             &mut site,
@@ -452,12 +457,12 @@ fn item(entity: Entity, (verb, name, extra): (u8, u8, u8)) -> Value {
     match (extra, entity) {
         (0, _) => {}
         (1, Entity::Customer) => {
-            payload["details"] = json!([{ "name": "Region", "values": ["EMEA"] }])
+            payload["details"] = json!([{ "name": "Region", "values": ["EMEA"] }]);
         }
         (1, _) => payload["details"] = json!([{ "name": "Industry", "values": ["x"] }]),
         (2, _) => payload["details"] = json!([{ "name": "Nothing", "values": [] }]),
         (_, Entity::Customer) => {
-            payload["associateOrganizations"] = json!({ "organizationIds": ["1", "2"] })
+            payload["associateOrganizations"] = json!({ "organizationIds": ["1", "2"] });
         }
         (_, _) => payload["associateProducts"] = json!({ "productIds": ["none"] }),
     }

@@ -1,0 +1,91 @@
+//! What happens to a site, in a form that can be written down and repeated: the vocabulary of the journal.
+//!
+//! Records and tasks go by their numbers; ids follow from them. Keys are short because a site writes millions.
+
+use super::failure::Failure;
+use super::fields::Field;
+use super::records::DetailValues;
+use crate::model::clock::UnixMillis;
+use crate::model::entity::Entity;
+use serde::{Deserialize, Serialize};
+
+/// One change. Repeating all changes in order gives the same site.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::sandbox) enum Change {
+    /// A detail field was defined for a kind of record.
+    Field(Entity, Field),
+    /// A single call or the seed wrote a record.
+    Wrote(UnixMillis, Write),
+    /// A bulk request became a task.
+    Accepted(Accepted),
+    /// A task ended, and with it all its writes were made.
+    Finished(Finished),
+}
+
+/// A task as it was accepted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::sandbox) struct Accepted {
+    /// Its number, from 0.
+    pub task: u32,
+    /// What its items are.
+    pub entity: Entity,
+    /// The request's idempotency key.
+    pub key: String,
+    /// Hash of the request's body.
+    pub digest: u64,
+    /// When it was accepted.
+    pub at: UnixMillis,
+    /// When work on it starts, in microseconds since 1970.
+    pub start: i64,
+    /// When it ends, in the same unit.
+    pub end: i64,
+    /// The request's body, for as long as it is needed: until the task has finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// The end of a task.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::sandbox) struct Finished {
+    /// Its number.
+    pub task: u32,
+    /// What could not be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
+    /// What was done, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<Write>,
+}
+
+/// One record created or updated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sandbox) struct Write {
+    /// The kind of record.
+    #[serde(rename = "e")]
+    pub entity: Entity,
+    /// Its number; for a creation, the next one.
+    #[serde(rename = "n")]
+    pub number: u32,
+    /// Whether it is created.
+    #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
+    pub created: bool,
+    /// Its e-mail or name, where that is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A customer's name, where that is set.
+    #[serde(rename = "dn", default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Detail values to set; no values clear a field.
+    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
+    pub details: DetailValues,
+    /// Organizations to put a customer into.
+    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
+    pub organizations: Vec<u32>,
+    /// Customers to put into an organization.
+    #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
+    pub customers: Vec<u32>,
+    /// Products to entitle it to.
+    #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<u32>,
+}

@@ -1,0 +1,403 @@
+//! The state of a site and its rules.
+//!
+//! Duty: decide what each request does to the site and what it is answered. Guarantee: a pure function of the
+//! requests, the policy and the times it is given; everything it changes comes out as a [`Change`], and repeating the
+//! changes gives the same site. Must not know: clocks, files, sockets, HTTP.
+
+mod change;
+mod decide;
+mod failure;
+mod fields;
+mod ids;
+mod read;
+mod records;
+mod request;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+pub(super) use change::Change;
+pub(super) use failure::Failure;
+pub(super) use fields::{Field, FieldKind};
+pub(super) use read::INSPECTION_PAGE;
+pub(super) use request::{Item, Named, body, required};
+
+use super::policy::Policy;
+use crate::api::contract::{self, answer};
+use crate::model::clock::UnixMillis;
+use crate::model::entity::Entity;
+use change::{Accepted, Finished, Write};
+use fields::Fields;
+use records::Table;
+use serde_json::{Value, json};
+use tasks::{Tasks, Work};
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A request that is refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The reason.
+    pub message: String,
+}
+
+impl Refusal {
+    /// The request is wrong.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            status: 400,
+            message,
+        }
+    }
+
+    /// There is no such thing.
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            status: 404,
+            message,
+        }
+    }
+}
+
+/// A bulk request, read but not yet judged: reading takes time and needs no site.
+pub(super) struct Submission {
+    entity: Entity,
+    key: String,
+    digest: u64,
+    body: String,
+    items: Result<Vec<Item>, Refusal>,
+}
+
+impl Submission {
+    /// Reads a bulk request for customers or organizations.
+    pub(super) fn read(entity: Entity, key: String, body: Vec<u8>) -> Self {
+        // what is not UTF-8 is refused as JSON, so the loss below is never kept
+        let items = request::bulk(entity, &body);
+        let digest = xxh3_64(&body);
+        let body = String::from_utf8(body).unwrap_or_default();
+        Self {
+            entity,
+            key,
+            digest,
+            body,
+            items,
+        }
+    }
+}
+
+/// One applied write, as the audit lists it.
+#[derive(Debug, Clone, Copy)]
+struct Audit {
+    at: UnixMillis,
+    task: Option<u32>,
+    number: u32,
+    entity: Entity,
+    created: bool,
+}
+
+/// A site.
+#[derive(Debug)]
+pub(super) struct Site {
+    cloud: Uuid,
+    /// Detail fields, by [`Entity`].
+    fields: [Fields; 3],
+    /// Records, by [`Entity`].
+    tables: [Table; 3],
+    tasks: Tasks,
+    audit: Vec<Audit>,
+    /// What changed since it was last asked for.
+    changes: Vec<Change>,
+}
+
+impl Site {
+    /// A site without anything.
+    pub(super) fn new(cloud: Uuid) -> Self {
+        Self {
+            cloud,
+            fields: Default::default(),
+            tables: Entity::ALL.map(Table::new),
+            tasks: Tasks::default(),
+            audit: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// The site's cloud id.
+    pub(super) fn cloud_id(&self) -> Uuid {
+        self.cloud
+    }
+
+    /// What changed since this was last called, to be written down before any answer that rests on it goes out.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Lets time pass: finishes the tasks whose end has come, in the order of their ends, and forgets old results.
+    pub(super) fn advance(&mut self, policy: &Policy, now: UnixMillis) {
+        while let Some(number) = self.tasks.due(now) {
+            self.finish(number);
+        }
+        self.tasks.expire(policy, self.cloud, now);
+    }
+
+    /// When [`Self::advance`] will next have a task to finish.
+    pub(super) fn next_end(&self) -> Option<UnixMillis> {
+        self.tasks.next_end()
+    }
+
+    /// Judges a bulk request: the answer of its task, an old one's if the key is known.
+    ///
+    /// # Errors
+    /// When the key is known with another body, the request is wrong, or no slot is free.
+    pub(super) fn submit(
+        &mut self,
+        policy: &Policy,
+        now: UnixMillis,
+        submission: Submission,
+    ) -> Result<Value, Refusal> {
+        if let Some(known) = self.tasks.by_key(&submission.key) {
+            let Accepted {
+                task,
+                entity,
+                digest,
+                ..
+            } = known.accepted;
+            if (entity, digest) == (submission.entity, submission.digest) {
+                return Ok(self.submitted(task));
+            }
+            return Err(Refusal::bad_request(format!(
+                "An idempotency key {}",
+                contract::KEY_REUSED_MESSAGE
+            )));
+        }
+        let items = submission.items?;
+        if !self.tasks.has_slot(policy, now) {
+            return Err(Refusal::bad_request(contract::TASK_LIMIT_MESSAGE));
+        }
+        let (start, end) = self.tasks.schedule(policy, now, items.len());
+        let mut accepted = Accepted {
+            task: self.tasks.next(),
+            entity: submission.entity,
+            key: submission.key,
+            digest: submission.digest,
+            at: now,
+            start,
+            end,
+            body: None,
+        };
+        let work = Work::Items(items);
+        self.tasks.accept(self.cloud, accepted.clone(), work);
+        let task = accepted.task;
+        accepted.body = Some(submission.body);
+        self.changes.push(Change::Accepted(accepted));
+        Ok(self.submitted(task))
+    }
+
+    fn submitted(&self, task: u32) -> Value {
+        let id = ids::task(self.cloud, task).to_string();
+        let url = contract::TASK.replace("{taskId}", &id);
+        json!({ (answer::ID): id, (answer::STATUS_URL): url })
+    }
+
+    /// Writes one record at once: single calls and the seed. Gives its id.
+    ///
+    /// # Errors
+    /// All the reasons against it.
+    pub(super) fn write(
+        &mut self,
+        now: UnixMillis,
+        entity: Entity,
+        item: &Item,
+    ) -> Result<String, Vec<Failure>> {
+        let write = self.decide(entity, item)?;
+        self.apply(now, None, &write);
+        let id = ids::record(self.cloud, entity, write.number);
+        self.changes.push(Change::Wrote(now, write));
+        Ok(id)
+    }
+
+    /// Creates a product, also one whose name exists: no rule about that is known, and a loader must not rely on one.
+    ///
+    /// # Errors
+    /// When the name is blank.
+    pub(super) fn create_product(
+        &mut self,
+        now: UnixMillis,
+        name: &str,
+    ) -> Result<String, Refusal> {
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(Refusal::bad_request("Invalid name"));
+        }
+        let number = self.table(Entity::Product).count();
+        let write = Write {
+            entity: Entity::Product,
+            number,
+            created: true,
+            name: Some(name.to_owned()),
+            display_name: None,
+            details: Vec::new(),
+            organizations: Vec::new(),
+            customers: Vec::new(),
+            products: Vec::new(),
+        };
+        self.apply(now, None, &write);
+        self.changes.push(Change::Wrote(now, write));
+        Ok(ids::record(self.cloud, Entity::Product, number))
+    }
+
+    /// Defines a detail field; false when the site has no room for another.
+    pub(super) fn add_field(&mut self, entity: Entity, field: Field) -> bool {
+        let added = self.fields[entity as usize].add(field.clone());
+        if added {
+            self.changes.push(Change::Field(entity, field));
+        }
+        added
+    }
+
+    /// Whether there is a detail field with this name, whatever its spelling.
+    pub(super) fn has_field(&self, entity: Entity, name: &str) -> bool {
+        self.fields[entity as usize].find(name).is_some()
+    }
+
+    /// Whether there is a record with this natural key, whatever its spelling.
+    pub(super) fn has_record(&self, entity: Entity, name: &str) -> bool {
+        self.table(entity).by_name(name).is_some()
+    }
+
+    /// Repeats a change that was written down.
+    ///
+    /// # Errors
+    /// When it does not fit the site as the changes before it left it.
+    pub(super) fn repeat(&mut self, change: Change) -> Result<(), String> {
+        match change {
+            Change::Field(entity, field) => {
+                if !self.fields[entity as usize].add(field) {
+                    return Err(format!("one {entity} detail field too many"));
+                }
+            }
+            Change::Wrote(at, write) => self.repeat_write(at, None, &write)?,
+            Change::Accepted(mut accepted) => {
+                if accepted.task != self.tasks.next() {
+                    return Err(format!("task {} is out of order", accepted.task));
+                }
+                let work = Work::Body(accepted.body.take().unwrap_or_default());
+                self.tasks.accept(self.cloud, accepted, work);
+            }
+            Change::Finished(Finished {
+                task,
+                failures,
+                writes,
+            }) => {
+                let Some((accepted, _)) = self.tasks.take_work(task) else {
+                    return Err(format!("task {task} was not running"));
+                };
+                let at = tasks::millis_after(accepted.end);
+                for write in &writes {
+                    self.repeat_write(at, Some(task), write)?;
+                }
+                self.tasks.finish(task, failures);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the repetition: reads the items of the tasks that were not finished.
+    ///
+    /// # Errors
+    /// When the items of a task cannot be read.
+    pub(super) fn ready(&mut self) -> Result<(), String> {
+        for task in self.tasks.running_mut() {
+            if let Work::Body(body) = &task.work {
+                let items = request::bulk(task.accepted.entity, body.as_bytes());
+                let number = task.accepted.task;
+                let items = items.map_err(|refusal| {
+                    format!("the items of task {number} are lost: {}", refusal.message)
+                })?;
+                task.work = Work::Items(items);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, number: u32) {
+        let Some((accepted, Work::Items(items))) = self.tasks.take_work(number) else {
+            return self.tasks.finish(number, Vec::new());
+        };
+        let at = tasks::millis_after(accepted.end);
+        let (mut failures, mut writes) = (Vec::new(), Vec::with_capacity(items.len()));
+        for item in &items {
+            match self.decide(accepted.entity, item) {
+                Ok(write) => {
+                    self.apply(at, Some(number), &write);
+                    writes.push(write);
+                }
+                Err(reasons) => failures.extend(reasons),
+            }
+        }
+        self.tasks.finish(number, failures.clone());
+        self.changes.push(Change::Finished(Finished {
+            task: number,
+            failures,
+            writes,
+        }));
+    }
+
+    fn repeat_write(
+        &mut self,
+        at: UnixMillis,
+        task: Option<u32>,
+        write: &Write,
+    ) -> Result<(), String> {
+        let Write { entity, number, .. } = *write;
+        let count = self.table(entity).count();
+        let fields = self.fields[entity as usize].all().len();
+        let known = |entity, numbers: &[u32]| {
+            let count = self.table(entity).count();
+            numbers.iter().all(|number| *number < count)
+        };
+        let fits = if write.created {
+            number == count && write.name.is_some()
+        } else {
+            number < count
+        };
+        if fits
+            && write.details.iter().all(|(n, _)| usize::from(*n) < fields)
+            && known(Entity::Organization, &write.organizations)
+            && known(Entity::Customer, &write.customers)
+            && known(Entity::Product, &write.products)
+        {
+            self.apply(at, task, write);
+            return Ok(());
+        }
+        Err(format!("the write of {entity} {number} does not fit"))
+    }
+
+    fn apply(&mut self, at: UnixMillis, task: Option<u32>, write: &Write) {
+        let Write {
+            entity,
+            number,
+            created,
+            ..
+        } = *write;
+        self.tables[entity as usize].apply(self.cloud, write);
+        for customer in &write.customers {
+            self.tables[Entity::Customer as usize].join(*customer, number);
+        }
+        self.audit.push(Audit {
+            at,
+            task,
+            number,
+            entity,
+            created,
+        });
+    }
+
+    fn table(&self, entity: Entity) -> &Table {
+        &self.tables[entity as usize]
+    }
+}

@@ -1,0 +1,550 @@
+//! The site's rules, without sockets and files.
+
+use super::{Change, Field, FieldKind, Refusal, Site, Submission};
+use crate::api::contract::{KEY_REUSED_MESSAGE, TASK_LIMIT_MESSAGE};
+use crate::model::clock::UnixMillis;
+use crate::model::entity::Entity;
+use crate::sandbox::policy::Policy;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const CLOUD: Uuid = Uuid::from_u128(0xc10d);
+
+/// A site with two customer fields, one organization field, one organization (id 1) and one product.
+fn site() -> Site {
+    let mut site = Site::new(CLOUD);
+    let field = |name: &str, kind, options: &[&str]| Field {
+        name: name.to_owned(),
+        kind,
+        options: options.iter().map(|option| (*option).to_owned()).collect(),
+    };
+    let region = field("Region", FieldKind::Select, &["EMEA", "APAC"]);
+    assert!(site.add_field(Entity::Customer, region));
+    assert!(site.add_field(Entity::Customer, field("Phone", FieldKind::Phone, &[])));
+    assert!(site.add_field(
+        Entity::Organization,
+        field("Industry", FieldKind::Text, &[])
+    ));
+    let acme = super::Item::create("Acme Ltd".to_owned());
+    assert_eq!(site.write(0, Entity::Organization, &acme).unwrap(), "1");
+    site.create_product(0, "Router").unwrap();
+    site
+}
+
+fn product_id(site: &Site) -> String {
+    let page = site.products(None, None).unwrap();
+    page["results"][0]["id"].as_str().unwrap().to_owned()
+}
+
+fn quick() -> Policy {
+    Policy {
+        task_micros: 10_000,
+        item_micros: 1000,
+        ..Policy::default()
+    }
+}
+
+fn submit(
+    site: &mut Site,
+    policy: &Policy,
+    now: UnixMillis,
+    entity: Entity,
+    key: &str,
+    items: &Value,
+) -> Result<String, Refusal> {
+    let list = if entity == Entity::Customer {
+        "customerProfiles"
+    } else {
+        "organizationProfiles"
+    };
+    let body = json!({ list: items }).to_string().into_bytes();
+    let submission = Submission::read(entity, key.to_owned(), body);
+    let answer = site.submit(policy, now, submission)?;
+    let id = answer["id"].as_str().unwrap().to_owned();
+    assert_eq!(answer["statusUrl"], format!("/api/v1/tasks/{id}"));
+    Ok(id)
+}
+
+/// Loads one item and gives its task's failures as `operation operatedOn entityId [ids] error`.
+fn load(site: &mut Site, entity: Entity, verb: &str, payload: &Value) -> Vec<String> {
+    let items = json!([{ "operationType": verb, "payload": payload }]);
+    let now = i64::try_from(site.audit.len()).unwrap() * 1000 + i64::from(site.tasks.next());
+    let key = site.tasks.next().to_string();
+    let id = submit(site, &quick(), now, entity, &key, &items).unwrap();
+    site.advance(&quick(), now + 1000);
+    let task = site.task(now + 1000, &id).unwrap();
+    assert_eq!(task["status"], "FINISHED");
+    let failures = task["failures"].as_array().unwrap().iter();
+    let word = |failure: &Value, key: &str| failure[key].as_str().unwrap().to_owned();
+    failures
+        .map(|failure| {
+            format!(
+                "{} {} {} {} {}",
+                word(failure, "operation"),
+                word(failure, "operatedOn"),
+                word(failure, "entityId").rsplit(':').next().unwrap(),
+                failure["operatedOnIds"],
+                word(failure, "error")
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn verbs_create_update_and_refuse_customers_by_folded_email_or_id() {
+    let mut site = site();
+    let customer =
+        |site: &mut Site, verb: &str, payload: Value| load(site, Entity::Customer, verb, &payload);
+    let none: [&str; 0] = [];
+    assert_eq!(
+        customer(&mut site, "UPDATE", json!({ "email": "ana@example.com" })),
+        ["UPDATE CUSTOMER_ACCOUNT ana@example.com [] Customer not found"]
+    );
+    assert_eq!(
+        customer(
+            &mut site,
+            "CREATE",
+            json!({ "email": "Ana@Example.com", "displayName": "Ana" })
+        ),
+        none
+    );
+    let found = site.list(Entity::Customer, None, 10)["results"][0].clone();
+    assert_eq!(
+        (&found["email"], &found["key"]),
+        (&json!("Ana@Example.com"), &json!("ana@example.com"))
+    );
+    let id = found["customerId"].as_str().unwrap().to_owned();
+    assert!(id.starts_with(&format!("qm:{CLOUD}:")));
+    let tail = id.rsplit(':').next().unwrap().to_owned();
+    assert_eq!(
+        customer(&mut site, "CREATE", json!({ "email": " ana@example.COM" })),
+        [format!(
+            "CREATE CUSTOMER_ACCOUNT {tail} [] Customer already exists"
+        )]
+    );
+    assert_eq!(
+        customer(
+            &mut site,
+            "UPSERT",
+            json!({ "email": "ANA@example.com", "displayName": "A" })
+        ),
+        none
+    );
+    assert_eq!(
+        customer(
+            &mut site,
+            "UPDATE",
+            json!({ "customerId": id, "displayName": "B" })
+        ),
+        none
+    );
+    assert_eq!(
+        customer(
+            &mut site,
+            "UPSERT",
+            json!({ "customerId": "qm:x", "email": "new@example.com" })
+        ),
+        ["UPDATE CUSTOMER_ACCOUNT x [] Customer not found"]
+    );
+    assert_eq!(
+        customer(
+            &mut site,
+            "UPSERT",
+            json!({ "email": "no address", "displayName": " " })
+        ),
+        [
+            "CREATE CUSTOMER_ACCOUNT no address [] Invalid email",
+            "CREATE CUSTOMER_ACCOUNT no address [] Invalid display name"
+        ]
+    );
+    let after = site.customer_profile(&id).unwrap();
+    assert_eq!(
+        (&after["displayName"], &after["email"]),
+        (&json!("B"), &json!("Ana@Example.com"))
+    );
+    assert_eq!(site.counts()["customers"], 1);
+}
+
+#[test]
+fn organizations_obey_the_same_verbs_by_name_or_id() {
+    let mut site = site();
+    let none: [&str; 0] = [];
+    assert_eq!(
+        load(
+            &mut site,
+            Entity::Organization,
+            "CREATE",
+            &json!({ "name": "ACME ltd" })
+        ),
+        ["CREATE ORGANIZATION 1 [] Organization already exists"]
+    );
+    assert_eq!(
+        load(
+            &mut site,
+            Entity::Organization,
+            "UPSERT",
+            &json!({ "id": "2", "name": "Beta" })
+        ),
+        ["UPDATE ORGANIZATION 2 [] Organization not found"]
+    );
+    assert_eq!(
+        load(
+            &mut site,
+            Entity::Organization,
+            "UPSERT",
+            &json!({ "name": "  " })
+        ),
+        ["CREATE ORGANIZATION    [] Invalid name"]
+    );
+    assert_eq!(
+        load(
+            &mut site,
+            Entity::Organization,
+            "UPSERT",
+            &json!({ "name": "Beta" })
+        ),
+        none
+    );
+    assert_eq!(site.organization("2").unwrap()["name"], "Beta");
+}
+
+#[test]
+fn a_record_named_by_its_id_takes_another_name_unless_it_is_taken() {
+    let mut site = site();
+    let beta = json!({ "name": "Beta" });
+    assert!(load(&mut site, Entity::Organization, "CREATE", &beta).is_empty());
+    assert_eq!(
+        load(
+            &mut site,
+            Entity::Organization,
+            "UPDATE",
+            &json!({ "id": "2", "name": "acme LTD" })
+        ),
+        ["UPDATE ORGANIZATION 2 [] Organization already exists"]
+    );
+    let gamma = json!({ "id": "2", "name": "Gamma" });
+    assert!(load(&mut site, Entity::Organization, "UPDATE", &gamma).is_empty());
+    assert!(site.has_record(Entity::Organization, "GAMMA"));
+    assert!(!site.has_record(Entity::Organization, "Beta"));
+}
+
+#[test]
+fn an_item_with_any_failure_writes_nothing_and_names_every_one() {
+    let mut site = site();
+    let product = product_id(&site);
+    let bad = json!({
+        "email": "ana@example.com",
+        "details": [
+            { "name": "Region", "values": ["Mars"] },
+            { "name": "region ", "values": ["EMEA", "APAC"] },
+            { "name": "Colour", "values": [] },
+            { "name": "Phone", "values": ["+4930123456"] },
+        ],
+        "associateOrganizations": { "organizationIds": ["1", "99"] },
+        "associateProducts": { "productIds": [product, "none"] },
+    });
+    assert_eq!(
+        load(&mut site, Entity::Customer, "UPSERT", &bad),
+        [
+            r#"CREATE CUSTOMER_DETAIL ana@example.com ["Region"] Invalid detail field value"#,
+            r#"CREATE CUSTOMER_DETAIL ana@example.com ["region "] Invalid detail field value"#,
+            r#"CREATE CUSTOMER_DETAIL ana@example.com ["Colour"] Invalid detail field"#,
+            r#"CREATE CUSTOMER_ORGANIZATION ana@example.com ["99"] Organization not found"#,
+            r#"CREATE CUSTOMER_PRODUCT ana@example.com ["none"] Product not found"#,
+        ]
+    );
+    assert_eq!(site.counts()["customers"], 0);
+    let bad = json!({ "name": "Acme Ltd", "associateCustomers": { "customerIds": ["x"] } });
+    assert_eq!(
+        load(&mut site, Entity::Organization, "UPSERT", &bad),
+        [r#"UPDATE ORGANIZATION_CUSTOMER 1 ["x"] Customer not found"#]
+    );
+}
+
+#[test]
+fn details_are_set_left_alone_and_cleared_and_associations_add() {
+    let mut site = site();
+    let product = product_id(&site);
+    for payload in [
+        json!({ "email": "a@b", "details": [{ "name": "Region", "values": ["EMEA"] },
+            { "name": "phone", "values": ["+4930123456"] }],
+            "associateOrganizations": { "organizationIds": ["1", 1] } }),
+        json!({ "email": "a@b", "details": [{ "name": "Region", "values": ["APAC"] }],
+            "associateProducts": { "productIds": [product, product] } }),
+        json!({ "email": "a@b", "details": [{ "name": "Phone", "values": [] }] }),
+    ] {
+        assert!(load(&mut site, Entity::Customer, "UPSERT", &payload).is_empty());
+    }
+    let customer = site.list(Entity::Customer, None, 10)["results"][0].clone();
+    assert_eq!(
+        customer["details"],
+        json!([{ "name": "Region", "values": ["APAC"] }])
+    );
+    assert_eq!(
+        customer["organizations"],
+        json!([{ "id": "1", "name": "Acme Ltd" }])
+    );
+    assert_eq!(customer["entitlements"].as_array().unwrap().len(), 1);
+    assert_eq!(customer["entitlements"][0]["product"]["name"], "Router");
+
+    let member = json!({ "email": "c@d", "associateOrganizations": { "organizationIds": [1] } });
+    assert!(load(&mut site, Entity::Customer, "UPSERT", &member).is_empty());
+    let loner = site.list(Entity::Customer, Some("a@b"), 10)["results"][0].clone();
+    assert_eq!(
+        loner["organizations"],
+        json!([]),
+        "ids sent as numbers do nothing"
+    );
+    let acme = json!({ "id": "1", "associateCustomers": { "customerIds": [loner["customerId"]] } });
+    assert!(load(&mut site, Entity::Organization, "UPDATE", &acme).is_empty());
+    let loner = site.list(Entity::Customer, Some("a@b"), 10)["results"][0].clone();
+    assert_eq!(loner["organizations"][0]["name"], "Acme Ltd");
+}
+
+fn one(email: &str) -> Value {
+    json!([{ "operationType": "UPSERT", "payload": { "email": email } }])
+}
+
+#[test]
+fn a_task_goes_through_its_states_and_is_forgotten_after_three_days() {
+    let mut site = site();
+    let policy = Policy {
+        workers: 1,
+        ..quick()
+    };
+    let customer = Entity::Customer;
+    let first = submit(&mut site, &policy, 1000, customer, "k1", &one("a@b")).unwrap();
+    let second = submit(&mut site, &policy, 1000, customer, "k2", &one("a@b")).unwrap();
+    let status = |site: &mut Site, now, id: &str| {
+        site.advance(&policy, now);
+        let task = site.task(now, id).ok()?;
+        Some((
+            task["status"].as_str()?.to_owned(),
+            task["updatedAt"].as_str()?.to_owned(),
+        ))
+    };
+    let at = |status: &str, millis: &str| {
+        Some((status.to_owned(), format!("1970-01-01T00:00:01.{millis}Z")))
+    };
+    // each takes 11 ms
+    assert_eq!(status(&mut site, 1010, &first), at("IN_PROGRESS", "000"));
+    assert_eq!(status(&mut site, 1010, &second), at("NOT_STARTED", "000"));
+    assert_eq!(
+        site.counts()["customers"],
+        0,
+        "nothing is written before the end"
+    );
+    assert_eq!(site.next_end(), Some(1011));
+    assert_eq!(status(&mut site, 1011, &first), at("FINISHED", "011"));
+    assert_eq!(status(&mut site, 1011, &second), at("IN_PROGRESS", "011"));
+    assert_eq!(status(&mut site, 9000, &second), at("FINISHED", "022"));
+    let three_days = 3 * 24 * 3600 * 1000;
+    assert!(status(&mut site, 1010 + three_days, &first).is_some());
+    assert_eq!(status(&mut site, 1011 + three_days, &first), None);
+    assert_eq!(site.task(0, "no id").unwrap_err().status, 404);
+    // its key is free again, and the audit still knows it
+    let third = submit(
+        &mut site,
+        &policy,
+        1011 + three_days,
+        customer,
+        "k1",
+        &one("c@d"),
+    )
+    .unwrap();
+    assert_ne!(third, first);
+    assert_eq!(site.audit(2, 1)["entries"][0]["idempotencyKey"], "k1");
+}
+
+#[test]
+fn a_known_key_gives_its_task_or_is_refused_and_full_slots_refuse_the_rest() {
+    let mut site = site();
+    let policy = Policy {
+        max_tasks: 2,
+        task_timeout_ms: 1000,
+        task_micros: 10_000_000,
+        ..quick()
+    };
+    let customer = Entity::Customer;
+    let first = submit(&mut site, &policy, 0, customer, "k1", &one("a@b")).unwrap();
+    submit(&mut site, &policy, 0, customer, "k2", &one("a@b")).unwrap();
+    let refused = |result: Result<String, Refusal>| {
+        let refusal = result.unwrap_err();
+        assert_eq!(refusal.status, 400);
+        refusal.message
+    };
+    let full = submit(&mut site, &policy, 0, customer, "k3", &one("a@b"));
+    assert_eq!(refused(full), TASK_LIMIT_MESSAGE);
+    let again = submit(&mut site, &policy, 0, customer, "k1", &one("a@b"));
+    assert_eq!(again, Ok(first));
+    let other = submit(&mut site, &policy, 0, customer, "k1", &one("c@d"));
+    assert!(refused(other).contains(KEY_REUSED_MESSAGE));
+    let elsewhere = submit(
+        &mut site,
+        &policy,
+        0,
+        Entity::Organization,
+        "k1",
+        &json!([]),
+    );
+    assert!(refused(elsewhere).contains(KEY_REUSED_MESSAGE));
+    // tasks over their time give their slots back and end all the same
+    submit(&mut site, &policy, 1000, customer, "k3", &one("a@b")).unwrap();
+    site.advance(&policy, 60_000);
+    assert_eq!(site.counts()["unfinishedTasks"], 0);
+}
+
+#[test]
+fn products_come_in_pages_and_equal_names_make_two() {
+    let mut site = site();
+    for n in 1..=100 {
+        site.create_product(0, &format!("p{n}")).unwrap();
+    }
+    site.create_product(0, "router").unwrap();
+    assert_eq!(site.create_product(0, " ").unwrap_err().status, 400);
+    let mut names = Vec::new();
+    let mut cursor: Option<String> = None;
+    for size in [40, 40, 22] {
+        let page = site.products(Some(40), cursor.as_deref()).unwrap();
+        let results = page["results"].as_array().unwrap();
+        assert_eq!(results.len(), size);
+        names.extend(results.iter().map(|product| product["name"].clone()));
+        cursor = page["nextPageCursor"].as_str().map(str::to_owned);
+    }
+    assert_eq!(cursor, None);
+    assert_eq!(
+        (names.len(), &names[0], &names[101]),
+        (102, &json!("Router"), &json!("router"))
+    );
+    for limit in [None, Some(0), Some(101)] {
+        let page = site.products(limit, None).unwrap();
+        assert_eq!(page["results"].as_array().unwrap().len(), 100);
+    }
+    assert_eq!(site.products(None, Some("x")).unwrap_err().status, 400);
+}
+
+/// What a test does to a site.
+#[derive(Debug, Clone)]
+enum Step {
+    Submit {
+        entity: Entity,
+        key: u8,
+        items: Vec<(u8, u8, u8)>,
+    },
+    Product(u8),
+    Wait(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let entity = prop_oneof![Just(Entity::Customer), Just(Entity::Organization)];
+    let items = prop::collection::vec((0..3_u8, 0..6_u8, 0..4_u8), 1..6);
+    prop_oneof![
+        4 => (entity, 0..24_u8, items).prop_map(|(entity, key, items)| Step::Submit { entity, key, items }),
+        1 => (0..3_u8).prop_map(Step::Product),
+        3 => (0..30_i64).prop_map(Step::Wait),
+    ]
+}
+
+/// An item: verb, one of six names, and plain, with a detail, with a wrong detail, or with an association.
+fn item(entity: Entity, (verb, name, extra): (u8, u8, u8)) -> Value {
+    let verb = ["CREATE", "UPDATE", "UPSERT"][usize::from(verb)];
+    let mut payload = if entity == Entity::Customer {
+        json!({ "email": format!("c{name}@example.com") })
+    } else {
+        json!({ "name": format!("Organization {name}") })
+    };
+    match (extra, entity) {
+        (0, _) => {}
+        (1, Entity::Customer) => {
+            payload["details"] = json!([{ "name": "Region", "values": ["EMEA"] }]);
+        }
+        (1, _) => payload["details"] = json!([{ "name": "Industry", "values": ["x"] }]),
+        (2, _) => payload["details"] = json!([{ "name": "Nothing", "values": [] }]),
+        (_, Entity::Customer) => {
+            payload["associateOrganizations"] = json!({ "organizationIds": ["1", "2"] });
+        }
+        (_, _) => payload["associateProducts"] = json!({ "productIds": ["none"] }),
+    }
+    json!({ "operationType": verb, "payload": payload })
+}
+
+/// Everything the site shows.
+fn everything(site: &Site) -> Vec<Value> {
+    let mut all: Vec<_> = Entity::ALL
+        .iter()
+        .map(|entity| site.list(*entity, None, 1000))
+        .collect();
+    all.extend([site.audit(0, 10_000), site.counts()]);
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn slots_hold_every_task_ends_the_audit_equals_the_state_and_changes_repeat(
+        steps in prop::collection::vec(step(), 1..60)
+    ) {
+        let policy = Policy { max_tasks: 3, workers: 2, ..quick() };
+        let mut site = site();
+        let (mut now, mut accepted, mut items_sent) = (0, Vec::new(), 0);
+        for step in steps {
+            site.advance(&policy, now);
+            match step {
+                Step::Submit { entity, key, items } => {
+                    let before = site.tasks.next();
+                    let list: Vec<_> = items.iter().map(|i| item(entity, *i)).collect();
+                    let full = site.tasks.unfinished() == policy.max_tasks;
+                    match submit(&mut site, &policy, now, entity, &key.to_string(), &list.into()) {
+                        Ok(id) if site.tasks.next() > before => {
+                            prop_assert!(!full);
+                            items_sent += items.len();
+                            accepted.push(id);
+                        }
+                        Ok(id) => prop_assert!(accepted.contains(&id)),
+                        Err(refusal) => prop_assert!(
+                            (full && refusal.message == TASK_LIMIT_MESSAGE)
+                                || refusal.message.contains(KEY_REUSED_MESSAGE)
+                        ),
+                    }
+                }
+                Step::Product(n) => drop(site.create_product(now, &format!("p{n}")).unwrap()),
+                Step::Wait(millis) => now += millis,
+            }
+            prop_assert!(site.tasks.unfinished() <= policy.max_tasks);
+        }
+        site.advance(&policy, now + 1000);
+        let mut failed = 0;
+        for id in &accepted {
+            let task = site.task(now + 1000, id).unwrap();
+            prop_assert_eq!(&task["status"], "FINISHED");
+            // every item here has at most one failure
+            failed += task["failures"].as_array().unwrap().len();
+        }
+
+        let audit = site.audit(0, 10_000);
+        let entries = audit["entries"].as_array().unwrap();
+        let by_task = entries.iter().filter(|entry| !entry["task"].is_null()).count();
+        prop_assert_eq!(by_task + failed, items_sent);
+        let mut seen = std::collections::BTreeSet::new();
+        for (place, entry) in entries.iter().enumerate() {
+            prop_assert_eq!(&entry["sequence"], place + 1);
+            let new = seen.insert((entry["entity"].to_string(), entry["id"].to_string()));
+            prop_assert_eq!(&entry["operation"], if new { "create" } else { "update" });
+        }
+        let records = Entity::ALL.iter().map(|entity| site.table(*entity).count() as usize);
+        prop_assert_eq!(seen.len(), records.sum::<usize>());
+
+        let mut again = Site::new(CLOUD);
+        for change in site.take_changes() {
+            let line = serde_json::to_string(&change).unwrap();
+            again.repeat(serde_json::from_str::<Change>(&line).unwrap()).unwrap();
+        }
+        again.ready().unwrap();
+        prop_assert_eq!(everything(&again), everything(&site));
+        for id in &accepted {
+            prop_assert_eq!(again.task(now, id), site.task(now, id));
+        }
+    }
+}

@@ -4,6 +4,32 @@
 //! reading order with their physical lines. Guarantee: every record read has exactly one [`RowId`]; a record that
 //! cannot be read is a [`chunk::BadRow`], not the end of the run. Must not know: mappings, the site, the ledger.
 //!
+//! ```text
+//! spec ─▶ expand ─▶ detect ─▶ csv · parquet · arrow (header, footer) ─▶ dataset ─▶ chunks ─▶ RowChunk
+//! ```
+//!
 //! [`RowId`]: crate::model::row::RowId
 
+mod arrow;
 pub mod chunk;
+mod chunks;
+mod columnar;
+mod convert;
+mod csv;
+mod dataset;
+mod detect;
+pub mod digest;
+mod error;
+mod expand;
+mod kind;
+mod parquet;
+mod spec;
+mod spool;
+mod stretch;
+#[cfg(test)]
+mod tests;
+
+pub use chunks::Chunks;
+pub use dataset::{Dataset, SourceFile};
+pub use error::{Place, SourceError, SourceErrorKind, SourceErrors};
+pub use spec::{ChunkRequest, CsvOptions, Format, Header, SourceSpec, UnknownFormat};

@@ -13,8 +13,10 @@ use std::path::PathBuf;
 /// Management, and writes one result for every row it read.
 #[derive(Debug, Parser)]
 #[command(name = "csm-loader", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 all rows loaded · 1 a defect · 2 wrong flags · 3 bad configuration, mapping, \
-                        credentials or input · 4 some rows did not load · 5 stopped early")]
+#[command(
+    after_help = "Exit codes: 0 all rows loaded · 1 a defect · 2 wrong flags · 3 bad configuration, mapping, \
+                        credentials or input · 4 some rows did not load · 5 stopped early"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -39,7 +41,12 @@ pub(super) struct LoadArgs {
     #[command(flatten)]
     pub(super) show: ShowArgs,
     /// Where to load: `sandbox` is a site inside this program, kept in the state folder
-    #[arg(long, value_name = "sandbox", env = "CSM_LOADER_TARGET", conflicts_with = "site")]
+    #[arg(
+        long,
+        value_name = "sandbox",
+        env = "CSM_LOADER_TARGET",
+        conflicts_with = "site"
+    )]
     pub(super) target: Option<Target>,
     /// The site's host, as in acme.atlassian.net
     #[arg(long, value_name = "HOST", env = "CSM_LOADER_SITE")]
@@ -76,7 +83,12 @@ pub(super) struct StageArgs {
     #[arg(long)]
     pub(super) entity: Option<Entity>,
     /// Mapping file
-    #[arg(long, value_name = "FILE", required_unless_present = "job", requires = "input")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "job",
+        requires = "input"
+    )]
     pub(super) mapping: Option<PathBuf>,
     /// Files, globs, folders, or - for standard input
     #[arg(long, value_name = "PATH", num_args = 1.., required_unless_present = "job", requires = "mapping")]
@@ -143,7 +155,12 @@ pub(super) struct SandboxArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8765")]
     pub(super) listen: SocketAddr,
     /// Folder whose sandbox site is served, the one that `load --target sandbox` uses
-    #[arg(long, value_name = "DIR", default_value = ".csm-loader", env = "CSM_LOADER_STATE_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".csm-loader",
+        env = "CSM_LOADER_STATE_DIR"
+    )]
     pub(super) state_dir: PathBuf,
     /// Fill the site from this file first (what is there stays)
     #[arg(long, value_name = "FILE")]

@@ -40,7 +40,10 @@ pub struct Failure {
 impl Failure {
     /// A failure with its message: what was wrong and what to do.
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self {
+            exit,
+            message: message.into(),
+        }
     }
 
     /// An error with all its causes.
@@ -68,7 +71,11 @@ impl fmt::Display for Failure {
 /// Writes a failure to standard error. Rendered diagnostics carry their own `error:`.
 pub(super) fn say(failure: &Failure) {
     let text = failure.to_string();
-    let start = if text.starts_with("error") { "" } else { "error: " };
+    let start = if text.starts_with("error") {
+        ""
+    } else {
+        "error: "
+    };
     // a closed standard error leaves the exit code to speak
     let _ = writeln!(std::io::stderr(), "{start}{}", text.trim_end());
 }

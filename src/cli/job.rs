@@ -150,16 +150,21 @@ impl Job {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let name = path.display();
-            Failure::new(Exit::Input, format!("failed to read the job file {name}: {error}"))
+            Failure::new(
+                Exit::Input,
+                format!("failed to read the job file {name}: {error}"),
+            )
         })?;
         Self::parse(&path.display().to_string(), &text)
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, Failure> {
-        let job: Self = toml::from_str(text)
-            .map_err(|error| Failure::new(Exit::Input, format!("in the job file {name}: {error}")))?;
+        let job: Self = toml::from_str(text).map_err(|error| {
+            Failure::new(Exit::Input, format!("in the job file {name}: {error}"))
+        })?;
         if job.stages.is_empty() {
-            let message = format!("the job file {name} has no [[stage]]; add one for each entity to load");
+            let message =
+                format!("the job file {name} has no [[stage]]; add one for each entity to load");
             return Err(Failure::new(Exit::Input, message));
         }
         Ok(job)

@@ -39,7 +39,9 @@ pub(super) fn open(
             Ok(job) => {
                 if !written.insert(job.results.clone()) {
                     let name = job.results.display();
-                    faults.push(format!("two stages would write {name}; give each its own results"));
+                    faults.push(format!(
+                        "two stages would write {name}; give each its own results"
+                    ));
                 }
                 jobs.push(job);
             }
@@ -59,7 +61,9 @@ fn open_stage(
     naming: &Naming<'_>,
 ) -> Result<StageJob, Vec<String>> {
     let mut faults = Vec::new();
-    let mapping = MappingFile::read(&stage.mapping).map_err(|error| faults.push(error.to_string())).ok();
+    let mapping = MappingFile::read(&stage.mapping)
+        .map_err(|error| faults.push(error.to_string()))
+        .ok();
     let spec = SourceSpec {
         inputs: stage.inputs.clone(),
         base: stage.base.clone(),
@@ -67,7 +71,9 @@ fn open_stage(
         csv: stage.csv.clone(),
         spool: spool.to_owned(),
     };
-    let dataset = Dataset::open(&spec).map_err(|error| faults.push(error.to_string())).ok();
+    let dataset = Dataset::open(&spec)
+        .map_err(|error| faults.push(error.to_string()))
+        .ok();
     if let (Some(wanted), Some(mapping)) = (stage.entity, &mapping)
         && wanted != mapping.entity()
     {
@@ -77,13 +83,20 @@ fn open_stage(
             mapping.entity()
         ));
     }
-    let results = results_path(stage, naming).map_err(|error| faults.push(error)).ok();
+    let results = results_path(stage, naming)
+        .map_err(|error| faults.push(error))
+        .ok();
     let (Some(mapping), Some(dataset), Some(results)) = (mapping, dataset, results) else {
         return Err(faults);
     };
-    let plan = Plan::compile(&mapping, dataset.schema()).map_err(|error| faults.push(error.to_string())).ok();
+    let plan = Plan::compile(&mapping, dataset.schema())
+        .map_err(|error| faults.push(error.to_string()))
+        .ok();
     if let Some(input) = overwritten(&dataset, &results) {
-        faults.push(format!("the results file {} is an input ({input}); name another with --results", results.display()));
+        faults.push(format!(
+            "the results file {} is an input ({input}); name another with --results",
+            results.display()
+        ));
     }
     match plan {
         Some(plan) if faults.is_empty() => Ok(StageJob {
@@ -102,7 +115,11 @@ fn open_stage(
 fn overwritten<'a>(dataset: &'a Dataset, results: &Path) -> Option<&'a str> {
     let results = results.canonicalize().ok()?;
     let same = |path: &Path| path.canonicalize().is_ok_and(|path| path == results);
-    dataset.files().iter().find(|file| same(&file.path)).map(|file| file.name.as_str())
+    dataset
+        .files()
+        .iter()
+        .find(|file| same(&file.path))
+        .map(|file| file.name.as_str())
 }
 
 fn results_path(stage: &StageSettings, naming: &Naming<'_>) -> Result<PathBuf, String> {
@@ -113,7 +130,10 @@ fn results_path(stage: &StageSettings, naming: &Naming<'_>) -> Result<PathBuf, S
             let first = stage.inputs.first().map_or("-", String::as_str);
             let name = results::default_name(first).display().to_string();
             let name = name.replace("-results.", &format!("-{}.", naming.suffix));
-            let folder = stage.results.as_deref().and_then(|results| Path::new(results).parent());
+            let folder = stage
+                .results
+                .as_deref()
+                .and_then(|results| Path::new(results).parent());
             folder.map(Path::to_owned).unwrap_or_default().join(name)
         }
     };

@@ -20,7 +20,8 @@ pub(super) fn find(
         (Some(value), _) => Ok(SecretString::from(value)),
         (None, Some(path)) => read_private(&base.join(path)),
         (None, None) => {
-            let message = format!("no credentials: set {name}, or name a private file with {key} in [auth]");
+            let message =
+                format!("no credentials: set {name}, or name a private file with {key} in [auth]");
             Err(Failure::new(Exit::Input, message))
         }
     };
@@ -30,11 +31,19 @@ pub(super) fn find(
                 let message = "no credentials: set CSM_LOADER_EMAIL, or email in [auth], to the account's address";
                 Failure::new(Exit::Input, message)
             })?;
-            let token = secret("CSM_LOADER_API_TOKEN", &table.api_token_file, "api_token_file")?;
+            let token = secret(
+                "CSM_LOADER_API_TOKEN",
+                &table.api_token_file,
+                "api_token_file",
+            )?;
             Ok(Auth::Basic { email, token })
         }
         AuthMethod::Bearer => {
-            let token = secret("CSM_LOADER_ACCESS_TOKEN", &table.access_token_file, "access_token_file")?;
+            let token = secret(
+                "CSM_LOADER_ACCESS_TOKEN",
+                &table.access_token_file,
+                "access_token_file",
+            )?;
             Ok(Auth::Bearer { token })
         }
     }
@@ -42,10 +51,18 @@ pub(super) fn find(
 
 fn read_private(path: &Path) -> Result<SecretString, Failure> {
     let name = path.display();
-    let failed = |error| Failure::new(Exit::Input, format!("failed to read the secret in {name}: {error}"));
+    let failed = |error| {
+        Failure::new(
+            Exit::Input,
+            format!("failed to read the secret in {name}: {error}"),
+        )
+    };
     let mode = std::fs::metadata(path).map_err(failed)?.mode();
     if mode & 0o077 != 0 {
-        let message = format!("{name} is open to other users (mode {:03o}); run: chmod 600 {name}", mode & 0o777);
+        let message = format!(
+            "{name} is open to other users (mode {:03o}); run: chmod 600 {name}",
+            mode & 0o777
+        );
         return Err(Failure::new(Exit::Input, message));
     }
     let text = std::fs::read_to_string(path).map_err(failed)?;
@@ -61,7 +78,10 @@ mod tests {
     fn what_is_missing_is_named() {
         let basic = find(&AuthTable::default(), Path::new("."), |_| None).unwrap_err();
         insta::assert_snapshot!(basic, @"no credentials: set CSM_LOADER_EMAIL, or email in [auth], to the account's address");
-        let table = AuthTable { method: Some(AuthMethod::Bearer), ..AuthTable::default() };
+        let table = AuthTable {
+            method: Some(AuthMethod::Bearer),
+            ..AuthTable::default()
+        };
         let bearer = find(&table, Path::new("."), |_| None).unwrap_err();
         insta::assert_snapshot!(bearer, @"no credentials: set CSM_LOADER_ACCESS_TOKEN, or name a private file with access_token_file in [auth]");
     }
@@ -77,7 +97,9 @@ mod tests {
         };
         let file = folder.path().join("token");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let message = find(&table, folder.path(), |_| None).unwrap_err().to_string();
+        let message = find(&table, folder.path(), |_| None)
+            .unwrap_err()
+            .to_string();
         let message = message.replace(&folder.path().display().to_string(), "…");
         insta::assert_snapshot!(message, @"…/token is open to other users (mode 644); run: chmod 600 …/token");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -71,7 +71,10 @@ impl CheckSettings {
     pub(super) fn resolve(args: &StageArgs) -> Result<Self, Failure> {
         let (job, base) = read_job(args)?;
         let state_dir = state_dir(args, &job, &base);
-        Ok(Self { state_dir, stages: stages(args, job.stages, &base)? })
+        Ok(Self {
+            state_dir,
+            stages: stages(args, job.stages, &base)?,
+        })
     }
 }
 
@@ -86,16 +89,19 @@ impl LoadSettings {
         let in_limits = |key: &str, error: String| input(format!("{key} in [limits]: {error}"));
         let slots = match (args.task_slots, job.limits.task_slots) {
             (Some(slots), _) => slots,
-            (None, Some(text)) => {
-                text.into_word().parse().map_err(|error| in_limits("task_slots", error))?
-            }
+            (None, Some(text)) => text
+                .into_word()
+                .parse()
+                .map_err(|error| in_limits("task_slots", error))?,
             (None, None) => TaskSlots::default(),
         };
         let max_errors = match (args.max_errors, job.limits.max_errors) {
             (Some(most), _) => Some(most),
-            (None, Some(text)) => {
-                Some(text.into_word().parse().map_err(|error| in_limits("max_errors", error))?)
-            }
+            (None, Some(text)) => Some(
+                text.into_word()
+                    .parse()
+                    .map_err(|error| in_limits("max_errors", error))?,
+            ),
             (None, None) => None,
         };
         Ok(Self {
@@ -139,18 +145,23 @@ fn state_dir(args: &StageArgs, job: &Job, base: &Path) -> PathBuf {
 
 fn site(args: &LoadArgs, table: SiteTable, seed: Option<PathBuf>) -> Result<SiteSettings, Failure> {
     let seed = args.sandbox_seed.clone().or(seed);
-    let origin = table.base_url.unwrap_or_else(|| contract::ORIGIN.to_owned());
+    let origin = table
+        .base_url
+        .unwrap_or_else(|| contract::ORIGIN.to_owned());
     if args.target == Some(Target::Sandbox) {
         return Ok(SiteSettings::Sandbox { seed });
     }
     if let Some(host) = &args.site {
-        return Ok(SiteSettings::Host { host: host.clone(), origin });
+        return Ok(SiteSettings::Host {
+            host: host.clone(),
+            origin,
+        });
     }
     match (table.target.as_deref(), table.site, table.cloud_id) {
         (Some("sandbox"), None, None) => Ok(SiteSettings::Sandbox { seed }),
-        (Some(other), None, None) => {
-            Err(input(format!("target = {other:?} in [site] is not known; the one target is \"sandbox\"")))
-        }
+        (Some(other), None, None) => Err(input(format!(
+            "target = {other:?} in [site] is not known; the one target is \"sandbox\""
+        ))),
         (None, Some(host), None) => Ok(SiteSettings::Host { host, origin }),
         (None, None, Some(cloud_id)) => Ok(SiteSettings::Cloud { cloud_id, origin }),
         (None, None, None) => Err(input(
@@ -158,12 +169,18 @@ fn site(args: &LoadArgs, table: SiteTable, seed: Option<PathBuf>) -> Result<Site
              --target sandbox, or write [site] into the job file"
                 .into(),
         )),
-        _ => Err(input("[site] names more than one of target, site and cloud_id; keep one".into())),
+        _ => Err(input(
+            "[site] names more than one of target, site and cloud_id; keep one".into(),
+        )),
     }
 }
 
 /// The stages in the order in which entities depend on each other.
-fn stages(args: &StageArgs, tables: Vec<StageTable>, base: &Path) -> Result<Vec<StageSettings>, Failure> {
+fn stages(
+    args: &StageArgs,
+    tables: Vec<StageTable>,
+    base: &Path,
+) -> Result<Vec<StageSettings>, Failure> {
     let mut stages = match (&args.mapping, tables.is_empty()) {
         (Some(mapping), _) => vec![stage_of_flags(args, mapping)?],
         (None, _) => tables
@@ -175,8 +192,16 @@ fn stages(args: &StageArgs, tables: Vec<StageTable>, base: &Path) -> Result<Vec<
         let message = "--results names one file, and the job has several stages; write results into each [[stage]]";
         return Err(Failure::new(Exit::Usage, message));
     }
-    if stages.iter().flat_map(|stage| &stage.inputs).filter(|input| *input == "-").count() > 1 {
-        return Err(input("standard input (-) is named more than once; it can be read by one stage only".into()));
+    if stages
+        .iter()
+        .flat_map(|stage| &stage.inputs)
+        .filter(|input| *input == "-")
+        .count()
+        > 1
+    {
+        return Err(input(
+            "standard input (-) is named more than once; it can be read by one stage only".into(),
+        ));
     }
     stages.sort_by_key(|stage| stage.entity);
     Ok(stages)
@@ -196,15 +221,22 @@ fn stage_of_flags(args: &StageArgs, mapping: &Path) -> Result<StageSettings, Fai
     })
 }
 
-fn stage_of_table(args: &StageArgs, table: StageTable, base: &Path) -> Result<StageSettings, Failure> {
+fn stage_of_table(
+    args: &StageArgs,
+    table: StageTable,
+    base: &Path,
+) -> Result<StageSettings, Failure> {
     let format = match (args.format, table.format) {
         (Some(format), _) => Some(format),
-        (None, Some(word)) => {
-            Some(word.parse().map_err(|error| input(format!("format in [[stage]]: {error}")))?)
-        }
+        (None, Some(word)) => Some(
+            word.parse()
+                .map_err(|error| input(format!("format in [[stage]]: {error}")))?,
+        ),
         (None, None) => None,
     };
-    let results = table.results.map(|results| base.join(results).display().to_string());
+    let results = table
+        .results
+        .map(|results| base.join(results).display().to_string());
     Ok(StageSettings {
         entity: table.entity,
         mapping: base.join(table.mapping),
@@ -227,7 +259,11 @@ fn csv_options(args: &StageArgs, table: CsvTable) -> Result<CsvOptions, Failure>
     if let Some(names) = args.csv_columns.clone().or(table.columns) {
         options.header = Header::Names(names);
     }
-    if let Some(text) = args.csv_max_record.as_deref().or(table.max_record.as_deref()) {
+    if let Some(text) = args
+        .csv_max_record
+        .as_deref()
+        .or(table.max_record.as_deref())
+    {
         options.max_record = bytes(text)?;
     }
     Ok(options)
@@ -256,7 +292,11 @@ fn bytes(text: &str) -> Result<usize, Failure> {
         "gb" => Some(1_000_000_000),
         _ => None,
     };
-    let number = digits.trim().parse::<usize>().ok().filter(|number| *number > 0);
+    let number = digits
+        .trim()
+        .parse::<usize>()
+        .ok()
+        .filter(|number| *number > 0);
     unit.zip(number)
         .and_then(|(unit, number)| number.checked_mul(unit))
         .ok_or_else(|| input(format!("{text:?} is not a size; write it as in 16MiB")))
@@ -269,9 +309,18 @@ mod tests {
     use clap::Parser;
 
     fn load(flags: &[&str]) -> Result<LoadSettings, Failure> {
-        let line = ["csm-loader", "load", "--mapping", "m.toml", "--input", "a.csv"];
+        let line = [
+            "csm-loader",
+            "load",
+            "--mapping",
+            "m.toml",
+            "--input",
+            "a.csv",
+        ];
         let args = Args::try_parse_from(line.iter().chain(flags)).unwrap();
-        let Command::Load(args) = args.command else { panic!("not load") };
+        let Command::Load(args) = args.command else {
+            panic!("not load")
+        };
         LoadSettings::resolve(&args)
     }
 
@@ -294,8 +343,16 @@ mod tests {
                     [[stage]]\nentity = \"customer\"\nmapping = \"c.toml\"\ninput = \"c.csv\"\nresults = \"out/c.csv\"\n\
                     [[stage]]\nentity = \"product\"\nmapping = \"p.toml\"\ninput = [\"p.csv\"]\n";
         std::fs::write(&job, text).unwrap();
-        let line = ["csm-loader", "load", job.to_str().unwrap(), "--task-slots", "4"];
-        let Command::Load(args) = Args::try_parse_from(line).unwrap().command else { panic!("not load") };
+        let line = [
+            "csm-loader",
+            "load",
+            job.to_str().unwrap(),
+            "--task-slots",
+            "4",
+        ];
+        let Command::Load(args) = Args::try_parse_from(line).unwrap().command else {
+            panic!("not load")
+        };
         let settings = LoadSettings::resolve(&args).unwrap();
         assert_eq!(settings.slots, TaskSlots::Fixed(4));
         assert_eq!(settings.max_errors, Some(MaxErrors::Percent(5.0)));
@@ -303,7 +360,10 @@ mod tests {
         let order: Vec<_> = settings.stages.iter().map(|stage| stage.entity).collect();
         assert_eq!(order, [Some(Entity::Product), Some(Entity::Customer)]);
         assert_eq!(settings.stages[1].mapping, folder.path().join("c.toml"));
-        assert_eq!(settings.stages[1].results, Some(folder.path().join("out/c.csv").display().to_string()));
+        assert_eq!(
+            settings.stages[1].results,
+            Some(folder.path().join("out/c.csv").display().to_string())
+        );
     }
 
     #[test]
@@ -317,9 +377,16 @@ mod tests {
 
     #[test]
     fn sizes_are_read_with_their_units() {
-        for (text, expected) in [("16MiB", 16 << 20), ("1k", 1024), ("2MB", 2_000_000), ("7", 7)] {
+        for (text, expected) in [
+            ("16MiB", 16 << 20),
+            ("1k", 1024),
+            ("2MB", 2_000_000),
+            ("7", 7),
+        ] {
             assert_eq!(bytes(text).unwrap(), expected, "{text}");
         }
-        assert!(bytes("0").is_err() && bytes("1 furlong").is_err() && bytes("99999999999gib").is_err());
+        assert!(
+            bytes("0").is_err() && bytes("1 furlong").is_err() && bytes("99999999999gib").is_err()
+        );
     }
 }

@@ -17,7 +17,9 @@ pub(super) fn listen(stop: Stop) -> io::Result<()> {
         stop.set("interrupted");
         say("interrupted: waiting for what is in flight; a second interrupt ends at once");
         either(&mut interrupt, &mut terminate).await;
-        say("interrupted again: ended at once; no results file was written for the stage under way");
+        say(
+            "interrupted again: ended at once; no results file was written for the stage under way",
+        );
         end(Exit::Stopped);
     });
     Ok(())
@@ -35,7 +37,10 @@ fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-#[expect(clippy::exit, reason = "the person asked twice; the ledger is crash-safe")]
+#[expect(
+    clippy::exit,
+    reason = "the person asked twice; the ledger is crash-safe"
+)]
 fn end(exit: Exit) {
     std::process::exit(exit as i32);
 }

@@ -128,7 +128,9 @@ impl Checker<'_> {
             // two lists in row order, no row in both
             let outcome = match (&next, losers.peek()) {
                 (Some(row), other) if other.is_none_or(|other| row.row.id < other) => {
-                    let Some(row) = std::mem::replace(&mut next, rejected.next()?) else { break };
+                    let Some(row) = std::mem::replace(&mut next, rejected.next()?) else {
+                        break;
+                    };
                     refused(row, at)
                 }
                 (_, Some(_)) => {
@@ -162,14 +164,20 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn create(checker: &'a Checker<'a>, header: &ResultsHeader) -> Result<Self, PublishError> {
         let writer = ResultsWriter::create(&checker.job.results, header)?;
-        Ok(Self { checker, writer, counts: Counts::default(), tally: Tally::default() })
+        Ok(Self {
+            checker,
+            writer,
+            counts: Counts::default(),
+            tally: Tally::default(),
+        })
     }
 
     fn write(&mut self, outcome: &RowOutcome) -> Result<(), PublishError> {
         let row = &outcome.row;
         let source = &self.checker.job.dataset.files()[row.file.0 as usize].name;
         self.counts.add(outcome.status, 1);
-        self.tally.add(outcome.status, &outcome.reasons, source, row.line, row.id.0);
+        self.tally
+            .add(outcome.status, &outcome.reasons, source, row.line, row.id.0);
         self.writer.write(&ResultRow {
             row: row.id.0,
             source,
@@ -199,7 +207,13 @@ impl<'a> List<'a> {
 /// One JSON array a line: row, file, line, key, reasons.
 fn write_rejected(spill: &mut impl Write, rejected: &RejectedRow) -> io::Result<()> {
     let row = &rejected.row;
-    let entry = (row.id, row.file, row.line, row.key.as_str(), &rejected.reasons);
+    let entry = (
+        row.id,
+        row.file,
+        row.line,
+        row.key.as_str(),
+        &rejected.reasons,
+    );
     serde_json::to_writer(&mut *spill, &entry)?;
     spill.write_all(b"\n")
 }
@@ -212,7 +226,10 @@ struct Rejected {
 
 impl Rejected {
     fn new(spill: File) -> Self {
-        Self { lines: BufReader::new(spill), line: String::new() }
+        Self {
+            lines: BufReader::new(spill),
+            line: String::new(),
+        }
     }
 
     fn next(&mut self) -> io::Result<Option<RejectedRow>> {
@@ -222,6 +239,14 @@ impl Rejected {
         }
         let (id, file, line, key, reasons): (RowId, FileId, Option<u64>, String, Vec<Reason>) =
             serde_json::from_str(&self.line)?;
-        Ok(Some(RejectedRow { row: RowRef { id, file, line, key: Slice::owned(key) }, reasons }))
+        Ok(Some(RejectedRow {
+            row: RowRef {
+                id,
+                file,
+                line,
+                key: Slice::owned(key),
+            },
+            reasons,
+        }))
     }
 }

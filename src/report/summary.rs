@@ -119,8 +119,20 @@ fn write_stage(f: &mut fmt::Formatter<'_>, stage: &StageSummary) -> fmt::Result 
 /// # Errors
 /// When the formatter refuses.
 pub fn write_check(f: &mut fmt::Formatter<'_>, check: &CheckSummary<'_>) -> fmt::Result {
-    let CheckSummary { entity, rows, counts, top_codes, results, took } = check;
-    write!(f, "{entity}: {} checked in {}", counted(*rows, "row"), duration(*took))?;
+    let CheckSummary {
+        entity,
+        rows,
+        counts,
+        top_codes,
+        results,
+        took,
+    } = check;
+    write!(
+        f,
+        "{entity}: {} checked in {}",
+        counted(*rows, "row"),
+        duration(*took)
+    )?;
     if let Some(speed) = per_second(*rows, *took).filter(|_| *rows > 0) {
         write!(f, ", {} rows/s", rate(speed))?;
     }
@@ -130,7 +142,11 @@ pub fn write_check(f: &mut fmt::Formatter<'_>, check: &CheckSummary<'_>) -> fmt:
         ("rejected", counts.of(Status::Rejected)),
         ("duplicate", counts.of(Status::Duplicate)),
     ];
-    let width = shown.iter().map(|(_, rows)| count(*rows).len()).max().unwrap_or(0);
+    let width = shown
+        .iter()
+        .map(|(_, rows)| count(*rows).len())
+        .max()
+        .unwrap_or(0);
     for (what, rows) in shown {
         writeln!(f, "  {what:<13}  {:>width$}", count(rows))?;
     }

@@ -19,8 +19,11 @@ use std::sync::Arc;
 pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let settings = CheckSettings::resolve(&args.stage)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let state = StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
-    let spool = state.folder("spool").map_err(|error| Failure::of(Exit::Input, &error))?;
+    let state =
+        StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
+    let spool = state
+        .folder("spool")
+        .map_err(|error| Failure::of(Exit::Input, &error))?;
     let naming = Naming {
         suffix: "rejected",
         from_job: args.stage.results.is_some(),
@@ -40,7 +43,9 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
             stop: &Stop::default(),
             clock: &*clock,
         };
-        let checked: Checked = checker.run().map_err(|error: CheckError| Failure::of(Exit::Input, &error))?;
+        let checked: Checked = checker
+            .run()
+            .map_err(|error: CheckError| Failure::of(Exit::Input, &error))?;
         all_good &= checked.all_good();
         said.push_str(&checked.to_string());
     }

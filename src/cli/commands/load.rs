@@ -13,6 +13,7 @@ use crate::cli::settings::{LoadSettings, SiteSettings};
 use crate::cli::{secrets, signals};
 use crate::engine::context::{Audience, Context};
 use crate::engine::pace::Pace;
+use crate::engine::publish::PublishError;
 use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
 use crate::engine::stop::Stop;
 use crate::ledger::record::RunHeader;
@@ -20,7 +21,6 @@ use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
 use crate::model::event::RunEvent;
 use crate::report::results::ResultsError;
-use crate::engine::publish::PublishError;
 use crate::sandbox::{self, Policy, Running, SandboxConfig};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -42,8 +42,11 @@ const USER_AGENT: &str = concat!("csm-csm-loader-int/", env!("CARGO_PKG_VERSION"
 pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let settings = LoadSettings::resolve(args)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let state = StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
-    let spool = state.folder("spool").map_err(|error| Failure::of(Exit::Input, &error))?;
+    let state =
+        StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
+    let spool = state
+        .folder("spool")
+        .map_err(|error| Failure::of(Exit::Input, &error))?;
     let nonce = Uuid::new_v4();
     let run = run_id(clock.unix_millis(), nonce);
     let naming = Naming {
@@ -58,7 +61,15 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))?;
     let ended = runtime.block_on(async {
-        let loader = Loader { settings, ledger, clock, audience: audience.clone(), nonce, run, spool };
+        let loader = Loader {
+            settings,
+            ledger,
+            clock,
+            audience: audience.clone(),
+            nonce,
+            run,
+            spool,
+        };
         loader.load(&jobs).await
     });
     audience.finish();
@@ -66,7 +77,9 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     // a reader that goes away has seen enough
     let _ = io::stdout().write_all(summary.text().as_bytes());
     Ok(match end {
-        RunEnd { stopped: Some(_), .. } => Exit::Stopped,
+        RunEnd {
+            stopped: Some(_), ..
+        } => Exit::Stopped,
         RunEnd { counts, .. } if counts.any_not_loaded() => Exit::RowsLeft,
         RunEnd { .. } => Exit::Done,
     })
@@ -75,12 +88,19 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
 /// `20260131-081500-3f9a2c`: sorts by time, and is unique.
 fn run_id(now: UnixMillis, nonce: Uuid) -> String {
     let time = DateTime::<Utc>::from_timestamp_millis(now).unwrap_or_default();
-    format!("{}-{}", time.format("%Y%m%d-%H%M%S"), &nonce.simple().to_string()[..6])
+    format!(
+        "{}-{}",
+        time.format("%Y%m%d-%H%M%S"),
+        &nonce.simple().to_string()[..6]
+    )
 }
 
 /// `2026-01-31`
 pub(super) fn date(now: UnixMillis) -> String {
-    DateTime::<Utc>::from_timestamp_millis(now).unwrap_or_default().format("%Y-%m-%d").to_string()
+    DateTime::<Utc>::from_timestamp_millis(now)
+        .unwrap_or_default()
+        .format("%Y-%m-%d")
+        .to_string()
 }
 
 /// The means of one load.
@@ -97,10 +117,19 @@ struct Loader {
 impl Loader {
     async fn load(self, jobs: &[StageJob]) -> Result<RunEnd, Failure> {
         let stop = Stop::default();
-        signals::listen(stop.clone())
-            .map_err(|error| Failure::new(Exit::Defect, format!("failed to listen for signals: {error}")))?;
+        signals::listen(stop.clone()).map_err(|error| {
+            Failure::new(
+                Exit::Defect,
+                format!("failed to listen for signals: {error}"),
+            )
+        })?;
         let (site, auth, name, sandbox) = self.site().await?;
-        let config = ClientConfig { site, auth, timeout: TIMEOUT, user_agent: USER_AGENT.into() };
+        let config = ClientConfig {
+            site,
+            auth,
+            timeout: TIMEOUT,
+            user_agent: USER_AGENT.into(),
+        };
         let client = Client::new(config).map_err(|error| Failure::of(Exit::Input, &error))?;
         let header = RunHeader {
             id: self.run.clone(),
@@ -108,8 +137,14 @@ impl Loader {
             site: name.clone(),
             started_at: self.clock.unix_millis(),
         };
-        let handle = self.ledger.begin(&header).map_err(|error| Failure::of(Exit::Input, &error))?;
-        self.audience.tell(&RunEvent::RunStarted { run: self.run.clone(), site: name });
+        let handle = self
+            .ledger
+            .begin(&header)
+            .map_err(|error| Failure::of(Exit::Input, &error))?;
+        self.audience.tell(&RunEvent::RunStarted {
+            run: self.run.clone(),
+            site: name,
+        });
         let context = Arc::new(Context {
             client,
             pace: Pace::new(self.settings.requests_per_second),
@@ -125,7 +160,10 @@ impl Loader {
         });
         let ended = run_stages(&context, jobs).await;
         if let Some(sandbox) = sandbox {
-            sandbox.stop().await.map_err(|error| Failure::of(Exit::Stopped, &error))?;
+            sandbox
+                .stop()
+                .await
+                .map_err(|error| Failure::of(Exit::Stopped, &error))?;
         }
         ended.map_err(|error| Failure::of(exit_of(&error), &error))
     }
@@ -135,15 +173,20 @@ impl Loader {
         let unusable = |error: &dyn std::error::Error| Failure::of(Exit::Input, error);
         match &self.settings.site {
             SiteSettings::Sandbox { seed } => {
-                let folder = self.ledger.folder().folder(FOLDER).map_err(|error| unusable(&error))?;
+                let folder = self
+                    .ledger
+                    .folder()
+                    .folder(FOLDER)
+                    .map_err(|error| unusable(&error))?;
                 let config = SandboxConfig {
                     listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                     state: Some(folder),
                     seed: seed.clone(),
                     policy: Policy::default(),
                 };
-                let running =
-                    sandbox::start(config, Arc::clone(&self.clock)).await.map_err(|error| unusable(&error))?;
+                let running = sandbox::start(config, Arc::clone(&self.clock))
+                    .await
+                    .map_err(|error| unusable(&error))?;
                 let site = Site::cloud(&running.base_url(), running.cloud_id())
                     .map_err(|error| unusable(&error))?;
                 let auth = Auth::Basic {
@@ -154,8 +197,9 @@ impl Loader {
             }
             SiteSettings::Host { host, origin } => {
                 let auth = self.auth()?;
-                let cloud_id =
-                    lookup::discover(host, USER_AGENT, TIMEOUT).await.map_err(|error| unusable(&error))?;
+                let cloud_id = lookup::discover(host, USER_AGENT, TIMEOUT)
+                    .await
+                    .map_err(|error| unusable(&error))?;
                 let site = Site::cloud(origin, &cloud_id).map_err(|error| unusable(&error))?;
                 Ok((site, auth, host.clone(), None))
             }
@@ -167,7 +211,9 @@ impl Loader {
     }
 
     fn auth(&self) -> Result<Auth, Failure> {
-        secrets::find(&self.settings.auth, &self.settings.base, |name| std::env::var(name).ok())
+        secrets::find(&self.settings.auth, &self.settings.base, |name| {
+            std::env::var(name).ok()
+        })
     }
 }
 

@@ -18,8 +18,11 @@ pub(in crate::cli) const FOLDER: &str = "sandbox";
 /// # Errors
 /// When the folder, the seed or the address cannot be used.
 pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
-    let state = StateFolder::open(&args.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
-    let folder = state.folder(FOLDER).map_err(|error| Failure::of(Exit::Input, &error))?;
+    let state =
+        StateFolder::open(&args.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
+    let folder = state
+        .folder(FOLDER)
+        .map_err(|error| Failure::of(Exit::Input, &error))?;
     if let (true, Some(seed)) = (args.seed_only, &args.seed) {
         let report = sandbox::seed_only(&folder, seed, &SystemClock)
             .map_err(|error| Failure::of(Exit::Input, &error))?;
@@ -38,12 +41,23 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
         let running = sandbox::start(config, Arc::new(SystemClock))
             .await
             .map_err(|error| Failure::of(Exit::Input, &error))?;
-        say(&format!("serving {} (cloud id {}); Ctrl-C ends it", running.base_url(), running.cloud_id()));
+        say(&format!(
+            "serving {} (cloud id {}); Ctrl-C ends it",
+            running.base_url(),
+            running.cloud_id()
+        ));
         let stop = Stop::default();
-        signals::listen(stop.clone())
-            .map_err(|error| Failure::new(Exit::Defect, format!("failed to listen for signals: {error}")))?;
+        signals::listen(stop.clone()).map_err(|error| {
+            Failure::new(
+                Exit::Defect,
+                format!("failed to listen for signals: {error}"),
+            )
+        })?;
         stop.asked().await;
-        running.stop().await.map_err(|error| Failure::of(Exit::Stopped, &error))?;
+        running
+            .stop()
+            .await
+            .map_err(|error| Failure::of(Exit::Stopped, &error))?;
         Ok(Exit::Done)
     })
 }

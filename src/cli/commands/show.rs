@@ -17,13 +17,19 @@ pub(super) struct Collected(Arc<Mutex<Summary>>);
 impl Collected {
     /// Its text.
     pub(super) fn text(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).to_string()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .to_string()
     }
 }
 
 impl Reporter for Collected {
     fn event(&mut self, event: &RunEvent) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).record(event);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .record(event);
     }
 
     fn finish(&mut self) {}
@@ -33,13 +39,20 @@ impl Reporter for Collected {
 ///
 /// # Errors
 /// When the system has no thread to give.
-pub(super) fn audience(args: &ShowArgs, clock: &Arc<dyn Clock>) -> Result<(Audience, Collected), Failure> {
+pub(super) fn audience(
+    args: &ShowArgs,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Audience, Collected), Failure> {
     let collected = Collected::default();
     let mut all = Reporters::default();
     all.add(collected.clone());
     let background = |reporter| {
-        Background::start(reporter)
-            .map_err(|error| Failure::new(Exit::Defect, format!("failed to start the display: {error}")))
+        Background::start(reporter).map_err(|error| {
+            Failure::new(
+                Exit::Defect,
+                format!("failed to start the display: {error}"),
+            )
+        })
     };
     if !args.quiet {
         let clock = Arc::clone(clock);

@@ -1,1 +1,5 @@
-//! (to come)
+//! Mapping file → plan; chunk of rows → payloads or reasons.
+mod diagnostic;
+mod references;
+mod suggest;
+mod types;

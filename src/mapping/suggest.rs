@@ -3,7 +3,7 @@
 use strsim::damerau_levenshtein;
 
 /// Names listed in full in a help line; more would bury the message.
-const LISTED: usize = 12;
+const LISTED: usize = 16;
 
 /// The candidate nearest to `name`, if one is near enough to be a slip of the keyboard.
 pub(super) fn nearest<'a>(
@@ -80,7 +80,7 @@ mod tests {
             "the only field here is \"name\""
         );
         assert_eq!(help("x", "column", &[]), None);
-        let many: Vec<String> = (0..13).map(|n| format!("column{n}")).collect();
+        let many: Vec<String> = (0..17).map(|n| format!("column{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert_eq!(help("x", "column", &many), None);
     }

@@ -4,7 +4,11 @@
 
 use crate::model::code::Code;
 use crate::model::row::{FileId, RowId};
-use polars::prelude::{DataFrame, DataType};
+use chrono::{DateTime, NaiveDate, TimeDelta};
+use polars::prelude::{
+    ChunkFullNull, Column, DataFrame, DataType, StringChunked, StringChunkedBuilder, TimeUnit,
+};
+use std::fmt::Write as _;
 
 /// The columns of a dataset, the same for all its files.
 ///
@@ -77,5 +81,264 @@ impl RowChunk {
     #[must_use]
     pub fn records(&self) -> usize {
         self.ids.len() + self.bad.len()
+    }
+}
+
+/// A column's values as canonical text; nulls stay null.
+///
+/// Text as it is, integers as digits, floats in their shortest form (`1.0` is `1`), decimals exactly and without
+/// trailing zeros, booleans `true` and `false`, dates `2026-01-31`, timestamps RFC 3339 in UTC with a fraction only
+/// when there is one, lists as JSON arrays of strings.
+#[must_use]
+pub fn render(column: &Column) -> StringChunked {
+    let series = column.as_materialized_series();
+    let nulls = || StringChunked::full_null(column.name().clone(), column.len());
+    // the accessors fail on another type only, and the type was looked at
+    let rendered = match series.dtype() {
+        DataType::String => series.str().cloned(),
+        DataType::Boolean => series.bool().map(|values| {
+            each(values.iter(), column, |text, value| {
+                text.push_str(if value { "true" } else { "false" });
+            })
+        }),
+        DataType::Float32 => series.f32().map(|values| {
+            each(values.iter(), column, |text, value| {
+                // adding zero turns -0 into 0
+                let _ = write!(text, "{}", value + 0.0);
+            })
+        }),
+        DataType::Float64 => series.f64().map(|values| {
+            each(values.iter(), column, |text, value| {
+                let _ = write!(text, "{}", value + 0.0);
+            })
+        }),
+        DataType::Date => series
+            .date()
+            .map(|values| each(values.physical().iter(), column, write_date)),
+        DataType::Datetime(unit, _) => series.datetime().map(|values| {
+            each(values.physical().iter(), column, |text, value| {
+                write_timestamp(text, value, *unit);
+            })
+        }),
+        DataType::Decimal(_, scale) => series.decimal().map(|values| {
+            each(values.physical().iter(), column, |text, value| {
+                write_decimal(text, value, *scale);
+            })
+        }),
+        DataType::List(_) => series.list().map(|lists| {
+            let mut builder = StringChunkedBuilder::new(column.name().clone(), column.len());
+            let mut text = String::new();
+            for list in lists.series_iter() {
+                builder.append_option(list.map(|items| {
+                    text.clear();
+                    write_list(&mut text, &render(&Column::from(items)));
+                    text.as_str()
+                }));
+            }
+            builder.finish()
+        }),
+        _ => series
+            .cast(&DataType::String)
+            .and_then(|series| series.str().cloned()),
+    };
+    rendered.unwrap_or_else(|_| nulls())
+}
+
+/// Text of each value, through one buffer.
+fn each<T>(
+    values: impl Iterator<Item = Option<T>>,
+    column: &Column,
+    mut write: impl FnMut(&mut String, T),
+) -> StringChunked {
+    let mut builder = StringChunkedBuilder::new(column.name().clone(), column.len());
+    let mut text = String::new();
+    for value in values {
+        match value {
+            Some(value) => {
+                text.clear();
+                write(&mut text, value);
+                builder.append_value(&text);
+            }
+            None => builder.append_null(),
+        }
+    }
+    builder.finish()
+}
+
+/// `2026-01-31`. A day that no calendar here reaches stays readable, and is not a date to anyone.
+fn write_date(text: &mut String, days: i32) {
+    let date = NaiveDate::default().checked_add_signed(TimeDelta::days(i64::from(days)));
+    let _ = match date {
+        Some(date) => write!(text, "{date}"),
+        None => write!(text, "day {days}"),
+    };
+}
+
+/// `2026-01-31T08:15:00Z`, with as many digits of a second as there are.
+fn write_timestamp(text: &mut String, ticks: i64, unit: TimeUnit) {
+    let per_second: i64 = match unit {
+        TimeUnit::Milliseconds => 1_000,
+        TimeUnit::Microseconds => 1_000_000,
+        TimeUnit::Nanoseconds => 1_000_000_000,
+    };
+    let (seconds, fraction) = (ticks.div_euclid(per_second), ticks.rem_euclid(per_second));
+    let Some(time) = DateTime::from_timestamp(seconds, 0) else {
+        let _ = write!(text, "second {seconds}");
+        return;
+    };
+    let _ = write!(text, "{}", time.format("%Y-%m-%dT%H:%M:%S"));
+    if fraction != 0 {
+        let width = per_second.ilog10() as usize;
+        let digits = format!("{fraction:0width$}");
+        let _ = write!(text, ".{}", digits.trim_end_matches('0'));
+    }
+    text.push('Z');
+}
+
+/// Exactly `value / 10^scale`, without trailing zeros.
+fn write_decimal(text: &mut String, value: i128, scale: usize) {
+    let digits = format!("{:0width$}", value.unsigned_abs(), width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    let fraction = fraction.trim_end_matches('0');
+    if value < 0 {
+        text.push('-');
+    }
+    text.push_str(whole);
+    if !fraction.is_empty() {
+        text.push('.');
+        text.push_str(fraction);
+    }
+}
+
+/// A JSON array of strings; null items stay null.
+fn write_list(text: &mut String, items: &StringChunked) {
+    let items: Vec<Option<&str>> = items.iter().collect();
+    // writing strings as JSON does not fail
+    text.push_str(&serde_json::to_string(&items).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::{IntoColumn, ListChunked, NamedFrom, Series};
+
+    fn rendered(series: Series) -> Vec<Option<String>> {
+        let texts = render(&series.into_column());
+        texts.iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    fn texts(expected: &[&str]) -> Vec<Option<String>> {
+        let mut texts: Vec<_> = expected
+            .iter()
+            .map(|text| Some((*text).to_owned()))
+            .collect();
+        texts.push(None);
+        texts
+    }
+
+    #[test]
+    fn numbers_render_exactly_and_shortest() {
+        let ints = [Some(i64::MIN), Some(9_007_199_254_740_993), Some(0), None];
+        assert_eq!(
+            rendered(Series::new("n".into(), ints)),
+            texts(&["-9223372036854775808", "9007199254740993", "0"])
+        );
+        let unsigned = [Some(u64::MAX), None];
+        assert_eq!(
+            rendered(Series::new("n".into(), unsigned)),
+            texts(&["18446744073709551615"])
+        );
+        let floats = [
+            Some(1.0),
+            Some(-0.0),
+            Some(0.1),
+            Some(1e21),
+            Some(-2.50),
+            None,
+        ];
+        assert_eq!(
+            rendered(Series::new("n".into(), floats)),
+            texts(&["1", "0", "0.1", "1000000000000000000000", "-2.5"])
+        );
+    }
+
+    #[test]
+    fn decimals_render_without_trailing_zeros_and_without_rounding() {
+        let text = [
+            Some("-12345678901234567890.123400"),
+            Some("0.000001"),
+            Some("-0.5"),
+            Some("7"),
+            Some("100"),
+            None,
+        ];
+        let decimals = Series::new("d".into(), text)
+            .cast(&DataType::Decimal(38, 6))
+            .unwrap();
+        assert_eq!(
+            rendered(decimals),
+            texts(&["-12345678901234567890.1234", "0.000001", "-0.5", "7", "100"])
+        );
+        let whole = Series::new("d".into(), [Some(1200i64), None])
+            .cast(&DataType::Decimal(10, 0))
+            .unwrap();
+        assert_eq!(rendered(whole), texts(&["1200"]));
+    }
+
+    #[test]
+    fn dates_timestamps_and_booleans_render_in_their_standard_form() {
+        let days = Series::new(
+            "d".into(),
+            [Some(0i32), Some(-1), Some(20_484), Some(i32::MAX), None],
+        )
+        .cast(&DataType::Date)
+        .unwrap();
+        assert_eq!(
+            rendered(days),
+            texts(&["1970-01-01", "1969-12-31", "2026-01-31", "day 2147483647"])
+        );
+        let ticks = [
+            Some(1_769_847_300_000_000i64),
+            Some(-1),
+            Some(1_500_000),
+            Some(i64::MAX),
+            None,
+        ];
+        let times = Series::new("t".into(), ticks)
+            .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+            .unwrap();
+        assert_eq!(
+            rendered(times),
+            texts(&[
+                "2026-01-31T08:15:00Z",
+                "1969-12-31T23:59:59.999999Z",
+                "1970-01-01T00:00:01.5Z",
+                "second 9223372036854"
+            ])
+        );
+        assert_eq!(
+            rendered(Series::new("b".into(), [Some(true), Some(false), None])),
+            texts(&["true", "false"])
+        );
+    }
+
+    #[test]
+    fn text_stays_as_it_is_and_lists_become_json() {
+        let cells = [Some(" 00420 "), Some(""), None];
+        assert_eq!(
+            rendered(Series::new("s".into(), cells)),
+            texts(&[" 00420 ", ""])
+        );
+        let lists: ListChunked = [
+            Some(Series::new("".into(), [Some("a\"b"), None, Some("ü")])),
+            Some(Series::new("".into(), Vec::<Option<&str>>::new())),
+            None,
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(
+            rendered(Series::from(lists)),
+            texts(&[r#"["a\"b",null,"ü"]"#, "[]"])
+        );
     }
 }

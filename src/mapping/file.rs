@@ -1,0 +1,176 @@
+//! The mapping file as written: every part with its place in the file, nothing checked against a source yet.
+
+use crate::api::contract::MAX_DETAIL_FIELDS;
+use crate::mapping::diagnostic::{Diagnostics, Fault};
+use crate::mapping::reader;
+use crate::mapping::references::OnMissing;
+use crate::model::entity::{Entity, Operation};
+use std::ops::Range;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::DeTable;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Text with its place in the file, quotes included.
+pub(super) type Text = Spanned<String>;
+
+/// A mapping file whose TOML is sound and that names its entity. [`Plan::compile`] checks the rest.
+///
+/// [`Plan::compile`]: crate::mapping::Plan::compile
+#[derive(Debug, Clone)]
+pub struct MappingFile {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) written: Written,
+    /// Faults found while reading that leave the rest checkable.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// The parts of a mapping file.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub(super) entity: Entity,
+    pub(super) entity_span: Range<usize>,
+    pub(super) operation: Operation,
+    pub(super) key: Option<Text>,
+    pub(super) key_detail: Option<Text>,
+    pub(super) columns: Vec<WrittenColumn>,
+    pub(super) fields: Vec<WrittenValue>,
+    pub(super) details: Vec<WrittenValue>,
+    pub(super) organizations: Option<WrittenReferences>,
+    pub(super) products: Option<WrittenReferences>,
+    pub(super) rules: Vec<(Text, Text)>,
+}
+
+/// An entry of `[columns]`.
+#[derive(Debug, Clone)]
+pub(super) struct WrittenColumn {
+    pub(super) name: Text,
+    pub(super) kind: Text,
+    pub(super) format: Option<Text>,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone)]
+pub(super) enum WrittenSource {
+    /// A column of the source.
+    Column(Text),
+    /// The same text for every row.
+    Constant(Text),
+    /// An expression.
+    Sql(Text),
+}
+
+/// What to send for a null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Empty {
+    /// Nothing: the site keeps its value.
+    #[default]
+    Keep,
+    /// An empty list: the site clears its value.
+    Clear,
+}
+
+/// An entry of `[fields]` or `[details]`, or the `names` of references.
+#[derive(Debug, Clone)]
+pub(super) struct WrittenValue {
+    pub(super) name: Text,
+    /// The whole value, for faults that concern several of its keys.
+    pub(super) span: Range<usize>,
+    /// `None` when it is missing or contradictory, which is a fault of its own.
+    pub(super) source: Option<WrittenSource>,
+    pub(super) kind: Option<Text>,
+    pub(super) map: Option<Spanned<Vec<(Text, Text)>>>,
+    pub(super) default: Option<Text>,
+    pub(super) split: Option<Text>,
+    pub(super) format: Option<Text>,
+    pub(super) options: Option<Spanned<Vec<Text>>>,
+    pub(super) required: bool,
+    pub(super) min_length: Option<Spanned<usize>>,
+    pub(super) max_length: Option<Spanned<usize>>,
+    pub(super) region: Option<Text>,
+    pub(super) empty: Option<Spanned<Empty>>,
+}
+
+/// `[organizations]` or `[products]`.
+#[derive(Debug, Clone)]
+pub(super) struct WrittenReferences {
+    /// The section's name.
+    pub(super) section: Text,
+    pub(super) names: Option<WrittenValue>,
+    pub(super) on_missing: OnMissing,
+}
+
+impl MappingFile {
+    /// Reads a mapping file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not TOML, or does not say which entity it maps.
+    pub fn read(path: &Path) -> Result<Self, Diagnostics> {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&name, text),
+            Err(error) => {
+                let fault = Fault::new(0..0, format!("failed to read the mapping file: {error}"))
+                    .help("check its path; a mapping file is UTF-8 text");
+                Err(Diagnostics::new(&name, "", vec![fault]))
+            }
+        }
+    }
+
+    /// Reads a mapping from text; `name` is what faults call the file.
+    ///
+    /// # Errors
+    /// When the text is not TOML or does not say which entity it maps. All other faults wait for
+    /// [`Plan::compile`](crate::mapping::Plan::compile), which reports them together.
+    pub fn parse(name: &str, text: String) -> Result<Self, Diagnostics> {
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        if !errors.is_empty() {
+            let faults = errors.iter().map(reader::syntax_fault).collect();
+            return Err(Diagnostics::new(name, &text, faults));
+        }
+        let (written, faults) = reader::read(table.get_ref());
+        let Some(written) = written else {
+            return Err(Diagnostics::new(name, &text, faults));
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            text,
+            written,
+            faults,
+        })
+    }
+
+    /// The entity it maps.
+    #[must_use]
+    pub fn entity(&self) -> Entity {
+        self.written.entity
+    }
+
+    /// The operation asked of the site.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.written.operation
+    }
+
+    /// Hash of the file's text: the same text has the same digest, on every machine.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        xxh3_128(self.text.as_bytes())
+    }
+}
+
+/// Keys that fields of an entity have, the natural keys first.
+pub(super) const fn field_names(entity: Entity) -> &'static [&'static str] {
+    match entity {
+        Entity::Customer => &["email", "customer_id", "display_name"],
+        Entity::Organization => &["name", "id"],
+        Entity::Product => &["name"],
+    }
+}
+
+/// Detail fields that a plan can tell apart in the bits of a row.
+pub(super) const MAX_DETAILS: usize = {
+    assert!(MAX_DETAIL_FIELDS <= 64, "details are bits of a u64");
+    MAX_DETAIL_FIELDS
+};

@@ -28,12 +28,16 @@ pub(super) struct Layout {
 impl Layout {
     /// Reads the schema and checks that every batch lies within the file; the faults lack the file's name.
     pub(super) fn inspect(file: &File, shape: Shape) -> Result<Self, Vec<SourceError>> {
-        let schema = match shape {
-            Shape::File => check_footer(file)
-                .and_then(|()| Ok(FileReader::try_new(reader(file)?, None)?.schema())),
-            Shape::Stream => check_messages(file)
-                .and_then(|()| Ok(StreamReader::try_new(reader(file)?, None)?.schema())),
-        }
+        let schema = columnar::guarded(|| match shape {
+            Shape::File => {
+                check_footer(file)?;
+                Ok(FileReader::try_new(reader(file)?, None)?.schema())
+            }
+            Shape::Stream => {
+                check_messages(file)?;
+                Ok(StreamReader::try_new(reader(file)?, None)?.schema())
+            }
+        })
         .map_err(|error| vec![damaged(shape, error)])?;
         let columns = columnar::columns(schema.fields().iter().map(AsRef::as_ref))?;
         Ok(Self { shape, columns })
@@ -61,7 +65,8 @@ impl Layout {
                 Shape::Stream => Box::new(StreamReader::try_new(reader, Some(projection))?),
             })
         };
-        let input = open().map_err(|error| damaged(self.shape, error).in_file(name))?;
+        let input =
+            columnar::guarded(open).map_err(|error| damaged(self.shape, error).in_file(name))?;
         Ok(Batches::new(input, name, &self.columns, wanted, limits))
     }
 }

@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType as Arrow, Field};
 use arrow::error::ArrowError;
 use polars::prelude::{BooleanChunked, Column, DataFrame, NewChunkedArray};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A stream of record batches.
 pub(super) type Input = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
@@ -96,9 +97,9 @@ impl Batches {
                     .map(Some)
                     .map_err(|error| self.damaged(error, first));
             }
-            match self.input.next() {
-                Some(Ok(batch)) => self.current = Some((batch, 0)),
-                Some(Err(error)) => return Err(self.damaged(error, first)),
+            let batch = guarded(|| self.input.next().transpose());
+            match batch.map_err(|error| self.damaged(error, first))? {
+                Some(batch) => self.current = Some((batch, 0)),
                 None => return Ok(None),
             }
         }
@@ -154,6 +155,18 @@ impl Batches {
     fn damaged(&self, error: ArrowError, first: RowId) -> SourceError {
         damaged(error).in_file(&self.file).at(Place::Row(first.0))
     }
+}
+
+/// Runs a decoder. Some damage makes the decoders of Parquet and Arrow panic instead of returning an error; it must not
+/// end the program, and what they had in hand is dropped afterwards.
+pub(super) fn guarded<T, E: From<ArrowError>>(
+    decode: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(ArrowError::ParseError(said.unwrap_or("the decoder gave up").to_owned()).into())
+    })
 }
 
 /// The fault of a file that cannot be read on.

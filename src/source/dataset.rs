@@ -166,17 +166,23 @@ impl Dataset {
     /// [`Dataset::open`] with another standard input.
     pub(super) fn open_with(spec: &SourceSpec, stdin: &mut dyn Read) -> Result<Self, SourceErrors> {
         let (found, mut faults) = expand::expand(&spec.inputs, &spec.base);
-        let settings = Settings::new(&spec.csv)
-            .map_err(|more| faults.extend(more))
-            .ok();
-        let Some(settings) = settings.filter(|_| faults.is_empty()) else {
-            return SourceErrors::unless(faults, ()).and(Err(no_files().into()));
+        let settings = match Settings::new(&spec.csv) {
+            Ok(settings) => settings,
+            Err(more) => {
+                faults.extend(more);
+                return Err(SourceErrors::all(faults));
+            }
         };
+        // standard input may be long in coming: not for a dataset that cannot be opened anyway
+        let wants_stdin = faults.is_empty();
         let mut kept = None;
         let mut files: Vec<SourceFile> = Vec::with_capacity(found.len());
         let mut layouts: Vec<Layout> = Vec::with_capacity(found.len());
         for mut file in found {
             if file.is_stdin() {
+                if !wants_stdin {
+                    continue;
+                }
                 let stdin = kept.insert(spool::keep(stdin, &spec.spool)?);
                 stdin.path().clone_into(&mut file.path);
             }
@@ -204,12 +210,13 @@ impl Dataset {
             schema,
             _stdin: kept,
         };
-        SourceErrors::unless(
-            faults,
-            Self {
+        if faults.is_empty() {
+            Ok(Self {
                 contents: Arc::new(contents),
-            },
-        )
+            })
+        } else {
+            Err(SourceErrors::all(faults))
+        }
     }
 
     /// The files, in reading order.
@@ -229,14 +236,6 @@ impl Dataset {
     pub fn chunks(&self, request: &ChunkRequest) -> Chunks {
         Chunks::new(Arc::clone(&self.contents), request)
     }
-}
-
-fn no_files() -> SourceError {
-    SourceError::new(
-        SourceErrorKind::NotFound,
-        "there is nothing to read",
-        "name an input",
-    )
 }
 
 fn cannot_open(error: io::Error) -> SourceError {

@@ -99,12 +99,18 @@ pub(super) fn container(
         (Some(wanted @ (Format::Parquet | Format::Arrow)), _) => Err(not(wanted, content)),
         (Some(Format::Csv), _) if asked.is_some() => Ok(text()),
         // a CSV file's first column may be called PAR1; the last bytes tell
-        (Some(Format::Csv), Content::Parquet { whole: false }) => Ok(text()),
-        (_, Content::Parquet { .. }) => Ok(Container::Parquet),
+        (wanted, Content::Parquet { whole }) if whole || wanted.is_none() => Ok(Container::Parquet),
         (_, Content::ArrowFile) => Ok(Container::ArrowFile),
         (_, Content::ArrowStream) => Ok(Container::ArrowStream),
         (_, Content::Feather1) => Err(not(Format::Arrow, content)),
-        (_, Content::Empty | Content::Gzip | Content::Zstd | Content::Other) => Ok(text()),
+        (
+            _,
+            Content::Empty
+            | Content::Gzip
+            | Content::Zstd
+            | Content::Other
+            | Content::Parquet { .. },
+        ) => Ok(text()),
     }
 }
 

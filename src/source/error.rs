@@ -162,13 +162,10 @@ impl SourceErrors {
         &self.0
     }
 
-    /// `value`, unless there are faults.
-    pub(super) fn unless<T>(faults: Vec<SourceError>, value: T) -> Result<T, Self> {
-        if faults.is_empty() {
-            Ok(value)
-        } else {
-            Err(Self(faults))
-        }
+    /// These faults, at least one.
+    pub(super) fn all(faults: Vec<SourceError>) -> Self {
+        debug_assert!(!faults.is_empty(), "an error without a fault");
+        Self(faults)
     }
 }
 

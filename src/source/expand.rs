@@ -411,13 +411,13 @@ mod tests {
         let folder = folder(&["customers.csv", "d/readme.md", "e/x.csv"]);
         insta::assert_snapshot!(faults(&[], &folder), @"no input is named; name a file, a glob, a directory, or - for standard input");
         insta::assert_snapshot!(faults(&["custmers.csv", "none.bin", "*.pq", "d", "a**", "-", "-"], &folder), @r#"
-        custmers.csv: there is no such file, did you mean "customers.csv"?; check its name and the folder that it starts from
-        none.bin: there is no such file; check its name and the folder that it starts from
-        *.pq: no file matches; check the pattern and the folder that it starts from
-        d: the directory holds no data file (csv, tsv, txt, parquet, pq, arrow, feather, ipc or arrows; also .gz, .zst); name its files, or another directory
-        a**: no file matches; check the pattern and the folder that it starts from
-        -: it is named twice; its rows would load twice; name it once
-        "#);
+    custmers.csv: there is no such file, did you mean "customers.csv"?; check its name and the folder that it starts from
+    none.bin: there is no such file; check its name and the folder that it starts from
+    *.pq: no file matches; check the pattern and the folder that it starts from
+    d: the directory holds no data file (csv, tsv, txt, parquet, pq, arrow, feather, ipc or arrows; also .gz, .zst); name its files, or another directory
+    a**: this is not a pattern; correct it: * and ? match, [a-z] is one of, ** any folders
+    -: it is named twice; its rows would load twice; name it once
+    "#);
         insta::assert_snapshot!(faults(&["customers.csv", "./customers.csv", "e", "e/*"], &folder), @r"
         ./customers.csv: it is the same file as customers.csv; its rows would load twice; name it once
         e/x.csv: it is named twice; its rows would load twice; name it once

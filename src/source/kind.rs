@@ -50,8 +50,13 @@ impl Kind {
             {
                 Self::Texts
             }
-            Arrow::Int8 | Arrow::Int16 | Arrow::Int32 | Arrow::Int64 => Self::Int,
-            Arrow::UInt8 | Arrow::UInt16 | Arrow::UInt32 => Self::Int,
+            Arrow::Int8
+            | Arrow::Int16
+            | Arrow::Int32
+            | Arrow::Int64
+            | Arrow::UInt8
+            | Arrow::UInt16
+            | Arrow::UInt32 => Self::Int,
             Arrow::UInt64 => Self::UInt,
             Arrow::Float16 | Arrow::Float32 | Arrow::Float64 => Self::Float,
             Arrow::Boolean => Self::Boolean,

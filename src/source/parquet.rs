@@ -26,7 +26,8 @@ pub(super) struct Layout {
 impl Layout {
     /// Reads the footer; the faults lack the file's name.
     pub(super) fn inspect(file: &File) -> Result<Self, Vec<SourceError>> {
-        let metadata = load(file).map_err(|error| vec![damaged_footer(error)])?;
+        let metadata =
+            columnar::guarded(|| load(file)).map_err(|error| vec![damaged_footer(error)])?;
         let mut columns = columnar::columns(metadata.schema().fields().iter().map(AsRef::as_ref))?;
         for (column, root) in columns
             .iter_mut()

@@ -267,21 +267,20 @@ pub(super) fn name_faults(names: &[String], owner: &str) -> Vec<SourceError> {
 /// `column 3`, `columns 3 and 5`, `columns 1, 2, 3, 4, 5 and 7 more`.
 fn positions_text(positions: &[usize]) -> String {
     const SHOWN: usize = 5;
-    let list = |shown: &[usize]| {
-        shown
-            .iter()
+    let joined = |some: &[usize]| {
+        some.iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(", ")
     };
     match positions {
         [one] => format!("column {one}"),
-        [most @ .., last] if positions.len() <= SHOWN => {
-            format!("columns {} and {last}", list(most))
+        [head @ .., last] if positions.len() <= SHOWN => {
+            format!("columns {} and {last}", joined(head))
         }
         _ => format!(
             "columns {} and {} more",
-            list(&positions[..SHOWN]),
+            joined(&positions[..SHOWN]),
             positions.len() - SHOWN
         ),
     }
@@ -303,8 +302,9 @@ fn binary(sample: &[u8], packing: Packing) -> Option<SourceError> {
     }
     let line = &sample[..window::line_break(sample).unwrap_or(sample.len())];
     let nul = line.iter().position(|byte| *byte == 0)?;
-    if sample.len() >= 2 && line.iter().filter(|byte| **byte == 0).count() * 3 > line.len() {
-        let label = if nul % 2 == 0 { "utf-16be" } else { "utf-16le" };
+    // Latin text in UTF-16 is every second byte zero
+    if nul < 2 && line.len() > 1 && line.iter().skip(nul).step_by(2).all(|byte| *byte == 0) {
+        let label = if nul == 0 { "utf-16be" } else { "utf-16le" };
         return fault(
             "the header holds NUL bytes; it looks like UTF-16 without a byte-order mark",
             &format!("name the encoding (encoding = \"{label}\"), or save the file as UTF-8"),

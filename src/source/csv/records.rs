@@ -4,10 +4,10 @@
 //!
 //! * A physical line ends with `\n`, `\r\n` or a lone `\r`, inside quotes too. Blank lines are no records.
 //! * A record whose quote is never closed is [`Outcome::Unclosed`]; reading goes on with the line behind its first.
-//! * No byte is looked at more than a fixed number of times, whatever the quotes: `csv-core` sees each byte once, and the
-//!   scan for the end of a record that spans lines covers a byte twice at most. For when that scan finds a quote open
-//!   until place P, it stood *within quotes* at each line start up to P; so any later record that reaches one of those
-//!   line starts within quotes is open until P as well, and is known to be without another scan.
+//! * No byte is looked at more than three times, whatever the quotes: once for the end of its line, once by `csv-core`,
+//!   once by the scan for the end of a record that spans lines. For when that scan finds a quote open until place P, it
+//!   stood *within quotes* at each line start up to P; so any later record that reaches one of those line starts within
+//!   quotes is open until P as well, and is known to be without another scan.
 //! * The buffer holds one record: never more than `max_record` and some pieces of reading.
 
 use super::quotes::{Scanner, Verdict};
@@ -69,21 +69,22 @@ pub(super) struct Records {
     behind_cr: bool,
     /// A record that is within quotes at the end of a line before this place is known to be open.
     open_until: u64,
-    template: Reader,
     parser: Reader,
     cells: Vec<u8>,
     cells_len: usize,
     ends: Vec<usize>,
     ends_len: usize,
     fields: usize,
+    /// How many bytes were looked at, each time counted.
+    #[cfg(test)]
+    work: usize,
 }
 
 impl Records {
     /// Reads `window` from where it stands, line 1.
     pub(super) fn new(window: Window, delimiter: u8, max_record: usize) -> Self {
-        let mut template = ReaderBuilder::new().delimiter(delimiter).build();
-        // a parser that has read nothing strips a byte-order mark; that is not its business here
-        let _ = template.read_record(b"\n", &mut [0], &mut [0]);
+        let mut parser = ReaderBuilder::new().delimiter(delimiter).build();
+        restart(&mut parser);
         Self {
             window,
             delimiter,
@@ -92,13 +93,14 @@ impl Records {
             line: 1,
             behind_cr: false,
             open_until: 0,
-            parser: template.clone(),
-            template,
+            parser,
             cells: Vec::new(),
             cells_len: 0,
             ends: vec![0; 64],
             ends_len: 0,
             fields: 0,
+            #[cfg(test)]
+            work: 0,
         }
     }
 
@@ -139,7 +141,7 @@ impl Records {
                 return Ok(Some(self.record(line, Outcome::Complete, end, terminated)));
             }
         }
-        self.parser = self.template.clone();
+        restart(&mut self.parser);
         self.finish_line(content, first.is_some());
         Ok(Some(self.record(
             line,
@@ -172,7 +174,9 @@ impl Records {
     fn first_line(&mut self) -> Result<Option<usize>, RecordsError> {
         let mut searched = 0;
         loop {
-            if let Some(index) = line_break(&self.window.bytes()[searched..]) {
+            let found = line_break(&self.window.bytes()[searched..]);
+            self.count(found.map_or(self.window.bytes().len() - searched, |index| index + 1));
+            if let Some(index) = found {
                 let index = searched + index;
                 return if index > self.max_record {
                     Err(self.too_large())
@@ -194,25 +198,30 @@ impl Records {
     /// `None` when its quote is never closed, which is then remembered.
     fn end_of_record(&mut self, first: usize) -> Result<Option<(usize, u64)>, RecordsError> {
         let mut scanner = Scanner::new(self.delimiter, self.window.bytes()[first]);
-        let mut scanned = first + 1;
+        let mut behind = first + 1;
         loop {
-            match scanner.read(&self.window.bytes()[scanned..]) {
-                Verdict::Closed(index) if scanned + index <= self.max_record => {
-                    return Ok(Some((scanned + index, scanner.breaks())));
+            let verdict = scanner.read(&self.window.bytes()[behind..]);
+            self.count(match verdict {
+                Verdict::Closed(index) | Verdict::Open(index) => index + 1,
+                Verdict::More => self.window.bytes().len() - behind,
+            });
+            match verdict {
+                Verdict::Closed(index) if behind + index <= self.max_record => {
+                    return Ok(Some((behind + index, scanner.breaks())));
                 }
-                Verdict::Open(index) if scanned + index <= self.max_record => {
-                    self.open_until = self.window.position() + (scanned + index) as u64;
+                Verdict::Open(index) if behind + index <= self.max_record => {
+                    self.open_until = self.window.position() + (behind + index) as u64;
                     return Ok(None);
                 }
                 Verdict::Closed(_) | Verdict::Open(_) => return Err(self.too_large()),
-                Verdict::More => scanned = self.window.bytes().len(),
+                Verdict::More => behind = self.window.bytes().len(),
             }
-            if scanned > self.max_record {
+            if behind > self.max_record {
                 return Err(self.too_large());
             }
             if !self.more()? {
                 if scanner.may_end() {
-                    return Ok(Some((scanned, scanner.breaks())));
+                    return Ok(Some((behind, scanner.breaks())));
                 }
                 self.open_until = u64::MAX;
                 return Ok(None);
@@ -222,6 +231,7 @@ impl Records {
 
     /// Gives bytes `from..to` of the record, and behind them a line break, to the parser; whether the record is complete.
     fn parse(&mut self, from: usize, to: usize, at_end: bool) -> bool {
+        self.count(to + usize::from(!at_end) - from);
         // the line break itself is in the buffer, unless the stream ends here
         let bytes = &self.window.bytes()[from..to + usize::from(!at_end)];
         let room = self.cells_len + bytes.len() + 1;
@@ -274,6 +284,20 @@ impl Records {
         }
     }
 
+    /// Notes that so many bytes were looked at; tests hold the sum against the bound.
+    #[cfg_attr(
+        not(test),
+        expect(clippy::unused_self, reason = "counts in tests alone")
+    )]
+    fn count(&mut self, bytes: usize) {
+        #[cfg(test)]
+        {
+            self.work += bytes;
+        }
+        #[cfg(not(test))]
+        let _ = bytes;
+    }
+
     fn more(&mut self) -> Result<bool, RecordsError> {
         self.window.fill().map_err(|error| RecordsError::Io {
             line: self.line,
@@ -283,5 +307,64 @@ impl Records {
 
     fn too_large(&self) -> RecordsError {
         RecordsError::TooLarge { line: self.line }
+    }
+}
+
+/// Sets a parser to the start of a record. (A clone of a fresh one would not do: `csv-core` 0.1.13 forgets half of its
+/// tables in clones.)
+fn restart(parser: &mut Reader) {
+    parser.reset();
+    // a parser that has read nothing strips a byte-order mark, which is data here
+    let _ = parser.read_record(b"\n", &mut [0], &mut [0]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Reads all records; the outcomes, and the bytes looked at.
+    fn read(bytes: &[u8]) -> (Vec<(u64, Outcome)>, usize) {
+        let window = Window::new(Box::new(io::Cursor::new(bytes.to_vec())));
+        let mut records = Records::new(window, b',', usize::MAX >> 1);
+        let mut outcomes = Vec::new();
+        while let Some(record) = records.next().unwrap() {
+            outcomes.push((record.line, record.outcome));
+        }
+        (outcomes, records.work)
+    }
+
+    #[test]
+    fn a_quote_left_open_on_every_line_costs_no_more_than_three_looks_at_each_byte() {
+        // within quotes or not, each of these lines ends within quotes
+        for line in ["a\"b,\"c\n", "\",\"c\n", "\"\"\"x,y\n", "x\",\"\"\"\n"] {
+            let bytes = line.repeat(50_000);
+            let (outcomes, work) = read(bytes.as_bytes());
+            assert!(
+                work <= 3 * bytes.len(),
+                "{work} looks at {} bytes",
+                bytes.len()
+            );
+            assert!(
+                outcomes
+                    .iter()
+                    .any(|(_, outcome)| *outcome == Outcome::Unclosed)
+                    || line == "\",\"c\n"
+            );
+        }
+        let (outcomes, _) = read("a\"b,\"c\n".repeat(1000).as_bytes());
+        let expected: Vec<_> = (1..=1000).map(|line| (line, Outcome::Unclosed)).collect();
+        assert_eq!(outcomes, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_is_looked_at_more_than_three_times(
+            parts in prop::collection::vec(prop::sample::select(vec!["\"", ",", "\n", "\r\n", "x", " "]), 0..200),
+        ) {
+            let bytes = parts.concat();
+            let (_, work) = read(bytes.as_bytes());
+            prop_assert!(work <= 3 * bytes.len(), "{} looks at {} bytes", work, bytes.len());
+        }
     }
 }

@@ -158,26 +158,6 @@ fn a_record_beyond_max_record_ends_the_file_behind_the_rows_before_it() {
 }
 
 #[test]
-fn a_line_that_opens_a_quote_a_million_times_over_is_read_in_linear_time() {
-    // each line leaves a quote open, whether it starts within one or not: a naive look-ahead reads the rest of the
-    // file for every line
-    for line in ["a\"b,\"c\n", "\",\"c\n", "\"\"\"x,y\n"] {
-        let file = format!("a,b\n{}", line.repeat(100_000));
-        let all = with(&file, CsvOptions::default()).unwrap();
-        assert!(all.error.is_none(), "{:?}", all.error);
-        assert!(all.rows.len() > 1);
-    }
-    let file = format!("a,b\n{}", "a\"b,\"c\n".repeat(1000));
-    let all = with(&file, CsvOptions::default()).unwrap();
-    assert_eq!(all.rows.len(), 1000);
-    assert!(
-        all.rows
-            .iter()
-            .all(|row| row.contains("CSV_UNCLOSED_QUOTE"))
-    );
-}
-
-#[test]
 fn headers_that_do_not_name_every_column_once_are_file_errors() {
     insta::assert_snapshot!(faults("id,,name,\n1,2,3,4\n"), @"a.csv, line 1: the header has no name for columns 2 and 4; name every column, or remove the surplus delimiters");
     insta::assert_snapshot!(faults("\nid,name,id,name,id\n"), @r#"
@@ -313,9 +293,10 @@ fn packed_files_are_unpacked_by_content_and_joined_members_are_one_file() {
 
 #[test]
 fn a_truncated_packed_file_gives_its_rows_and_then_an_error() {
-    let text: String = (0..50_000)
+    let text = (0..50_000)
         .map(|n| format!("{n},{}\n", n * 7919 % 65_537))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let text = format!("id,value\n{text}");
     for (name, packed) in [
         ("a.csv.gz", gzip(&text)),
@@ -341,14 +322,15 @@ fn a_truncated_packed_file_gives_its_rows_and_then_an_error() {
         );
     }
     let folder = Folder::with("a.csv.gz", &gzip("id\n1\n")[..12]);
-    insta::assert_snapshot!(folder.faults(&["a.csv.gz"]), @"a.csv.gz: the file cannot be read; check its permissions, and that it is complete (unexpected end of file)");
+    insta::assert_snapshot!(folder.faults(&["a.csv.gz"]), @"a.csv.gz: the file cannot be read; check its permissions, and that it is complete (incomplete deflate stream)");
 }
 
 #[test]
 fn chunks_end_by_rows_and_by_bytes_and_read_the_columns_asked_for_in_their_order() {
-    let text: String = (0..100)
+    let text = (0..100)
         .map(|n| format!("{n},{},x\n", "y".repeat(100)))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let folder = Folder::with("a.csv", format!("id,long,last\n{text}"));
     let dataset = folder.open(&["a.csv"]).unwrap();
     let chunks = |rows, bytes, columns: &[&str]| {

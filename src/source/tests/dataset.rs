@@ -37,8 +37,17 @@ fn files_that_disagree_are_refused_with_every_difference() {
     let folder = Folder::with("a.csv", "id,name,email\n");
     folder.write("b.csv", "id,mail,name\n");
     folder.write("c.csv", "id,id\n");
-    insta::assert_snapshot!(folder.faults(&["a.csv", "b.csv", "c.csv", "d.csv"]), @"");
-    insta::assert_snapshot!(folder.faults(&["a.csv", "b.csv", "c.csv"]), @"");
+    insta::assert_snapshot!(folder.faults(&["a.csv", "b.csv", "c.csv", "d.csv"]), @r#"
+    d.csv: there is no such file, did you mean "c.csv"?; check its name and the folder that it starts from
+    b.csv: column "email" is missing; a.csv has it; export both with the same columns, or load them apart
+    b.csv: column "mail" is surplus; a.csv does not have it; export both with the same columns, or load them apart
+    c.csv, line 1: the header names "id" twice: columns 1 and 2; rename or remove all but one
+    "#);
+    insta::assert_snapshot!(folder.faults(&["a.csv", "b.csv", "c.csv"]), @r#"
+    b.csv: column "email" is missing; a.csv has it; export both with the same columns, or load them apart
+    b.csv: column "mail" is surplus; a.csv does not have it; export both with the same columns, or load them apart
+    c.csv, line 1: the header names "id" twice: columns 1 and 2; rename or remove all but one
+    "#);
 }
 
 #[test]
@@ -67,7 +76,7 @@ fn folders_become_columns_that_can_be_asked_for() {
     );
     assert_eq!(all.rows[2], "3@2: 2024-01-01 | 1");
     folder.write("in/region=us/c.csv", "id,region\n");
-    insta::assert_snapshot!(folder.faults(&["in"]), @"");
+    insta::assert_snapshot!(folder.faults(&["in"]), @r#"in/region=us/c.csv: the file together with its folders names "region" twice: columns 2 and 3; rename or remove all but one"#);
 }
 
 #[test]
@@ -81,7 +90,7 @@ fn unknown_columns_are_an_error_with_a_suggestion() {
             ..ChunkRequest::default()
         },
     );
-    insta::assert_snapshot!(all.error.unwrap(), @"");
+    insta::assert_snapshot!(all.error.unwrap(), @r#"the input has no column "emial", did you mean "email"?; name one of its columns"#);
     assert!(all.rows.is_empty());
 }
 
@@ -111,7 +120,7 @@ fn a_file_that_changes_between_two_readings_is_an_error() {
     });
     assert!(chunks.next().unwrap().is_ok());
     folder.write("b.csv", "id\n2\n3\n");
-    insta::assert_snapshot!(chunks.next().unwrap().unwrap_err(), @"");
+    insta::assert_snapshot!(chunks.next().unwrap().unwrap_err(), @"b.csv: the file has changed since it was opened; start again, and let nothing write to it meanwhile");
     assert!(chunks.next().is_none());
     let error = dataset
         .chunks(&ChunkRequest::default())
@@ -123,7 +132,7 @@ fn a_file_that_changes_between_two_readings_is_an_error() {
         (SourceErrorKind::Changed, Some("b.csv"))
     );
     std::fs::remove_file(folder.path().join("b.csv")).unwrap();
-    insta::assert_snapshot!(dataset.chunks(&ChunkRequest::default()).next().unwrap().unwrap_err(), @"");
+    insta::assert_snapshot!(dataset.chunks(&ChunkRequest::default()).next().unwrap().unwrap_err(), @"b.csv: the file cannot be opened; check its permissions");
 }
 
 #[test]
@@ -132,7 +141,7 @@ fn an_asked_for_format_wins_over_names() {
     let mut spec = folder.spec(&["a.parquet"]);
     spec.format = Some(Format::Csv);
     assert_eq!(read_all(&Dataset::open(&spec).unwrap()), ["1@2: 1"]);
-    insta::assert_snapshot!(folder.faults(&["a.parquet"]), @"");
+    insta::assert_snapshot!(folder.faults(&["a.parquet"]), @"a.parquet: this is not a Parquet file: it does not begin like one; export it again, or name its format");
 }
 
 #[test]

@@ -116,6 +116,7 @@ fn cell(value: &AnyValue<'_>) -> String {
     match value {
         AnyValue::Null => "∅".to_owned(),
         AnyValue::String(text) => (*text).to_owned(),
+        AnyValue::StringOwned(text) => text.to_string(),
         AnyValue::List(items) => {
             let items = items.iter().map(|item| cell(&item)).collect::<Vec<_>>();
             format!("[{}]", items.join(", "))

@@ -31,7 +31,7 @@ impl From<Exit> for ExitCode {
 
 /// Why a command did not do its work.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// With which code the program ends.
     pub(super) exit: Exit,
     message: String,

@@ -152,20 +152,20 @@ impl Performer<'_> {
             Command::Persist(records, then) => self.persist(records, then),
             Command::Submit { batch, key, body } => {
                 let endpoint = self.endpoint;
-                self.spawn(async move |context| {
+                self.spawn(|context| async move {
                     let answer = context.client.submit(endpoint, body.to_vec(), &key).await;
                     Event::Submitted(batch, answer)
                 });
             }
             Command::Poll(batch, task) => {
-                self.spawn(async move |context| {
+                self.spawn(|context| async move {
                     Event::Polled(batch, context.client.task(&task).await)
                 });
             }
             Command::Identify(batch, ids) => {
                 let entity = self.entity;
-                self.spawn(async move |context| {
-                    Event::Identified(batch, identify(context, entity, &ids).await)
+                self.spawn(|context| async move {
+                    Event::Identified(batch, identify(&context, entity, &ids).await)
                 });
             }
             Command::Tell(event) => self.context.audience.tell(&event),
@@ -184,15 +184,16 @@ impl Performer<'_> {
         });
     }
 
-    fn spawn<F>(&self, act: F)
+    fn spawn<F, A>(&self, act: F)
     where
-        F: AsyncFnOnce(&Context) -> Event + Send + 'static,
-        for<'c> F::CallOnceFuture: Send,
+        F: FnOnce(Arc<Context>) -> A,
+        A: Future<Output = Event> + Send + 'static,
     {
+        let act = act(Arc::clone(self.context));
         let (context, events) = (Arc::clone(self.context), self.events.clone());
         tokio::spawn(async move {
             context.pace.ready().await;
-            let event = act(&context).await;
+            let event = act.await;
             let _ = events.send(Heard::Event(event));
         });
     }

@@ -6,7 +6,6 @@ use super::context::Context;
 use super::message::Now;
 use super::resolve::products;
 use super::state::not_sent;
-use crate::api::fold;
 use crate::api::lookup::Named;
 use crate::model::code::{Code, ReasonCode};
 use crate::model::entity::Operation;

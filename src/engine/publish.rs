@@ -6,10 +6,7 @@ use crate::model::code::ReasonCode;
 use crate::model::event::CodeCount;
 use crate::model::outcome::{Counts, Status};
 use crate::report::results::{ResultRow, ResultsError, ResultsHeader, ResultsWriter};
-use crate::source::chunk::{self, RowChunk};
-use crate::source::{ChunkRequest, Chunks, Dataset, digest};
-use polars::prelude::StringChunked;
-use std::borrow::Cow;
+use crate::source::{Dataset, RowCells, digest};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -49,7 +46,7 @@ pub(super) fn publish(
     expected: u64,
 ) -> Result<Published, PublishError> {
     let mut writer = ResultsWriter::create(path, header)?;
-    let mut cells = (!header.source_columns.is_empty()).then(|| SourceCells::new(dataset));
+    let mut cells = (!header.source_columns.is_empty()).then(|| RowCells::new(dataset));
     let mut tally = Tally::default();
     let mut counts = Counts::default();
     context.ledger.each_row(stage, |row: StoredRow| {
@@ -94,49 +91,6 @@ pub(super) fn unchanged(dataset: &Dataset, digests: &[u128]) -> bool {
         .all(|(file, digest)| digest::file(&file.path).is_ok_and(|now| now == *digest))
 }
 
-/// The source's cells as text, read again beside the outcomes.
-struct SourceCells {
-    chunks: Chunks,
-    ids: Vec<u64>,
-    columns: Vec<StringChunked>,
-    done: bool,
-}
-
-impl SourceCells {
-    fn new(dataset: &Dataset) -> Self {
-        let chunks = dataset.chunks(&ChunkRequest::default());
-        Self {
-            chunks,
-            ids: Vec::new(),
-            columns: Vec::new(),
-            done: false,
-        }
-    }
-
-    /// The cells of a row; none when its record could not be read. Rows must be asked for in order.
-    fn of(&mut self, row: u64) -> Vec<Option<Cow<'static, str>>> {
-        while !self.done && self.ids.last().is_none_or(|last| *last < row) {
-            match self.chunks.next() {
-                Some(Ok(chunk)) => self.take(&chunk),
-                // the first reading met the same damage: no row lies behind it
-                Some(Err(_)) | None => self.done = true,
-            }
-        }
-        let Ok(index) = self.ids.binary_search(&row) else {
-            return Vec::new();
-        };
-        self.columns
-            .iter()
-            .map(|column| column.get(index).map(|cell| cell.to_owned().into()))
-            .collect()
-    }
-
-    fn take(&mut self, chunk: &RowChunk) {
-        self.ids = chunk.ids.iter().map(|id| id.0).collect();
-        self.columns = chunk.frame.columns().iter().map(chunk::render).collect();
-    }
-}
-
 /// Counts codes, with the first row of each as an example.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -157,7 +111,8 @@ impl Tally {
         line: Option<u64>,
         row: u64,
     ) {
-        for reason in reasons {
+        // what is as it should be needs nobody's eye
+        for reason in reasons.iter().filter(|_| status != Status::Unchanged) {
             let count = self
                 .codes
                 .entry((reason.code.clone(), status))

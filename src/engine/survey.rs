@@ -3,10 +3,10 @@
 use super::context::Audience;
 use super::stop::Stop;
 use crate::dedupe::KeySpill;
-use crate::mapping::{Draft, Emit, Mapped, Plan, RefKind, References};
+use crate::mapping::{Draft, Emit, Plan, RefKind, References};
 use crate::model::event::{Phase, Progress, RunEvent};
 use crate::model::outcome::{Counts, Status};
-use crate::model::row::RejectedRow;
+use crate::model::row::{Mapped, RejectedRow};
 use crate::source::chunk::RowChunk;
 use crate::source::{ChunkRequest, Chunks, Dataset, SourceError};
 use std::io;

@@ -25,6 +25,7 @@ use crate::model::clock::UnixMillis;
 use crate::model::entity::Entity;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,26 @@ pub struct Seeded {
     pub created: usize,
     /// How many were there before.
     pub kept: usize,
+}
+
+impl fmt::Display for SeedReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            ("detail fields", self.detail_fields),
+            ("organizations", self.organizations),
+            ("products", self.products),
+            ("customers", self.customers),
+        ];
+        for (index, (kind, seeded)) in kinds.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(
+                f,
+                "{comma}{kind}: {} made, {} kept",
+                seeded.created, seeded.kept
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// A seed file, read.

@@ -11,6 +11,7 @@
 //! [`RowId`]: crate::model::row::RowId
 
 mod arrow;
+mod cells;
 pub mod chunk;
 mod chunks;
 mod columnar;
@@ -29,6 +30,7 @@ mod stretch;
 #[cfg(test)]
 mod tests;
 
+pub use cells::RowCells;
 pub use chunks::Chunks;
 pub use dataset::{Dataset, SourceFile};
 pub use error::{Place, SourceError, SourceErrorKind, SourceErrors};

@@ -1,0 +1,54 @@
+# csm-loader: `make demo` shows it at work, `make test` proves it. Both do all their set-up.
+
+CARGO ?= cargo
+ROWS  ?= 1000000
+LARGE := target/large
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check bench sample samples samples-large doc install clean-demo
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: toolchain ## load samples/ into the embedded sandbox (ends well when the results are as documented)
+	$(CARGO) build --locked --bin csm-loader
+	@./target/debug/csm-loader load samples/demo.toml; code=$$?; \
+	echo "csm-loader ended with exit code $$code (4: some rows did not load, as planted)"; \
+	test $$code -eq 0 -o $$code -eq 4
+
+test: toolchain ## build and run all tests
+	$(CARGO) test --locked --all-targets
+	$(CARGO) test --locked --doc
+
+lint: toolchain ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+check: lint test ## what every commit passes
+
+sample: toolchain ## load samples/ on a fresh sandbox and compare with samples/expected/
+	$(CARGO) test --locked --test main -- demo
+
+samples: toolchain ## write samples/ anew
+	$(CARGO) run --locked --example generate-samples
+
+samples-large: toolchain ## write ROWS customers to target/large/customers.csv
+	$(CARGO) run --locked --example generate-samples -- $(LARGE) --rows $(ROWS) --only customers-csv
+
+bench: toolchain samples-large ## measure check on ROWS generated customers, in the installed binary's profile
+	$(CARGO) build --locked --release --bin csm-loader
+	benches/check.sh target/release/csm-loader $(LARGE)/customers.csv mappings/customers.toml
+
+doc: toolchain ## the library's documentation
+	$(CARGO) doc --locked --no-deps
+
+install: toolchain ## install the optimised binary
+	$(CARGO) install --locked --path .
+
+clean-demo: ## forget the demo's site and results
+	rm -rf target/demo
+
+.PHONY: toolchain
+toolchain:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again"; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler (cc) is missing: install gcc or clang, then run make again"; exit 1; }

@@ -9,8 +9,8 @@ use crate::mapping::sql::{self, SqlFault};
 use crate::source::chunk::SourceSchema;
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, Expr, FunctionExpr, IntoColumn, IntoLazy,
-    NamedFrom, PolarsResult, Schema, Series, StringFunction, StrptimeOptions, lit, when,
+    BooleanChunked, Column, DataFrame, DataType, Expr, FunctionExpr, IntoLazy, PolarsResult,
+    Schema, StringFunction, StrptimeOptions, lit, when,
 };
 use polars::sql::sql_expr;
 use std::sync::Arc;
@@ -97,14 +97,14 @@ fn nulls(schema: &SourceSchema, rows: usize) -> PolarsResult<DataFrame> {
     DataFrame::new(rows, columns)
 }
 
-/// The first line of Polars' words, which is the one that says what is wrong.
+/// The line of Polars' words that says what is wrong: the first, but for regular expressions.
 fn first_line(error: &impl ToString) -> String {
     let text = error.to_string();
-    let line = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(':');
+    let regex = text.lines().find_map(|line| line.strip_prefix("error: "));
+    let line = match regex {
+        Some(words) if text.contains("regex parse error") => words,
+        _ => text.lines().next().unwrap_or_default(),
+    };
     format!("the expression cannot be computed: {line}")
 }
 

@@ -75,8 +75,6 @@ pub(super) enum Empty {
 #[derive(Debug, Clone)]
 pub(super) struct WrittenValue {
     pub(super) name: Text,
-    /// The whole value, for faults that concern several of its keys.
-    pub(super) span: Range<usize>,
     /// `None` when it is missing or contradictory, which is a fault of its own.
     pub(super) source: Option<WrittenSource>,
     pub(super) kind: Option<Text>,

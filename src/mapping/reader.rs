@@ -170,7 +170,6 @@ impl Reader {
     fn value(&mut self, key: Key<'_, '_>, value: Value<'_, '_>) -> Option<WrittenValue> {
         let mut written = WrittenValue {
             name: text(key),
-            span: value.span(),
             source: None,
             kind: None,
             map: None,

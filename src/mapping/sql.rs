@@ -108,6 +108,7 @@ fn locate<'m>(sql: &str, message: &'m str) -> (&'m str, Range<usize>) {
             let length = sql[start..].chars().next().map_or(0, char::len_utf8);
             (words, start..start + length)
         }
+        None if message.ends_with("EOF") => (message, sql.len()..sql.len()),
         None => (message, 0..sql.len()),
     }
 }
@@ -177,8 +178,10 @@ impl Walk<'_> {
         if depth > MAX_DEPTH {
             // one fault is enough for the whole tree
             if self.faults.is_empty() {
-                let help = "use concat(…) or concat_ws(…) instead of a chain of operators";
-                self.refuse(expr, "the expression nests too deeply", help);
+                // without a place: finding it would walk the tree as deeply
+                let help = "use concat(…) for a chain of ||, and map for a long case";
+                let message = "the expression nests too deeply".to_owned();
+                self.fault(0..self.sql.len(), message, Some(help.to_owned()));
             }
             return;
         }
@@ -289,10 +292,11 @@ impl Walk<'_> {
                 ..
             } => {
                 self.all(operand.as_deref(), next);
-                for when in conditions {
-                    self.all([&when.condition, &when.result], next);
+                // Polars nests each branch in the one before
+                for (branch, when) in conditions.iter().enumerate() {
+                    self.all([&when.condition, &when.result], next + branch);
                 }
-                self.all(else_result.as_deref(), next);
+                self.all(else_result.as_deref(), next + conditions.len());
             }
             Expr::CompoundFieldAccess { root, access_chain } => match access_chain.as_slice() {
                 [AccessExpr::Subscript(Subscript::Index { index })] => {

@@ -1,0 +1,353 @@
+//! A chunk that was evaluated and validated, waiting for the ids of the records it refers to.
+
+use crate::api::fold;
+use crate::mapping::file::Empty;
+use crate::mapping::payload::{self, Detail};
+use crate::mapping::plan::Inner;
+use crate::mapping::references::{Known, OnMissing, RefKind, References};
+use crate::mapping::value::{Cell, RowFault, Sink};
+use crate::model::entity::Entity;
+use crate::model::row::{FileId, KeyHash, Mapped, PreparedRow, Reason, RejectedRow, RowId, RowRef};
+use crate::model::slice::Slice;
+use crate::source::chunk::{BadRow, RowChunk};
+use polars::prelude::StringChunked;
+use std::iter::Peekable;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What [`Draft::finish`] writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emit {
+    /// Keys and reasons alone: items are empty.
+    Keys,
+    /// Whole payloads.
+    Payloads,
+}
+
+/// An evaluated chunk. [`Draft::names`] says which references to look up, [`Draft::finish`] takes what was found.
+#[derive(Debug)]
+pub struct Draft {
+    plan: Arc<Inner>,
+    file: FileId,
+    ids: Vec<RowId>,
+    lines: Vec<u64>,
+    bad: Vec<BadRow>,
+    values: Sink,
+    fields: Vec<Vec<Cell>>,
+    details: Vec<Vec<Cell>>,
+    names: [Option<Vec<Cell>>; 2],
+    keys: Option<StringChunked>,
+    rejected: Vec<bool>,
+}
+
+/// What one row refers to, and what is missing of it.
+#[derive(Default)]
+struct Resolved<'a> {
+    ids: payload::References<'a>,
+    missing: Vec<(u32, Reason)>,
+}
+
+impl Draft {
+    /// A draft of what a plan made of a chunk.
+    pub(super) fn new(
+        plan: Arc<Inner>,
+        chunk: &RowChunk,
+        values: Sink,
+        fields: Vec<Vec<Cell>>,
+        details: Vec<Vec<Cell>>,
+        names: [Option<Vec<Cell>>; 2],
+        keys: Option<StringChunked>,
+    ) -> Self {
+        let mut rejected = vec![false; chunk.ids.len()];
+        for fault in &values.faults {
+            rejected[fault.row] = true;
+        }
+        Self {
+            plan,
+            file: chunk.file,
+            ids: chunk.ids.clone(),
+            lines: chunk.lines.clone(),
+            bad: chunk.bad.clone(),
+            values,
+            fields,
+            details,
+            names,
+            keys,
+            rejected,
+        }
+    }
+
+    /// The names that rows refer to, trimmed, of rows that are not rejected so far. Names repeat.
+    pub fn names(&self, kind: RefKind) -> impl Iterator<Item = &str> {
+        let cells = self.names[kind as usize].iter().flatten();
+        let open = cells
+            .zip(&self.rejected)
+            .filter(|(_, rejected)| !**rejected);
+        open.flat_map(|(cell, _)| self.parts(*cell).map(|(name, _)| name))
+    }
+
+    /// Name and folded name of each part of a cell.
+    fn parts(&self, cell: Cell) -> impl Iterator<Item = (&str, &str)> {
+        let parts = match cell {
+            Cell::Many(span) => self.values.parts(span),
+            Cell::Null | Cell::Unknown | Cell::One(_) => &[],
+        };
+        parts
+            .iter()
+            .map(|part| (self.values.get(part.text), self.values.get(part.folded)))
+    }
+
+    /// Sorts every row of the chunk into those that may be sent and those that are refused, each in row order.
+    #[must_use]
+    pub fn finish(mut self, references: &References, emit: Emit) -> Mapped {
+        let mut faults = std::mem::take(&mut self.values.faults);
+        faults.sort_by_key(|fault| (fault.row, fault.order));
+        let mut faults = faults.into_iter().peekable();
+        let mut writer = Writer::new(self.ids.len());
+        let keys = self.keys.take();
+        let mut keys = keys.as_ref().map(StringChunked::iter);
+        let mut bad = std::mem::take(&mut self.bad).into_iter().peekable();
+        for row in 0..self.ids.len() {
+            let id = self.ids[row];
+            while let Some(record) = bad.next_if(|record| record.row < id) {
+                writer.bad(record, self.file);
+            }
+            let key = match &mut keys {
+                Some(keys) => keys.next().flatten(),
+                None => self.identity(row).map(|(text, _)| text),
+            };
+            self.row(
+                row,
+                key,
+                reasons(row, &mut faults),
+                references,
+                emit,
+                &mut writer,
+            );
+        }
+        for record in bad {
+            writer.bad(record, self.file);
+        }
+        writer.finish()
+    }
+
+    fn row(
+        &self,
+        row: usize,
+        key: Option<&str>,
+        mut reasons: Vec<(u32, Reason)>,
+        references: &References,
+        emit: Emit,
+        writer: &mut Writer,
+    ) {
+        let place = Place {
+            id: self.ids[row],
+            file: self.file,
+            line: self.lines.get(row).copied(),
+            key: writer.put(key.unwrap_or_default()),
+        };
+        let mut resolved = Resolved::default();
+        if reasons.is_empty() {
+            resolved = self.resolve(row, references);
+            reasons = std::mem::take(&mut resolved.missing);
+        }
+        let identity = self.identity(row).filter(|_| reasons.is_empty());
+        let Some((text, is_id)) = identity else {
+            let reasons = reasons.into_iter().map(|(_, reason)| reason).collect();
+            writer.rejected.push((place, reasons));
+            return;
+        };
+        let (hash, identity) = self.hash(text, is_id, writer);
+        let detail = |number| self.detail(row, number, key);
+        let count = self.plan.detail_names.len();
+        let details = (0..count)
+            .filter(|number| detail(*number).is_sent())
+            .fold(0, |bits: u64, number| bits | 1 << number);
+        let start = writer.buffer.len();
+        if emit == Emit::Payloads {
+            let field = |number: usize| self.fields[number][row];
+            let template = &self.plan.template;
+            template.write(
+                &mut writer.buffer,
+                &self.values,
+                field,
+                detail,
+                &resolved.ids,
+            );
+        }
+        writer.rows.push(Written {
+            place,
+            hash,
+            identity,
+            item: start..writer.buffer.len(),
+            details,
+        });
+    }
+
+    /// Ids of what the row refers to, and reasons for what is missing.
+    fn resolve<'a>(&self, row: usize, references: &'a References) -> Resolved<'a> {
+        let mut resolved = Resolved::default();
+        for kind in RefKind::ALL {
+            let (Some(plan), Some(cells)) =
+                (self.plan.references(kind), &self.names[kind as usize])
+            else {
+                continue;
+            };
+            let Known::Resolved(known) = references.of(kind) else {
+                continue;
+            };
+            for (name, folded) in self.parts(cells[row]) {
+                match (known.get(folded), plan.on_missing) {
+                    (Some(id), _) => resolved.ids.of(kind).push(id),
+                    (None, OnMissing::Skip) => {}
+                    (None, OnMissing::Reject | OnMissing::Create) => {
+                        let noun = kind.noun();
+                        let reason = Reason {
+                            code: kind.not_found().into(),
+                            field: Some(kind.section().to_owned()),
+                            message: format!("the site has no {noun} named \"{name}\""),
+                        };
+                        resolved.missing.push((plan.names.order, reason));
+                    }
+                }
+            }
+        }
+        resolved
+    }
+
+    /// The natural key as mapped, and whether it is an id.
+    fn identity(&self, row: usize) -> Option<(&str, bool)> {
+        let cell = |field: Option<usize>| match self.fields[field?][row] {
+            Cell::One(span) => Some(self.values.get(span)),
+            Cell::Null | Cell::Unknown | Cell::Many(_) => None,
+        };
+        let identity = self.plan.identity;
+        let id = cell(identity.id).map(|id| (id, true));
+        id.or_else(|| cell(identity.name).map(|name| (name, false)))
+    }
+
+    /// Hash and folded text of a natural key. An id hashes behind a prefix that no name or address can have.
+    fn hash(&self, text: &str, is_id: bool, writer: &mut Writer) -> (KeyHash, Range<usize>) {
+        let entity = self.plan.entity;
+        if is_id {
+            let hash = fold::hash(entity, &format!("\u{0}id:{text}"));
+            return (hash, writer.put(text));
+        }
+        let folded = match entity {
+            Entity::Customer => fold::email(text),
+            Entity::Organization | Entity::Product => fold::name(text),
+        };
+        (fold::hash(entity, &folded), writer.put(&folded))
+    }
+
+    fn detail<'a>(&self, row: usize, number: usize, key: Option<&'a str>) -> Detail<'a> {
+        let Some(plan) = self.plan.details.get(number) else {
+            let key = key.filter(|key| !key.is_empty() && self.plan.key_detail);
+            return key.map_or(Detail::Absent, Detail::Text);
+        };
+        match (self.details[number][row], plan.empty) {
+            (Cell::Null, Empty::Clear) => Detail::Clear,
+            (Cell::Null | Cell::Unknown, _) => Detail::Absent,
+            (cell @ (Cell::One(_) | Cell::Many(_)), _) => Detail::Cell(cell),
+        }
+    }
+}
+
+/// The reasons of a row, in the mapping's order.
+fn reasons(
+    row: usize,
+    faults: &mut Peekable<impl Iterator<Item = RowFault>>,
+) -> Vec<(u32, Reason)> {
+    let mut reasons = Vec::new();
+    while let Some(fault) = faults.next_if(|fault| fault.row == row) {
+        reasons.push((fault.order, fault.reason));
+    }
+    reasons
+}
+
+/// A row's place, its key being a part of the buffer.
+struct Place {
+    id: RowId,
+    file: FileId,
+    line: Option<u64>,
+    key: Range<usize>,
+}
+
+impl Place {
+    fn row(self, buffer: &Arc<Vec<u8>>) -> RowRef {
+        RowRef {
+            id: self.id,
+            file: self.file,
+            line: self.line,
+            key: Slice::new(buffer, self.key),
+        }
+    }
+}
+
+/// A prepared row, its texts being parts of the buffer.
+struct Written {
+    place: Place,
+    hash: KeyHash,
+    identity: Range<usize>,
+    item: Range<usize>,
+    details: u64,
+}
+
+/// Fills the one buffer of a chunk; slices of it can be made when it is full.
+struct Writer {
+    buffer: Vec<u8>,
+    rows: Vec<Written>,
+    rejected: Vec<(Place, Vec<Reason>)>,
+}
+
+impl Writer {
+    fn new(rows: usize) -> Self {
+        Self {
+            buffer: Vec::new(),
+            rows: Vec::with_capacity(rows),
+            rejected: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, text: &str) -> Range<usize> {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(text.as_bytes());
+        start..self.buffer.len()
+    }
+
+    fn bad(&mut self, record: BadRow, file: FileId) {
+        let place = Place {
+            id: record.row,
+            file,
+            line: record.line,
+            key: 0..0,
+        };
+        let reason = Reason {
+            code: record.code.into(),
+            field: None,
+            message: record.message,
+        };
+        self.rejected.push((place, vec![reason]));
+    }
+
+    fn finish(mut self) -> Mapped {
+        self.buffer.shrink_to_fit();
+        let buffer = Arc::new(self.buffer);
+        let rows = self.rows.into_iter().map(|row| PreparedRow {
+            hash: row.hash,
+            identity: Slice::new(&buffer, row.identity),
+            item: Slice::new(&buffer, row.item),
+            details: row.details,
+            row: row.place.row(&buffer),
+        });
+        let rejected = self.rejected.into_iter();
+        let rejected = rejected.map(|(place, reasons)| RejectedRow {
+            row: place.row(&buffer),
+            reasons,
+        });
+        Mapped {
+            rows: rows.collect(),
+            rejected: rejected.collect(),
+        }
+    }
+}

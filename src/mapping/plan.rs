@@ -1,0 +1,306 @@
+//! A mapping that was checked against a source: what is read, computed and written for each chunk.
+
+use crate::mapping::cast::{Cast, Casted};
+use crate::mapping::compile;
+use crate::mapping::diagnostic::Diagnostics;
+use crate::mapping::draft::Draft;
+use crate::mapping::expr::{self, Evaluated, Expression};
+use crate::mapping::file::{Empty, MappingFile};
+use crate::mapping::payload::Template;
+use crate::mapping::references::{OnMissing, RefKind};
+use crate::mapping::value::{Cell, Cells, Sink, Source, ValuePlan, missing};
+use crate::model::code::{Code, ReasonCode};
+use crate::model::entity::{Entity, Operation};
+use crate::source::chunk::{RowChunk, SourceSchema, render};
+use polars::prelude::{Column, DataFrame, StringChunked};
+use std::sync::Arc;
+
+/// A mapping checked against the columns of a source. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Plan(pub(super) Arc<Inner>);
+
+/// The parts of a plan.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) entity: Entity,
+    pub(super) operation: Operation,
+    pub(super) columns: Vec<String>,
+    pub(super) casts: Vec<Cast>,
+    pub(super) expressions: Vec<Expression>,
+    /// The column whose text people know the row by.
+    pub(super) key: Option<String>,
+    /// Whether the key is a detail too, the last one.
+    pub(super) key_detail: bool,
+    pub(super) fields: Vec<ValuePlan>,
+    pub(super) details: Vec<DetailPlan>,
+    pub(super) detail_names: Vec<String>,
+    pub(super) organizations: Option<ReferencePlan>,
+    pub(super) products: Option<ReferencePlan>,
+    pub(super) rules: Vec<RulePlan>,
+    pub(super) identity: Identity,
+    pub(super) template: Template,
+}
+
+/// A detail field.
+#[derive(Debug)]
+pub(super) struct DetailPlan {
+    pub(super) value: ValuePlan,
+    pub(super) empty: Empty,
+}
+
+/// References by name.
+#[derive(Debug)]
+pub(super) struct ReferencePlan {
+    pub(super) names: ValuePlan,
+    pub(super) on_missing: OnMissing,
+}
+
+/// A condition that rows must meet.
+#[derive(Debug)]
+pub(super) struct RulePlan {
+    pub(super) name: Arc<str>,
+    pub(super) sql: String,
+    pub(super) order: u32,
+    pub(super) expression: usize,
+    pub(super) casts: Vec<usize>,
+}
+
+/// The fields that identify a record, by number; at least one is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identity {
+    /// The e-mail or name.
+    pub(super) name: Option<usize>,
+    /// The id; where a row has one, it is the identity.
+    pub(super) id: Option<usize>,
+}
+
+impl Plan {
+    /// Checks a mapping against the columns of a source.
+    ///
+    /// # Errors
+    /// Every fault of the mapping at once.
+    pub fn compile(file: &MappingFile, schema: &SourceSchema) -> Result<Self, Diagnostics> {
+        compile::compile(file, schema).map(|inner| Self(Arc::new(inner)))
+    }
+
+    /// The entity it maps.
+    #[must_use]
+    pub fn entity(&self) -> Entity {
+        self.0.entity
+    }
+
+    /// The operation asked of the site.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// The source columns it uses, in the order of the schema: the projection to read.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.0.columns
+    }
+
+    /// The detail fields it writes; the position of each is its bit in [`PreparedRow::details`].
+    ///
+    /// [`PreparedRow::details`]: crate::model::row::PreparedRow::details
+    #[must_use]
+    pub fn detail_names(&self) -> &[String] {
+        &self.0.detail_names
+    }
+
+    /// What to do about missing names; `None` when the mapping has no such references.
+    #[must_use]
+    pub fn on_missing(&self, kind: RefKind) -> Option<OnMissing> {
+        self.0.references(kind).map(|plan| plan.on_missing)
+    }
+
+    /// Evaluates and validates a chunk. Never fails: what is wrong with a row becomes its reasons.
+    ///
+    /// # Panics
+    /// When the chunk lacks a column of [`Plan::columns`] or has another number of rows than ids: a defect of the
+    /// caller.
+    #[must_use]
+    pub fn draft(&self, chunk: &RowChunk) -> Draft {
+        let plan = &*self.0;
+        let rows = chunk.ids.len();
+        let mut sink = Sink::default();
+        let (frame, casts) = plan.prepare(chunk, rows);
+        for (order, (cast, casted)) in (0..).zip(plan.casts.iter().zip(&casts)) {
+            for row in (0..casted.failed.len()).filter(|row| casted.failed[*row]) {
+                let message = format!("cannot be read as {}", cast.kind.name());
+                sink.fault(row, order, Code::CastInvalid, Some(&cast.column), message);
+            }
+        }
+        let evaluation = Evaluation {
+            rows,
+            evaluated: expr::evaluate(&plan.expressions, &frame, rows),
+            frame,
+            casts,
+        };
+        let fields: Vec<_> = plan
+            .fields
+            .iter()
+            .map(|value| evaluation.value(value, &mut sink))
+            .collect();
+        plan.require_identity(&fields, rows, &mut sink);
+        let details = plan.details.iter();
+        let details = details
+            .map(|detail| evaluation.value(&detail.value, &mut sink))
+            .collect();
+        let names = RefKind::ALL.map(|kind| {
+            let plan = plan.references(kind)?;
+            Some(evaluation.value(&plan.names, &mut sink))
+        });
+        for rule in &plan.rules {
+            evaluation.rule(rule, &mut sink);
+        }
+        let keys = plan
+            .key
+            .as_ref()
+            .map(|key| evaluation.key(key, plan, chunk));
+        Draft::new(
+            Arc::clone(&self.0),
+            chunk,
+            sink,
+            fields,
+            details,
+            names,
+            keys,
+        )
+    }
+}
+
+impl Inner {
+    /// References of one kind.
+    pub(super) fn references(&self, kind: RefKind) -> Option<&ReferencePlan> {
+        match kind {
+            RefKind::Organization => self.organizations.as_ref(),
+            RefKind::Product => self.products.as_ref(),
+        }
+    }
+
+    /// The columns in use, cast.
+    fn prepare(&self, chunk: &RowChunk, rows: usize) -> (DataFrame, Vec<Casted>) {
+        assert_eq!(
+            chunk.frame.height(),
+            rows,
+            "a chunk has one id for each row"
+        );
+        let mut columns: Vec<Column> = Vec::with_capacity(self.columns.len());
+        let mut casts = Vec::with_capacity(self.casts.len());
+        for name in &self.columns {
+            columns.push(column(&chunk.frame, name).clone());
+        }
+        for cast in &self.casts {
+            let casted = cast.apply(column(&chunk.frame, &cast.column));
+            for column in columns
+                .iter_mut()
+                .filter(|column| *column.name() == cast.column)
+            {
+                *column = casted.column.clone();
+            }
+            casts.push(casted);
+        }
+        let frame = DataFrame::new(rows, columns)
+            .unwrap_or_else(|error| panic!("columns of one chunk make a frame: {error}"));
+        (frame, casts)
+    }
+
+    /// Rejects rows that have neither of two natural keys.
+    fn require_identity(&self, fields: &[Vec<Cell>], rows: usize, sink: &mut Sink) {
+        // a single natural key is required by its own plan
+        let (Some(name), Some(id)) = (self.identity.name, self.identity.id) else {
+            return;
+        };
+        if self.fields[name].required || self.fields[id].required {
+            return;
+        }
+        let plan = &self.fields[name];
+        for row in 0..rows {
+            if fields[name][row] == Cell::Null && fields[id][row] == Cell::Null {
+                let (code, message) = missing();
+                sink.fault(row, plan.order, code, Some(&plan.name), message);
+            }
+        }
+    }
+}
+
+/// A chunk's columns, cast, and the values of all expressions.
+struct Evaluation {
+    rows: usize,
+    frame: DataFrame,
+    casts: Vec<Casted>,
+    evaluated: Vec<Evaluated>,
+}
+
+impl Evaluation {
+    /// Whether a cell that the row's value depends on could not be read.
+    fn unread(&self, casts: &[usize], row: usize) -> bool {
+        casts.iter().any(|cast| self.casts[*cast].has_failed(row))
+    }
+
+    fn value(&self, plan: &ValuePlan, sink: &mut Sink) -> Vec<Cell> {
+        let column = |column: &Column| Cells::of(column, plan);
+        let (cells, canonical_dates) = match &plan.source {
+            Source::Constant(text) => (Cells::constant(text), false),
+            Source::Column(name) => column(self::column(&self.frame, name)),
+            Source::Expression(number) => column(&self.evaluated[*number].values),
+        };
+        if let Source::Expression(number) = plan.source {
+            self.failures(number, plan.order, &plan.casts, &plan.name, sink);
+        }
+        let unknown = |row| {
+            self.unread(&plan.casts, row)
+                || matches!(plan.source, Source::Expression(number)
+                    if self.evaluated[number].has_failed(row))
+        };
+        plan.evaluate(&cells, canonical_dates, self.rows, unknown, sink)
+    }
+
+    /// Notes the rows for which an expression cannot be computed.
+    fn failures(&self, number: usize, order: u32, casts: &[usize], field: &str, sink: &mut Sink) {
+        let failed = &self.evaluated[number].failed;
+        for row in (0..failed.len()).filter(|row| failed[*row] && !self.unread(casts, *row)) {
+            let message = "the expression cannot be computed for this row";
+            sink.fault(row, order, Code::ExpressionFailed, Some(field), message);
+        }
+    }
+
+    fn rule(&self, rule: &RulePlan, sink: &mut Sink) {
+        self.failures(rule.expression, rule.order, &rule.casts, &rule.name, sink);
+        let evaluated = &self.evaluated[rule.expression];
+        let Ok(holds) = evaluated.values.bool() else {
+            return;
+        };
+        for (row, holds) in holds.iter().enumerate() {
+            if holds != Some(true) && !evaluated.has_failed(row) && !self.unread(&rule.casts, row) {
+                let code = ReasonCode::Rule(Arc::clone(&rule.name));
+                let message = format!("breaks the rule: {}", rule.sql);
+                sink.fault(row, rule.order, code, None, message);
+            }
+        }
+    }
+
+    /// The key column as text; as the source has it where it cannot be read as its type.
+    fn key(&self, name: &str, plan: &Inner, chunk: &RowChunk) -> StringChunked {
+        let keys = render(column(&self.frame, name));
+        let casts = plan.casts.iter().zip(&self.casts);
+        let mut failed =
+            casts.filter(|(cast, casted)| cast.column == name && !casted.failed.is_empty());
+        let Some((_, casted)) = failed.next() else {
+            return keys;
+        };
+        let raw = render(column(&chunk.frame, name));
+        let both = keys.iter().zip(raw.iter()).enumerate();
+        both.map(|(row, (key, raw))| if casted.has_failed(row) { raw } else { key })
+            .collect()
+    }
+}
+
+/// A column that the plan asked for.
+fn column<'f>(frame: &'f DataFrame, name: &str) -> &'f Column {
+    frame
+        .column(name)
+        .unwrap_or_else(|_| panic!("the chunk lacks the column {name:?}, which the plan reads"))
+}

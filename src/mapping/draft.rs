@@ -37,7 +37,6 @@ pub struct Draft {
     details: Vec<Vec<Cell>>,
     names: [Option<Vec<Cell>>; 2],
     keys: Option<StringChunked>,
-    rejected: Vec<bool>,
 }
 
 /// What one row refers to, and what is missing of it.
@@ -58,10 +57,6 @@ impl Draft {
         names: [Option<Vec<Cell>>; 2],
         keys: Option<StringChunked>,
     ) -> Self {
-        let mut rejected = vec![false; chunk.ids.len()];
-        for fault in &values.faults {
-            rejected[fault.row] = true;
-        }
         Self {
             plan,
             file: chunk.file,
@@ -73,17 +68,13 @@ impl Draft {
             details,
             names,
             keys,
-            rejected,
         }
     }
 
-    /// The names that rows refer to, trimmed, of rows that are not rejected so far. Names repeat.
+    /// The names that rows refer to, trimmed; of rejected rows too, since all reasons of a row are told. Names repeat.
     pub fn names(&self, kind: RefKind) -> impl Iterator<Item = &str> {
         let cells = self.names[kind as usize].iter().flatten();
-        let open = cells
-            .zip(&self.rejected)
-            .filter(|(_, rejected)| !**rejected);
-        open.flat_map(|(cell, _)| self.parts(*cell).map(|(name, _)| name))
+        cells.flat_map(|cell| self.parts(*cell).map(|(name, _)| name))
     }
 
     /// Name and folded name of each part of a cell.
@@ -146,11 +137,9 @@ impl Draft {
             line: self.lines.get(row).copied(),
             key: writer.put(key.unwrap_or_default()),
         };
-        let mut resolved = Resolved::default();
-        if reasons.is_empty() {
-            resolved = self.resolve(row, references);
-            reasons = std::mem::take(&mut resolved.missing);
-        }
+        let mut resolved = self.resolve(row, references);
+        reasons.append(&mut resolved.missing);
+        reasons.sort_by_key(|(order, _)| *order);
         let identity = self.identity(row).filter(|_| reasons.is_empty());
         let Some((text, is_id)) = identity else {
             let reasons = reasons.into_iter().map(|(_, reason)| reason).collect();

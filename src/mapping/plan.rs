@@ -101,6 +101,12 @@ impl Plan {
         &self.0.columns
     }
 
+    /// The source column whose value results show as the row's key, where the mapping names one.
+    #[must_use]
+    pub fn key_column(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+
     /// The detail fields it writes; the position of each is its bit in [`PreparedRow::details`].
     ///
     /// [`PreparedRow::details`]: crate::model::row::PreparedRow::details

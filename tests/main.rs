@@ -1,3 +1,7 @@
 //! Whole runs of the built binary, and what holds for the tree as a whole.
 
+mod demo;
+mod exports;
+mod formats;
 mod layering;
+mod support;

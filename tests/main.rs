@@ -4,4 +4,6 @@ mod demo;
 mod exports;
 mod formats;
 mod layering;
+mod malformed;
+mod mapping;
 mod support;

@@ -41,6 +41,29 @@ impl Ended {
     pub(crate) fn said(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
+
+    /// The summary, without times and speeds.
+    pub(crate) fn steady(&self) -> String {
+        let mut said = String::new();
+        for line in self.stdout.lines() {
+            said.push_str(&without_times(line));
+            said.push('\n');
+        }
+        said
+    }
+}
+
+/// `3 rows in 0.1 s, 27 rows/s, 1 request` as `3 rows in …, 1 request`.
+fn without_times(line: &str) -> String {
+    let Some((rows, rest)) = line
+        .split_once(" in ")
+        .filter(|(rows, _)| rows.contains(" row"))
+    else {
+        return line.to_owned();
+    };
+    let rest = rest.split_once(" s").map_or("", |(_, rest)| rest);
+    let rest = rest.split_once(" rows/s").map_or(rest, |(_, rest)| rest);
+    format!("{rows} in …{rest}")
 }
 
 impl Process {

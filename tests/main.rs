@@ -2,6 +2,7 @@
 
 mod demo;
 mod exports;
+mod faults;
 mod formats;
 mod layering;
 mod malformed;

@@ -7,4 +7,5 @@ mod formats;
 mod layering;
 mod malformed;
 mod mapping;
+mod stopping;
 mod support;

@@ -1,5 +1,6 @@
 //! Whole runs of the built binary, and what holds for the tree as a whole.
 
+mod cli;
 mod demo;
 mod exports;
 mod faults;

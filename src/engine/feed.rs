@@ -208,8 +208,8 @@ pub fn lost(verdict: Verdict, row: RowRef, at: i64) -> RowOutcome {
         message,
     }];
     RowOutcome {
-        reasons,
         status,
+        reasons,
         ..not_sent(row, "", at)
     }
 }

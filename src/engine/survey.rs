@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// Chunks read ahead while one is mapped.
 const AHEAD: usize = 2;
+/// The thread that reads and decodes.
+pub const READER_THREAD: &str = "source";
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
@@ -92,7 +94,7 @@ pub fn read_ahead(
     let chunks: Chunks = dataset.chunks(&request);
     let (sender, receiver) = sync_channel(AHEAD);
     std::thread::Builder::new()
-        .name("source".into())
+        .name(READER_THREAD.into())
         .spawn(move || {
             for chunk in chunks {
                 if sender.send(chunk).is_err() {

@@ -43,11 +43,11 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
             stop: &Stop::default(),
             clock: &*clock,
         };
-        let checked: Checked = checker
+        let found: Checked = checker
             .run()
             .map_err(|error: CheckError| Failure::of(Exit::Input, &error))?;
-        all_good &= checked.all_good();
-        said.push_str(&checked.to_string());
+        all_good &= found.all_good();
+        said.push_str(&found.to_string());
     }
     audience.finish();
     // a reader that goes away has seen enough

@@ -23,8 +23,24 @@ use polars::prelude::DataType;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-/// Checks a mapping against the columns of a source.
+/// Bytes of stack for compiling: Polars takes some 40 kB for each level of an expression when it is not optimised.
+const STACK: usize = 32 << 20;
+
+/// Checks a mapping against the columns of a source, on a thread with a stack that deep expressions fit on.
 pub(super) fn compile(file: &MappingFile, schema: &SourceSchema) -> Result<Inner, Diagnostics> {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(STACK);
+        match builder.spawn_scoped(scope, || compile_here(file, schema)) {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // the caller's own stack is enough for all but the deepest
+            Err(_) => compile_here(file, schema),
+        }
+    })
+}
+
+fn compile_here(file: &MappingFile, schema: &SourceSchema) -> Result<Inner, Diagnostics> {
     let mut compiler = Compiler {
         file,
         source: schema,

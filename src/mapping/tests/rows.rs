@@ -578,7 +578,7 @@ fn missing_names_reject_or_are_left_out_as_the_mapping_says() {
     2 [b@example.com] {"operationType":"UPSERT","payload":{"email":"b@example.com","associateOrganizations":{"organizationIds":["1"]},"associateProducts":{"productIds":["7"]}}}
     3 [c@example.com] {"operationType":"UPSERT","payload":{"email":"c@example.com"}}
     1 [a@example.com] ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nowhere"; ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nobody"; PRODUCT_NOT_FOUND products: the site has no product named "Gone"
-    4 [bad] EMAIL_INVALID email: not an e-mail address
+    4 [bad] EMAIL_INVALID email: not an e-mail address; ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nowhere"
     "#);
     insta::assert_snapshot!(finish("skip", &references(), Emit::Payloads), @r#"
     2 [b@example.com] {"operationType":"UPSERT","payload":{"email":"b@example.com","associateOrganizations":{"organizationIds":["1"]},"associateProducts":{"productIds":["7"]}}}

@@ -53,8 +53,8 @@ impl Drafts {
             let (to_map, chunks) = sync_channel(1);
             let (mapped, lane) = sync_channel(1);
             let (plan, stop) = (Arc::clone(plan), stop.clone());
-            let mapper = thread::Builder::new().name("mapping".into());
-            threads.push(mapper.spawn(move || map(&plan, &stop, &chunks, &mapped))?);
+            let thread = thread::Builder::new().name("mapping".into());
+            threads.push(thread.spawn(move || map(&plan, &stop, &chunks, &mapped))?);
             dealt.push(to_map);
             lanes.push(lane);
         }

@@ -5,7 +5,8 @@
 //! failed. The condition follows the branches of `case`, so that a guarded cast fails no row it does not concern.
 //! What can still fail is isolated by halving the chunk.
 
-use crate::mapping::sql::{self, SqlFault};
+use crate::mapping::sql;
+use crate::mapping::syntax::SqlFault;
 use crate::source::chunk::SourceSchema;
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::{

@@ -681,9 +681,10 @@ fn a_plan_reads_the_columns_it_uses_in_the_order_of_the_source() {
     assert_eq!(plan.detail_names(), ["X", "Key"]);
     assert_eq!(plan.entity(), Entity::Customer);
     assert_eq!(plan.on_missing(RefKind::Product), None);
-    fn shared<T: Send + Sync>(_: &T) {}
     shared(&plan);
 }
+
+fn shared<T: Send + Sync>(_: &T) {}
 
 #[test]
 fn chunks_without_rows_and_mappings_without_columns_are_fine() {

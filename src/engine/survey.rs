@@ -4,7 +4,7 @@ use super::context::Audience;
 use super::drafts::{Drafted, Drafts};
 use super::stop::Stop;
 use crate::dedupe::KeySpill;
-use crate::mapping::{Draft, Emit, Plan, RefKind, References};
+use crate::mapping::{Draft, Emit, Plan, References};
 use crate::model::event::{Phase, Progress, RunEvent};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::{Mapped, RejectedRow};
@@ -66,13 +66,13 @@ impl Names for Unasked {
     }
 }
 
-/// The names of a draft that are worth looking up, each once.
+/// Names that repeat, each once.
 #[must_use]
-pub fn names_of(draft: &Draft, kind: RefKind) -> Vec<String> {
-    let mut names: Vec<_> = draft.names(kind).map(str::to_owned).collect();
+pub fn each_once<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<_> = names.collect();
     names.sort_unstable();
     names.dedup();
-    names
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// The means of a first reading.

@@ -598,7 +598,7 @@ fn missing_names_reject_or_are_left_out_as_the_mapping_says() {
     2 [b@example.com] 
     3 [c@example.com] 
     1 [a@example.com] ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nowhere"; ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nobody"; PRODUCT_NOT_FOUND products: the site has no product named "Gone"
-    4 [bad] EMAIL_INVALID email: not an e-mail address
+    4 [bad] EMAIL_INVALID email: not an e-mail address; ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nowhere"
     "#);
 
     let plan = plan_for(&mapping("create"), &columns());

@@ -9,7 +9,7 @@ use crate::mapping::syntax::{SqlFault, parse, range_of};
 use crate::source::chunk::SourceSchema;
 use chrono::format::StrftimeItems;
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator as Op, CastKind, Expr, Function, FunctionArg, FunctionArgExpr,
+    AccessExpr, BinaryOperator as Op, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, Ident, Spanned, Subscript, UnaryOperator, Value,
 };
 use std::ops::Range;
@@ -154,7 +154,6 @@ impl Walk<'_> {
                 self.expr(text, next);
             }
             Expr::Cast {
-                kind,
                 expr: inner,
                 format,
                 ..
@@ -163,10 +162,6 @@ impl Walk<'_> {
                     let help = "use date(x, '%d/%m/%Y') or strftime(x, '%d/%m/%Y')";
                     self.refuse(expr, "a cast takes no format", help);
                 }
-                debug_assert!(matches!(
-                    kind,
-                    CastKind::Cast | CastKind::TryCast | CastKind::SafeCast | CastKind::DoubleColon
-                ));
                 self.expr(inner, next);
             }
             Expr::Position { expr, r#in } => self.all([&**expr, r#in], next),

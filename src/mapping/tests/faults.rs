@@ -1197,6 +1197,15 @@ fn types_that_do_not_fit_show_before_any_row_is_read() {
       |
       = help: give the column another type in [columns], or use cast(x as varchar)
     "#);
+    insta::assert_snapshot!(sql("-channels"), @r#"
+    error: lists have no operators
+     --> m.toml:5:13
+      |
+    5 | D = { sql = "-channels" }
+      |             ^^^^^^^^^^^
+      |
+      = help: take one item with x[1], or make text of it with array_to_string(x, ';')
+    "#);
     insta::assert_snapshot!(sql("renewal - ended_at"), @r#"
     error: the expression gives a value of type duration[μs]
      --> m.toml:5:13

@@ -37,7 +37,8 @@ fn outcomes(mapped: &Mapped) -> Vec<String> {
 }
 
 fn date_column(name: &str, days: &[&str]) -> Column {
-    text(name, days).cast(&DataType::Date).unwrap()
+    let days = days.iter().map(|day| day.parse::<chrono::NaiveDate>().ok());
+    column(name, days.collect::<Vec<_>>())
 }
 
 fn lists(name: &str, lists: &[Option<&[&str]>]) -> Column {

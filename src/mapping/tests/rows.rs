@@ -610,6 +610,8 @@ fn missing_names_reject_or_are_left_out_as_the_mapping_says() {
     assert_eq!(plan.on_missing(RefKind::Product), Some(OnMissing::Reject));
     let draft = plan.draft(&chunk(columns()));
     let names: Vec<_> = draft.names(RefKind::Organization).collect();
+    assert_eq!(names, ["Acme", "Nowhere", "Nobody", "Acme", "Nowhere"]);
+    let names: Vec<_> = draft.names_of_sound_rows(RefKind::Organization).collect();
     assert_eq!(names, ["Acme", "Nowhere", "Nobody", "Acme"]);
 }
 

@@ -11,5 +11,5 @@ mod lock;
 pub mod record;
 mod store;
 
-pub use lock::StateFolder;
+pub use lock::{StateFolder, private_folder};
 pub use store::{Ledger, LedgerError, RunHandle, StoredRow};

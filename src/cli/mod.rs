@@ -15,7 +15,7 @@ mod signals;
 
 pub use exit::Exit;
 
-use crate::engine::survey::READER_THREAD;
+use crate::engine::drafts::READER_THREAD;
 use args::{Args, Command};
 use clap::Parser;
 use std::ffi::OsString;

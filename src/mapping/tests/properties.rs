@@ -189,9 +189,12 @@ fn evaluated(frame: &DataFrame) -> Vec<Vec<Result<Option<String>, ()>>> {
         assert_eq!(texts.len(), rows);
         let texts = texts.iter().enumerate();
         texts
-            .map(|(row, text)| match evaluated.has_failed(row) {
-                true => Err(()),
-                false => Ok(text.map(str::to_owned)),
+            .map(|(row, text)| {
+                if evaluated.has_failed(row) {
+                    Err(())
+                } else {
+                    Ok(text.map(str::to_owned))
+                }
             })
             .collect()
     })
@@ -230,7 +233,9 @@ fn cut(chunk: &RowChunk, cuts: &[usize]) -> Vec<RowChunk> {
             file: chunk.file,
             ids: chunk.ids[start..end].to_vec(),
             lines: chunk.lines[start..end].to_vec(),
-            frame: chunk.frame.slice(start as i64, end - start),
+            frame: chunk
+                .frame
+                .slice(i64::try_from(start).unwrap(), end - start),
             bad: Vec::new(),
         })
         .collect()
@@ -481,4 +486,153 @@ fn check(
         keys
     );
     Ok(())
+}
+
+/// A mapping with every part, for [`no_mapping_makes_compiling_panic`].
+const WHOLE: &str = r#"
+entity = "customer"
+operation = "upsert"
+key = "a"
+key_detail = "Id"
+[columns]
+b = "integer"
+d = { type = "date", format = "%d/%m/%Y" }
+[fields]
+email = { sql = "lower(trim(a))" }
+display_name = { sql = '''concat_ws(' ', a, substr(a, 1, 2))''', min_length = 1, max_length = 20 }
+[details]
+S = { column = "a", type = "select", map = { x = "X" }, default = "X", options = ["X", "Y"] }
+D = { sql = "case when n > 1 then date(a, '%d/%m/%Y') else DATE '2020-01-01' end", type = "date" }
+P = { value = "+4930123456", type = "phone", region = "DE" }
+[organizations]
+names = { column = "l", split = ";" }
+on_missing = "skip"
+[rules]
+R = "cast(a as int) + n > 5 or a ~ '^x' or x between 1 and 2"
+"#;
+
+/// Words of which expressions are made.
+const WORDS: &[&str] = &[
+    "a",
+    "b",
+    "n",
+    "x",
+    "d",
+    "t",
+    "l",
+    "\"a\"",
+    "'x'",
+    "''",
+    "1",
+    "-1",
+    "2.5",
+    "0",
+    "null",
+    "true",
+    "(",
+    ")",
+    ",",
+    "+",
+    "-",
+    "*",
+    "/",
+    "//",
+    "%",
+    "||",
+    "=",
+    "<",
+    ">=",
+    "~",
+    "and",
+    "or",
+    "not",
+    "is null",
+    "in (",
+    "between",
+    "like",
+    "case when",
+    "then",
+    "else",
+    "end",
+    "cast(",
+    "as int)",
+    "as varchar)",
+    "::date",
+    "lower(",
+    "concat_ws(",
+    "concat(",
+    "substr(",
+    "left(",
+    "right(",
+    "round(",
+    "date(",
+    "'%d/%m/%Y'",
+    "strftime(",
+    "extract(year from",
+    "coalesce(",
+    "nullif(",
+    "if(",
+    "greatest(",
+    "lpad(",
+    "split_part(",
+    "regexp_like(",
+    "replace(",
+    "interval '1 day'",
+    "DATE '2020-01-01'",
+    "array_get(",
+    "[1]",
+    "trim(",
+    "position(",
+    "sqrt(",
+    "pow(",
+    "mod(",
+    ".",
+    ";",
+    "over ()",
+    "array[",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_mapping_makes_compiling_panic(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..9, "[\\PC\n]{0,3}"), 1..4),
+    ) {
+        let mut mapping: Vec<char> = WHOLE.chars().collect();
+        for (at, length, text) in edits {
+            let start = at.index(mapping.len());
+            let end = (start + length).min(mapping.len());
+            mapping.splice(start..end, text.chars());
+        }
+        let text: String = mapping.into_iter().collect();
+        let columns = sample().into_iter();
+        let schema = columns.map(|column| (column.name().to_string(), column.dtype().clone()));
+        let schema = SourceSchema::new(schema.collect());
+        let faults = match super::parse(&text) {
+            Ok(file) => Plan::compile(&file, &schema).err(),
+            Err(faults) => Some(faults),
+        };
+        if let Some(faults) = faults {
+            prop_assert!(faults.len() > 0);
+            prop_assert!(faults.to_string().starts_with("error: "));
+        }
+    }
+
+    #[test]
+    fn no_expression_makes_compiling_or_computing_panic(
+        words in prop::collection::vec(prop::sample::select(WORDS), 1..10),
+        function in prop::sample::select(EXPRESSIONS),
+        columns in frame(3),
+    ) {
+        let schema = columns.iter().map(|column| (column.name().to_string(), column.dtype().clone()));
+        let schema = SourceSchema::new(schema.collect());
+        let frame = DataFrame::new(3, columns).unwrap();
+        for text in [words.join(" "), format!("coalesce({function}, {})", words.join(" ")), function.replace(" n", " x").replace("a,", "n,")] {
+            if let Ok(expression) = expr::compile(&text, &schema) {
+                let evaluated = expr::evaluate(&[expression], &frame, 3);
+                prop_assert_eq!(evaluated[0].values.len(), 3);
+            }
+        }
+    }
 }

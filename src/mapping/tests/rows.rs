@@ -37,7 +37,8 @@ fn outcomes(mapped: &Mapped) -> Vec<String> {
 }
 
 fn date_column(name: &str, days: &[&str]) -> Column {
-    text(name, days).cast(&DataType::Date).unwrap()
+    let days = days.iter().map(|day| day.parse::<chrono::NaiveDate>().ok());
+    column(name, days.collect::<Vec<_>>())
 }
 
 fn lists(name: &str, lists: &[Option<&[&str]>]) -> Column {
@@ -578,7 +579,7 @@ fn missing_names_reject_or_are_left_out_as_the_mapping_says() {
     2 [b@example.com] {"operationType":"UPSERT","payload":{"email":"b@example.com","associateOrganizations":{"organizationIds":["1"]},"associateProducts":{"productIds":["7"]}}}
     3 [c@example.com] {"operationType":"UPSERT","payload":{"email":"c@example.com"}}
     1 [a@example.com] ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nowhere"; ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nobody"; PRODUCT_NOT_FOUND products: the site has no product named "Gone"
-    4 [bad] EMAIL_INVALID email: not an e-mail address
+    4 [bad] EMAIL_INVALID email: not an e-mail address; ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nowhere"
     "#);
     insta::assert_snapshot!(finish("skip", &references(), Emit::Payloads), @r#"
     2 [b@example.com] {"operationType":"UPSERT","payload":{"email":"b@example.com","associateOrganizations":{"organizationIds":["1"]},"associateProducts":{"productIds":["7"]}}}
@@ -598,7 +599,7 @@ fn missing_names_reject_or_are_left_out_as_the_mapping_says() {
     2 [b@example.com] 
     3 [c@example.com] 
     1 [a@example.com] ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nowhere"; ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nobody"; PRODUCT_NOT_FOUND products: the site has no product named "Gone"
-    4 [bad] EMAIL_INVALID email: not an e-mail address
+    4 [bad] EMAIL_INVALID email: not an e-mail address; ORGANIZATION_NOT_FOUND organizations: the site has no organization named "Nowhere"
     "#);
 
     let plan = plan_for(&mapping("create"), &columns());
@@ -609,6 +610,8 @@ fn missing_names_reject_or_are_left_out_as_the_mapping_says() {
     assert_eq!(plan.on_missing(RefKind::Product), Some(OnMissing::Reject));
     let draft = plan.draft(&chunk(columns()));
     let names: Vec<_> = draft.names(RefKind::Organization).collect();
+    assert_eq!(names, ["Acme", "Nowhere", "Nobody", "Acme", "Nowhere"]);
+    let names: Vec<_> = draft.names_of_sound_rows(RefKind::Organization).collect();
     assert_eq!(names, ["Acme", "Nowhere", "Nobody", "Acme"]);
 }
 
@@ -681,9 +684,10 @@ fn a_plan_reads_the_columns_it_uses_in_the_order_of_the_source() {
     assert_eq!(plan.detail_names(), ["X", "Key"]);
     assert_eq!(plan.entity(), Entity::Customer);
     assert_eq!(plan.on_missing(RefKind::Product), None);
-    fn shared<T: Send + Sync>(_: &T) {}
     shared(&plan);
 }
+
+fn shared<T: Send + Sync>(_: &T) {}
 
 #[test]
 fn chunks_without_rows_and_mappings_without_columns_are_fine() {

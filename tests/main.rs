@@ -1,5 +1,7 @@
 //! Whole runs of the built binary, and what holds for the tree as a whole.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod cli;
 mod demo;
 mod exports;

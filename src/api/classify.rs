@@ -17,6 +17,7 @@
 //! | … as an HTML page, on a read | `MaybeApplied`: not the API's word, ask again |
 //! | … whose body broke off | `MaybeApplied`: it might have said "busy" |
 //! | 401, 403, 407 | `AuthWrong`, with the likeliest cause |
+//! | 404 on a bulk request | `AuthWrong`: a collection cannot be missing, so the site or its product is |
 //! | 429; 503 with `Retry-After` | `Throttled` |
 //! | 408, other 5xx | `MaybeApplied` |
 //! | 421, 425 | `NotSent`, by their definition |
@@ -226,6 +227,9 @@ fn answered(request: &str, kind: Kind, answer: &Answer, now: UnixMillis) -> (Err
             ErrorClass::AuthWrong,
             words.with(&auth_hint(request, answer, &words)),
         ),
+        404 if kind == Kind::Bulk && answer.cut.is_none() => {
+            (ErrorClass::AuthWrong, words.with(NO_SUCH_SITE))
+        }
         429 => (throttled(), plain()),
         503 if answer.headers.get("retry-after").is_some() => (throttled(), plain()),
         408 | 500..=599 => (ErrorClass::MaybeApplied, plain()),
@@ -245,6 +249,8 @@ const NO_OPT_IN: &str = "the site misses the header X-ExperimentalApi: opt-in, w
                          a proxy may drop it";
 const KEY_REUSED: &str = "the site knows this request's idempotency key with another body; nothing of this one \
                           was applied";
+const NO_SUCH_SITE: &str = "the site has no such endpoint: check the site's name or cloud id, and that Customer \
+                            Service Management is on for it";
 const FILTERED: &str = "a gateway refused the request before the API saw it; a text in it may trip the gateway's \
                         filter";
 
@@ -480,7 +486,7 @@ mod tests {
         403 AuthWrong: The IP address has been rejected because it is not on the allowed list. See your admin for more information. (this machine's address is not on the site's IP allowlist)
         403 AuthWrong: an HTML page ("Access denied"); a gateway or proxy answered, not the API
         407 AuthWrong: an empty answer; the proxy asks for credentials
-        404 Refused: Customer not found
+        404 AuthWrong: Customer not found (the site has no such endpoint: check the site's name or cloud id, and that Customer Service Management is on for it)
         405 Broken: an empty answer; no answer this API is known to give
         408 MaybeApplied: an empty answer
         409 Refused: Conflict

@@ -15,6 +15,7 @@ mod signals;
 
 pub use exit::Exit;
 
+use crate::engine::drafts::READER_THREAD;
 use args::{Args, Command};
 use clap::Parser;
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 
 /// Runs the program on these arguments (the first is its name).
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    quiet_readers();
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(error) => {
@@ -47,4 +49,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Decoders of damaged files may panic; the source turns that into an error with the file's name, and the
+/// panic's own words would only confuse.
+fn quiet_readers() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(READER_THREAD) {
+            usual(panic);
+        }
+    }));
 }

@@ -124,18 +124,17 @@ fn overwritten<'a>(dataset: &'a Dataset, results: &Path) -> Option<&'a str> {
 
 fn results_path(stage: &StageSettings, naming: &Naming<'_>) -> Result<PathBuf, String> {
     let written = stage.results.as_deref().filter(|_| naming.from_job);
-    let path = match written {
-        Some(pattern) => PathBuf::from(results::expand_name(pattern, naming.date, naming.run)),
-        None => {
-            let first = stage.inputs.first().map_or("-", String::as_str);
-            let name = results::default_name(first).display().to_string();
-            let name = name.replace("-results.", &format!("-{}.", naming.suffix));
-            let folder = stage
-                .results
-                .as_deref()
-                .and_then(|results| Path::new(results).parent());
-            folder.map(Path::to_owned).unwrap_or_default().join(name)
-        }
+    let path = if let Some(pattern) = written {
+        PathBuf::from(results::expand_name(pattern, naming.date, naming.run))
+    } else {
+        let first = stage.inputs.first().map_or("-", String::as_str);
+        let name = results::default_name(first).display().to_string();
+        let name = name.replace("-results.", &format!("-{}.", naming.suffix));
+        let folder = stage
+            .results
+            .as_deref()
+            .and_then(|results| Path::new(results).parent());
+        folder.map(Path::to_owned).unwrap_or_default().join(name)
     };
     results::format_of(&path).map_err(|error| error.to_string())?;
     Ok(path)

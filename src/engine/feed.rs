@@ -1,11 +1,12 @@
 //! The second reading: maps rows again, now with payloads, leaves out what lost to another row, and hands the rest
 //! to the driver. Runs on a thread of its own; a bounded channel holds it back.
 
+use super::drafts::{Drafted, Drafts};
 use super::state::not_sent;
 use super::stop::Stop;
-use super::survey::{Names, SurveyError, read_ahead};
+use super::survey::{Names, SurveyError};
 use crate::dedupe::{Decisions, Loser, Verdict};
-use crate::mapping::{Emit, Plan};
+use crate::mapping::{Draft, Emit, Plan};
 use crate::model::clock::Clock;
 use crate::model::code::Code;
 use crate::model::outcome::{RowOutcome, Status};
@@ -59,21 +60,21 @@ impl<N: Names> Feeder<N> {
     }
 
     fn feed(&mut self, out: &Sender<Feed>) -> Result<(), SurveyError> {
-        for chunk in read_ahead(&self.dataset, &self.plan)? {
-            let chunk = chunk?;
+        for drafted in Drafts::start(&self.dataset, &self.plan, &self.stop)? {
+            let Drafted { chunk, draft } = drafted?;
             let records = chunk.records() as u64;
-            let why = self.stop.why().map(str::to_owned);
-            let (rows, decided) = match why {
-                Some(why) => (Vec::new(), self.unmapped(&chunk, &why)),
-                None => match self.mapped(&chunk) {
-                    Ok(both) => both,
-                    Err(error) => {
-                        // the chunk was read: its rows are accounted for, and so is the rest of the input
-                        self.stop.set(error.to_string());
-                        (Vec::new(), self.unmapped(&chunk, &error.to_string()))
-                    }
-                },
+            let mapped = match (self.stop.why(), draft) {
+                (None, Some(draft)) => self.mapped(draft),
+                (why, _) => Err(SurveyError::Stopped(why.unwrap_or_default().to_owned())),
             };
+            let (rows, decided) = mapped.unwrap_or_else(|error| {
+                // the chunk was read: its rows are accounted for, and so is the rest of the input
+                self.stop.set(error.to_string());
+                (
+                    Vec::new(),
+                    self.unmapped(&chunk, self.stop.why().unwrap_or_default()),
+                )
+            });
             if out
                 .blocking_send(Feed::Rows {
                     rows,
@@ -88,11 +89,7 @@ impl<N: Names> Feeder<N> {
         Ok(())
     }
 
-    fn mapped(
-        &mut self,
-        chunk: &RowChunk,
-    ) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
-        let draft = self.plan.draft(chunk);
+    fn mapped(&mut self, draft: Draft) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
         let references = self.names.ensure(&draft)?;
         let Mapped { rows, rejected } = draft.finish(references, Emit::Payloads);
         let at = self.clock.unix_millis();
@@ -208,8 +205,8 @@ pub fn lost(verdict: Verdict, row: RowRef, at: i64) -> RowOutcome {
         message,
     }];
     RowOutcome {
-        reasons,
         status,
+        reasons,
         ..not_sent(row, "", at)
     }
 }

@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod batcher;
 pub mod check;
 pub mod context;
+pub mod drafts;
 mod driver;
 pub mod feed;
 mod flight;

@@ -3,13 +3,16 @@
 use super::context::Context;
 use crate::ledger::{LedgerError, StoredRow};
 use crate::model::code::ReasonCode;
-use crate::model::event::CodeCount;
+use crate::model::event::{CodeCount, Progress, RunEvent};
 use crate::model::outcome::{Counts, Status};
 use crate::report::results::{ResultRow, ResultsError, ResultsHeader, ResultsWriter};
 use crate::source::{Dataset, RowCells, digest};
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(100);
 /// Codes that a summary shows.
 const TOP_CODES: usize = 5;
 
@@ -49,9 +52,25 @@ pub(super) fn publish(
     let mut cells = (!header.source_columns.is_empty()).then(|| RowCells::new(dataset));
     let mut tally = Tally::default();
     let mut counts = Counts::default();
+    let mut told = Instant::now();
+    let tell = |counts: Counts| {
+        let progress = Progress {
+            read: counts.total(),
+            rows: Some(expected),
+            counts,
+            ..Progress::default()
+        };
+        context
+            .audience
+            .tell(&RunEvent::Progressed { stage, progress });
+    };
     context.ledger.each_row(stage, |row: StoredRow| {
         let source = &dataset.files()[row.file as usize].name;
         counts.add(row.status, 1);
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            tell(counts);
+        }
         tally.count(&row, source);
         let cells = cells
             .as_mut()
@@ -75,6 +94,7 @@ pub(super) fn publish(
         })?;
         Ok::<_, PublishError>(())
     })?;
+    tell(counts);
     writer.finish_expecting(expected)?;
     Ok(Published {
         counts,

@@ -44,8 +44,8 @@ impl Resolver {
         self.on_missing[kind as usize].is_some()
     }
 
-    /// Looks up the names that were not asked for yet. With `create`, names that the site does not have and that
-    /// the mapping wants created are created; without it they count as known, since they will be.
+    /// Looks up the names that were not asked for yet. Where the mapping wants missing ones created, `create` names
+    /// those to create now; without it all count as known, since they will be.
     ///
     /// # Errors
     /// When the site does not answer.
@@ -55,7 +55,7 @@ impl Resolver {
         stage: u32,
         kind: RefKind,
         names: Vec<String>,
-        create: bool,
+        create: Option<Vec<String>>,
     ) -> Result<(), ApiError> {
         match kind {
             RefKind::Organization => self.look_up_organizations(context, stage, &names).await?,
@@ -64,21 +64,22 @@ impl Resolver {
         if self.on_missing[kind as usize] != Some(OnMissing::Create) {
             return Ok(());
         }
-        for name in names {
-            let folded = fold::name(&name).into_owned();
-            let known = self
-                .ids(kind)
-                .get(&folded)
-                .is_some_and(|id| !create || !id.is_empty());
-            if known {
-                continue;
+        match create {
+            None => {
+                for name in names {
+                    let folded = fold::name(&name).into_owned();
+                    self.ids(kind).entry(folded).or_default();
+                }
             }
-            let id = if create {
-                self.create(context, stage, kind, &name).await?
-            } else {
-                String::new()
-            };
-            self.ids(kind).insert(folded, id);
+            Some(create) => {
+                for name in create {
+                    let folded = fold::name(&name).into_owned();
+                    if self.ids(kind).get(&folded).is_none_or(String::is_empty) {
+                        let id = self.create(context, stage, kind, &name).await?;
+                        self.ids(kind).insert(folded, id);
+                    }
+                }
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::message::StageConfig;
 use super::publish::{self, PublishError};
 use super::resolve::Resolver;
 use super::state::Engine;
-use super::survey::{Names, Survey, SurveyError, Surveyor, names_of};
+use super::survey::{Names, Survey, SurveyError, Surveyor, each_once};
 use crate::api::contract::{self, BulkEndpoint};
 use crate::api::fold;
 use crate::dedupe::{Decisions, Policy};
@@ -345,10 +345,13 @@ impl Names for SiteNames {
     fn ensure(&mut self, draft: &Draft) -> Result<&References, SurveyError> {
         for kind in RefKind::ALL {
             if self.resolver.wanted(kind) {
-                let names = names_of(draft, kind);
-                let asked =
-                    self.resolver
-                        .ensure(&self.context, self.stage, kind, names, self.create);
+                let names = each_once(draft.names(kind));
+                let create = self
+                    .create
+                    .then(|| each_once(draft.names_of_sound_rows(kind)));
+                let asked = self
+                    .resolver
+                    .ensure(&self.context, self.stage, kind, names, create);
                 self.handle.block_on(asked)?;
             }
         }

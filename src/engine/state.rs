@@ -9,20 +9,20 @@
 //! The intent is durable before a request leaves; an outcome is durable before anyone is told; a batch's slot is
 //! free as soon as its task has ended.
 
-use super::attribute::{Verdict, attribute};
+mod answers;
+mod verdicts;
+
 use super::batcher::{Batch, Batcher};
-use super::flight::{Flight, Phase, Wait};
+use super::flight::{Flight, Phase};
 use super::message::{Command, Durable, Event, Now, StageConfig};
 use super::slots::SlotGate;
-use super::{poll, retry};
 use crate::ledger::record::Record;
 use crate::model::clock::UnixMillis;
 use crate::model::code::Code;
 use crate::model::event::RunEvent;
-use crate::model::outcome::{BatchSeq, Counts, Route, RowOutcome, Status};
-use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskView};
+use crate::model::outcome::{BatchSeq, Counts, RowOutcome, Status};
 use crate::model::row::{PreparedRow, Reason, RowRef};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -114,12 +114,15 @@ impl Engine {
     /// When to send [`Event::Woken`], if nothing happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
+        let slot_free = self.active() < self.gate.ceiling();
         let due = self
             .flights
             .values()
             .filter_map(|flight| match &flight.phase {
                 Phase::Backoff { until } => Some(*until),
-                Phase::Queued { not_before } => *not_before,
+                // without a slot it waits for an event, not for a moment
+                Phase::Queued { .. } if !slot_free => None,
+                Phase::Queued { not_before } => not_before.or(self.paused_until),
                 Phase::Waiting(wait) if !wait.polling => Some(wait.next_poll),
                 Phase::Waiting(_)
                 | Phase::Preparing
@@ -289,371 +292,6 @@ impl Engine {
         }
     }
 
-    fn accepted(
-        &mut self,
-        now: Now,
-        seq: BatchSeq,
-        accepted: Accepted,
-        commands: &mut Vec<Command>,
-    ) {
-        let stage = self.config.stage;
-        let Some(flight) = self.flights.get_mut(&seq) else {
-            return;
-        };
-        self.requests += 1;
-        self.slot_wait = SLOT_WAIT;
-        flight.phase = Phase::Waiting(Wait {
-            task: accepted.task.clone(),
-            since: now.at,
-            next_poll: now.at + poll::wait(Duration::ZERO),
-            polling: false,
-            poll_errors: 0,
-        });
-        commands.push(Command::Tell(RunEvent::BatchAccepted {
-            stage,
-            batch: seq,
-            rows: flight.batch.rows().len(),
-            task: accepted.task.clone(),
-        }));
-        let record = Record::Accepted {
-            stage,
-            batch: seq,
-            task: accepted.task,
-            trace_id: accepted.trace_id,
-        };
-        commands.push(Command::Persist(vec![record], Durable::Noted));
-    }
-
-    fn refused(&mut self, now: Now, seq: BatchSeq, error: &ApiError, commands: &mut Vec<Command>) {
-        let random = (self.config.random)();
-        let unfinished = self.active().saturating_sub(1);
-        let Some(flight) = self.flights.get_mut(&seq) else {
-            return;
-        };
-        match error.class {
-            ErrorClass::MaybeApplied | ErrorClass::Broken => flight.maybe_applied = true,
-            ErrorClass::NotSent
-            | ErrorClass::Throttled { .. }
-            | ErrorClass::Busy
-            | ErrorClass::Refused
-            | ErrorClass::AuthWrong => {}
-        }
-        match retry::decide(&error.class, flight.attempts, random) {
-            retry::Decision::Again(wait) => {
-                flight.phase = Phase::Backoff {
-                    until: now.at + wait,
-                };
-                let text = format!("batch {} is sent again in {wait:.1?}: {error}", seq.0);
-                commands.push(self.notice(text));
-            }
-            retry::Decision::Pause(wait) => {
-                flight.attempts -= 1;
-                flight.phase = Phase::Backoff {
-                    until: now.at + wait,
-                };
-                self.pause(now, wait);
-                let text = format!("the site asks to wait {wait:.1?}: {error}");
-                commands.push(self.notice(text));
-            }
-            retry::Decision::AwaitSlot => {
-                flight.attempts -= 1;
-                let not_before = if unfinished > 0 {
-                    None
-                } else {
-                    let due = now.at + self.slot_wait;
-                    self.slot_wait = (self.slot_wait * 2).min(LONGEST_SLOT_WAIT);
-                    Some(due)
-                };
-                flight.phase = Phase::Queued { not_before };
-                self.gate.busy(now.at, unfinished);
-            }
-            retry::Decision::Refused => {
-                self.end_whole(
-                    now,
-                    seq,
-                    Status::Failed,
-                    Code::RequestRejected,
-                    error,
-                    commands,
-                );
-            }
-            retry::Decision::Stop => {
-                self.stop(error.to_string());
-                self.give_up(now, seq, Code::RunStopped, error, commands);
-            }
-            retry::Decision::GiveUp => {
-                self.stop(format!(
-                    "the site could not be reached in {} attempts: {error}",
-                    retry::ATTEMPTS
-                ));
-                self.give_up(now, seq, Code::SiteUnreachable, error, commands);
-            }
-        }
-    }
-
-    /// Ends a batch that got no verdict: unconfirmed when an attempt may have reached the site, else not sent.
-    fn give_up(
-        &mut self,
-        now: Now,
-        seq: BatchSeq,
-        unsent: Code,
-        error: &ApiError,
-        commands: &mut Vec<Command>,
-    ) {
-        let maybe = self
-            .flights
-            .get(&seq)
-            .is_some_and(|flight| flight.maybe_applied);
-        let (status, code) = if maybe {
-            (Status::Unconfirmed, Code::AnswerLost)
-        } else {
-            (Status::NotSent, unsent)
-        };
-        self.end_whole(now, seq, status, code, error, commands);
-    }
-
-    fn end_whole(
-        &mut self,
-        now: Now,
-        seq: BatchSeq,
-        status: Status,
-        code: Code,
-        error: &ApiError,
-        commands: &mut Vec<Command>,
-    ) {
-        let Some(flight) = self.flights.get(&seq) else {
-            return;
-        };
-        let reason = Reason {
-            code: code.into(),
-            field: None,
-            message: error.message.clone(),
-        };
-        let ends = flight
-            .batch
-            .rows()
-            .iter()
-            .map(|_| (status, vec![reason.clone()]))
-            .collect();
-        self.settle(now, seq, ends, error.trace_id.clone(), commands);
-    }
-
-    fn viewed(&mut self, now: Now, seq: BatchSeq, view: TaskView, commands: &mut Vec<Command>) {
-        let Some(flight) = self.flights.get_mut(&seq) else {
-            return;
-        };
-        let Phase::Waiting(wait) = &mut flight.phase else {
-            return;
-        };
-        let took = now.at.duration_since(wait.since);
-        match view {
-            TaskView::Running if took < poll::DEADLINE => {
-                wait.polling = false;
-                wait.poll_errors = 0;
-                wait.next_poll = now.at + poll::wait(took);
-            }
-            TaskView::Running => {
-                self.end_unconfirmed(now, seq, Code::TaskTimeout, &[], commands);
-            }
-            TaskView::Finished(failures) => {
-                self.gate.clean(now.at, took);
-                self.finished_with(now, seq, failures, commands);
-            }
-            TaskView::Failed(failures) => {
-                let errors: Vec<_> = failures.into_iter().map(|failure| failure.error).collect();
-                self.end_unconfirmed(now, seq, Code::TaskFailed, &errors, commands);
-            }
-            TaskView::Gone => self.end_unconfirmed(now, seq, Code::TaskGone, &[], commands),
-        }
-    }
-
-    /// A poll that got no answer says nothing about the task: ask again, until the task's deadline.
-    fn unseen(&mut self, now: Now, seq: BatchSeq, error: &ApiError, commands: &mut Vec<Command>) {
-        let random = (self.config.random)();
-        let Some(flight) = self.flights.get_mut(&seq) else {
-            return;
-        };
-        let Phase::Waiting(wait) = &mut flight.phase else {
-            return;
-        };
-        wait.polling = false;
-        wait.poll_errors += 1;
-        let late = now.at.duration_since(wait.since) > poll::DEADLINE;
-        let hopeless = matches!(error.class, ErrorClass::Refused | ErrorClass::Broken)
-            && wait.poll_errors >= retry::ATTEMPTS;
-        if late || hopeless {
-            let errors = [error.message.clone()];
-            return self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);
-        }
-        match &error.class {
-            ErrorClass::AuthWrong => {
-                self.stop(error.to_string());
-                let errors = [error.message.clone()];
-                self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);
-            }
-            ErrorClass::Throttled { .. } => {
-                if let retry::Decision::Pause(pause) = retry::decide(&error.class, 1, random) {
-                    wait.next_poll = now.at + pause;
-                    self.pause(now, pause);
-                }
-            }
-            ErrorClass::NotSent
-            | ErrorClass::MaybeApplied
-            | ErrorClass::Busy
-            | ErrorClass::Refused
-            | ErrorClass::Broken => {
-                wait.next_poll = now.at + retry::backoff(wait.poll_errors, random);
-            }
-        }
-    }
-
-    /// Reads a finished task's failures; remote ids that match no row are looked up first.
-    fn finished_with(
-        &mut self,
-        now: Now,
-        seq: BatchSeq,
-        failures: Vec<TaskFailure>,
-        commands: &mut Vec<Command>,
-    ) {
-        let Some(flight) = self.flights.get_mut(&seq) else {
-            return;
-        };
-        let fold = self.config.fold;
-        let mut unknown: Vec<String> = failures
-            .iter()
-            .filter_map(|failure| failure.entity_id.clone())
-            .filter(|id| {
-                let folded = fold(id);
-                !flight
-                    .batch
-                    .rows()
-                    .iter()
-                    .any(|row| row.identity.as_str() == folded || row.identity.as_str() == id)
-            })
-            .collect();
-        unknown.sort_unstable();
-        unknown.dedup();
-        if unknown.is_empty() {
-            return self.judge(now, seq, &failures, &HashMap::new(), commands);
-        }
-        flight.phase = Phase::Identifying { failures };
-        commands.push(Command::Identify(seq, unknown));
-    }
-
-    fn identified(
-        &mut self,
-        now: Now,
-        seq: BatchSeq,
-        known: &HashMap<String, String>,
-        commands: &mut Vec<Command>,
-    ) {
-        let Some(flight) = self.flights.get_mut(&seq) else {
-            return;
-        };
-        let Phase::Identifying { failures } = &mut flight.phase else {
-            return;
-        };
-        let failures = std::mem::take(failures);
-        self.judge(now, seq, &failures, known, commands);
-    }
-
-    fn judge(
-        &mut self,
-        now: Now,
-        seq: BatchSeq,
-        failures: &[TaskFailure],
-        known: &HashMap<String, String>,
-        commands: &mut Vec<Command>,
-    ) {
-        let Some(flight) = self.flights.get(&seq) else {
-            return;
-        };
-        let rows = flight.batch.rows();
-        let ends = attribute(
-            rows,
-            failures,
-            &self.config.details,
-            known,
-            self.config.fold,
-        )
-        .into_iter()
-        .map(|verdict| match verdict {
-            Verdict::Clean => (Status::Loaded, Vec::new()),
-            Verdict::Refused(reasons) => (Status::Failed, reasons),
-            Verdict::Ambiguous(errors) => (
-                Status::Unconfirmed,
-                vec![unconfirmed(Code::FailureAmbiguous, &errors)],
-            ),
-        })
-        .collect();
-        self.settle(now, seq, ends, None, commands);
-    }
-
-    fn end_unconfirmed(
-        &mut self,
-        now: Now,
-        seq: BatchSeq,
-        code: Code,
-        errors: &[String],
-        commands: &mut Vec<Command>,
-    ) {
-        let Some(flight) = self.flights.get(&seq) else {
-            return;
-        };
-        let reason = unconfirmed(code, errors);
-        let ends = flight
-            .batch
-            .rows()
-            .iter()
-            .map(|_| (Status::Unconfirmed, vec![reason.clone()]))
-            .collect();
-        self.settle(now, seq, ends, None, commands);
-    }
-
-    fn settle(
-        &mut self,
-        now: Now,
-        seq: BatchSeq,
-        ends: Vec<(Status, Vec<Reason>)>,
-        trace_id: Option<String>,
-        commands: &mut Vec<Command>,
-    ) {
-        let Some(flight) = self.flights.get_mut(&seq) else {
-            return;
-        };
-        let mut counts = Counts::default();
-        let outcomes = flight
-            .batch
-            .rows()
-            .iter()
-            .zip(ends)
-            .map(|(row, (status, reasons))| {
-                counts.add(status, 1);
-                RowOutcome {
-                    row: row.row.clone(),
-                    status,
-                    reasons,
-                    remote_id: None,
-                    route: Some(Route::Bulk)
-                        .filter(|_| flight.attempts > 0 && status != Status::NotSent),
-                    batch: Some(seq),
-                    attempts: flight.attempts,
-                    finished_at: now.unix,
-                }
-            })
-            .collect();
-        flight.phase = Phase::Settling { counts };
-        let stage = self.config.stage;
-        let record = Record::Settled {
-            stage,
-            batch: seq,
-            trace_id,
-            outcomes,
-            at: now.unix,
-        };
-        commands.push(Command::Persist(vec![record], Durable::Settled(seq)));
-    }
-
     fn durable(&mut self, durable: &Durable, commands: &mut Vec<Command>, now: Now) {
         match durable {
             Durable::Intent(seq) => {
@@ -786,17 +424,5 @@ fn stop_reason(why: &str) -> Reason {
         code: Code::RunStopped.into(),
         field: None,
         message: why.to_owned(),
-    }
-}
-
-fn unconfirmed(code: Code, errors: &[String]) -> Reason {
-    let mut message = code.cause().to_owned();
-    if let Some(first) = errors.first() {
-        message = format!("{message}; the site said: {first}");
-    }
-    Reason {
-        code: code.into(),
-        field: None,
-        message,
     }
 }

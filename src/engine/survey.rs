@@ -1,21 +1,19 @@
 //! The first reading: maps and validates every row, looks names up, collects keys; nothing is sent.
 
 use super::context::Audience;
+use super::drafts::{Drafted, Drafts};
 use super::stop::Stop;
 use crate::dedupe::KeySpill;
-use crate::mapping::{Draft, Emit, Plan, RefKind, References};
+use crate::mapping::{Draft, Emit, Plan, References};
 use crate::model::event::{Phase, Progress, RunEvent};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::{Mapped, RejectedRow};
-use crate::source::chunk::RowChunk;
-use crate::source::{ChunkRequest, Chunks, Dataset, SourceError};
+use crate::source::{Dataset, SourceError};
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Chunks read ahead while one is mapped.
-const AHEAD: usize = 2;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
@@ -68,39 +66,13 @@ impl Names for Unasked {
     }
 }
 
-/// The names of a draft that are worth looking up, each once.
+/// Names that repeat, each once.
 #[must_use]
-pub fn names_of(draft: &Draft, kind: RefKind) -> Vec<String> {
-    let mut names: Vec<_> = draft.names(kind).map(str::to_owned).collect();
+pub fn each_once<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<_> = names.collect();
     names.sort_unstable();
     names.dedup();
-    names
-}
-
-/// Reads a dataset on a thread of its own, a few chunks ahead. The receiver going away ends the thread.
-///
-/// # Errors
-/// When the thread cannot be made.
-pub fn read_ahead(
-    dataset: &Dataset,
-    plan: &Plan,
-) -> io::Result<Receiver<Result<RowChunk, SourceError>>> {
-    let request = ChunkRequest {
-        columns: Some(plan.columns().to_vec()),
-        ..ChunkRequest::default()
-    };
-    let chunks: Chunks = dataset.chunks(&request);
-    let (sender, receiver) = sync_channel(AHEAD);
-    std::thread::Builder::new()
-        .name("source".into())
-        .spawn(move || {
-            for chunk in chunks {
-                if sender.send(chunk).is_err() {
-                    break;
-                }
-            }
-        })?;
-    Ok(receiver)
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// The means of a first reading.
@@ -110,7 +82,7 @@ pub struct Surveyor<'a> {
     /// The input.
     pub dataset: &'a Dataset,
     /// How rows are mapped.
-    pub plan: &'a Plan,
+    pub plan: &'a Arc<Plan>,
     /// A private folder for the spill.
     pub spool: &'a Path,
     /// Who watches.
@@ -135,13 +107,14 @@ impl Surveyor<'_> {
             keys: KeySpill::new(self.spool)?,
         };
         let mut told = Instant::now();
-        for chunk in read_ahead(self.dataset, self.plan)? {
-            if let Some(why) = self.stop.why() {
-                return Err(SurveyError::Stopped(why.to_owned()));
-            }
-            let chunk = chunk?;
+        for drafted in Drafts::start(self.dataset, self.plan, self.stop)? {
+            let Drafted { chunk, draft } = drafted?;
+            let (None, Some(draft)) = (self.stop.why(), draft) else {
+                return Err(SurveyError::Stopped(
+                    self.stop.why().unwrap_or_default().to_owned(),
+                ));
+            };
             let records = chunk.records() as u64;
-            let draft = self.plan.draft(&chunk);
             let Mapped {
                 rows,
                 rejected: refused,

@@ -19,11 +19,7 @@ impl StateFolder {
     /// When the folder cannot be made or written, or another program holds it.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let failed = |error| LedgerError::folder(path, error);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(failed)?;
+        private_folder(path.to_owned())?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -54,13 +50,18 @@ impl StateFolder {
     /// # Errors
     /// When it cannot be made.
     pub fn folder(&self, name: &str) -> Result<PathBuf, LedgerError> {
-        let path = self.path.join(name);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| LedgerError::folder(&path, error))?;
-        Ok(path)
+        private_folder(self.path.join(name))
+    }
+}
+
+/// A folder that only its owner can enter, made (with its parents) where it is missing.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn private_folder(path: PathBuf) -> Result<PathBuf, LedgerError> {
+    match DirBuilder::new().recursive(true).mode(0o700).create(&path) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(LedgerError::folder(&path, error)),
     }
 }
 

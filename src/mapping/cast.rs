@@ -253,8 +253,9 @@ mod tests {
 
     #[test]
     fn text_is_read_as_each_type_cell_by_cell() {
+        type Case<'a> = (ColumnType, Option<&'a str>, &'a [&'a str], &'a [&'a str]);
         use ColumnType::{Boolean, Date, Integer, Number, Text, Timestamp};
-        let cases: [(ColumnType, Option<&str>, &[&str], &[&str]); 8] = [
+        let cases: [Case<'_>; 8] = [
             (Text, None, &["00420", " a "], &["00420", " a "]),
             (
                 Integer,

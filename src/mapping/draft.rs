@@ -77,6 +77,18 @@ impl Draft {
         cells.flat_map(|cell| self.parts(*cell).map(|(name, _)| name))
     }
 
+    /// The names that rows without a fault so far refer to: those that are worth creating. Names repeat.
+    pub fn names_of_sound_rows(&self, kind: RefKind) -> impl Iterator<Item = &str> {
+        let mut sound = vec![true; self.ids.len()];
+        for fault in &self.values.faults {
+            sound[fault.row] = false;
+        }
+        let cells = self.names[kind as usize].iter().flatten().zip(sound);
+        cells
+            .filter(|(_, sound)| *sound)
+            .flat_map(|(cell, _)| self.parts(*cell).map(|(name, _)| name))
+    }
+
     /// Name and folded name of each part of a cell.
     fn parts(&self, cell: Cell) -> impl Iterator<Item = (&str, &str)> {
         let parts = match cell {

@@ -5,7 +5,8 @@
 //! failed. The condition follows the branches of `case`, so that a guarded cast fails no row it does not concern.
 //! What can still fail is isolated by halving the chunk.
 
-use crate::mapping::sql::{self, SqlFault};
+use crate::mapping::sql;
+use crate::mapping::syntax::SqlFault;
 use crate::source::chunk::SourceSchema;
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::{
@@ -63,12 +64,8 @@ pub(super) fn compile(text: &str, schema: &SourceSchema) -> Result<Expression, V
         .map(|(name, kind)| (name.as_str().into(), kind.clone()))
         .collect();
     let parsed = sql_expr(text).map_err(|error| whole(first_line(&error), None))?;
-    let (relaxed, failed) = relax(parsed, &types).map_err(|help| {
-        whole(
-            "text cannot be cast to a date or time".to_owned(),
-            Some(help),
-        )
-    })?;
+    let (relaxed, failed) = relax(parsed, &types)
+        .map_err(|refusal| whole(refusal.message.to_owned(), Some(refusal.help)))?;
     let kind = relaxed
         .to_field(&types)
         .map_err(|error| whole(first_line(&error), type_help(&error)))?
@@ -120,10 +117,30 @@ fn type_help(error: &impl ToString) -> Option<&'static str> {
         .then_some("give the column another type in [columns], or use cast(x as varchar)")
 }
 
+/// Something that Polars takes and a mapping does not.
+struct Refusal {
+    message: &'static str,
+    help: &'static str,
+}
+
+/// Polars would guess the form of the text, and says on standard error that it will not for long.
+const GUESSED_DATE: Refusal = Refusal {
+    message: "text cannot be cast to a date or time",
+    help: "use date(x, '%Y-%m-%d') or timestamp(x, '%Y-%m-%d %H:%M:%S'), or give the column a type in \
+           [columns]",
+};
+
+/// Polars panics.
+const LIST_OPERATOR: Refusal = Refusal {
+    message: "lists have no operators",
+    help: "take one item with x[1], or make text of it with array_to_string(x, ';')",
+};
+
 /// The expression with null for what fails, and the condition under which something does.
-///
-/// The error is help for a cast that Polars would do by guessing.
-fn relax(expr: Expr, types: &Schema) -> Result<(Expr, Option<Expr>), &'static str> {
+fn relax(expr: Expr, types: &Schema) -> Result<(Expr, Option<Expr>), Refusal> {
+    let has_type = |expr: &Expr, wanted: fn(&DataType) -> bool| {
+        expr.to_field(types).is_ok_and(|field| wanted(&field.dtype))
+    };
     Ok(match expr {
         Expr::Cast {
             expr: inner,
@@ -133,19 +150,11 @@ fn relax(expr: Expr, types: &Schema) -> Result<(Expr, Option<Expr>), &'static st
             let target = dtype.as_literal();
             let temporal = target
                 .is_some_and(|kind| kind.is_temporal() && !matches!(kind, DataType::Duration(_)));
-            let is_text = || {
-                inner
-                    .to_field(types)
-                    .is_ok_and(|field| field.dtype.is_string())
-            };
-            if temporal && is_text() {
+            if temporal && has_type(&inner, DataType::is_string) {
                 // DATE '2026-01-31' arrives as a cast
                 return match (&*inner, target) {
                     (Expr::Literal(_), Some(DataType::Date)) => Ok((iso_date(&inner), None)),
-                    _ => Err(
-                        "use date(x, '%Y-%m-%d') or timestamp(x, '%Y-%m-%d %H:%M:%S'), or give \
-                         the column a type in [columns]",
-                    ),
+                    _ => Err(GUESSED_DATE),
                 };
             }
             let (inner, failed) = relax(Arc::unwrap_or_clone(inner), types)?;
@@ -194,6 +203,11 @@ fn relax(expr: Expr, types: &Schema) -> Result<(Expr, Option<Expr>), &'static st
             let (input, failed) = relax_all(input, types)?;
             (Expr::Function { input, function }, failed)
         }
+        Expr::BinaryExpr { left, right, .. }
+            if has_type(&left, DataType::is_list) || has_type(&right, DataType::is_list) =>
+        {
+            return Err(LIST_OPERATOR);
+        }
         Expr::BinaryExpr { left, op, right } => {
             let (left, left_failed) = relax(Arc::unwrap_or_clone(left), types)?;
             let (right, right_failed) = relax(Arc::unwrap_or_clone(right), types)?;
@@ -224,7 +238,7 @@ fn relax(expr: Expr, types: &Schema) -> Result<(Expr, Option<Expr>), &'static st
     })
 }
 
-fn relax_all(exprs: Vec<Expr>, types: &Schema) -> Result<(Vec<Expr>, Option<Expr>), &'static str> {
+fn relax_all(exprs: Vec<Expr>, types: &Schema) -> Result<(Vec<Expr>, Option<Expr>), Refusal> {
     let mut failed = None;
     let mut relaxed = Vec::with_capacity(exprs.len());
     for expr in exprs {

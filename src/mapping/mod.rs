@@ -22,6 +22,8 @@ mod reader;
 mod references;
 mod sql;
 mod suggest;
+mod syntax;
+mod tree;
 mod types;
 mod value;
 

@@ -149,7 +149,7 @@ impl Plan {
             .iter()
             .map(|value| evaluation.value(value, &mut sink))
             .collect();
-        plan.require_identity(&fields, rows, &mut sink);
+        plan.require_identity(&fields, &mut sink);
         let details = plan.details.iter();
         let details = details
             .map(|detail| evaluation.value(&detail.value, &mut sink))
@@ -214,7 +214,7 @@ impl Inner {
     }
 
     /// Rejects rows that have neither of two natural keys.
-    fn require_identity(&self, fields: &[Vec<Cell>], rows: usize, sink: &mut Sink) {
+    fn require_identity(&self, fields: &[Vec<Cell>], sink: &mut Sink) {
         // a single natural key is required by its own plan
         let (Some(name), Some(id)) = (self.identity.name, self.identity.id) else {
             return;
@@ -223,8 +223,8 @@ impl Inner {
             return;
         }
         let plan = &self.fields[name];
-        for row in 0..rows {
-            if fields[name][row] == Cell::Null && fields[id][row] == Cell::Null {
+        for (row, cells) in fields[name].iter().zip(&fields[id]).enumerate() {
+            if cells == (&Cell::Null, &Cell::Null) {
                 let (code, message) = missing();
                 sink.fault(row, plan.order, code, Some(&plan.name), message);
             }

@@ -5,11 +5,11 @@ use crate::mapping::file::{
     Empty, Text, Written, WrittenColumn, WrittenReferences, WrittenSource, WrittenValue,
 };
 use crate::mapping::references::OnMissing;
-use crate::mapping::suggest;
+use crate::mapping::tree::{Key, Reader, Value, in_order, text};
 use crate::model::entity::{Entity, Operation};
 use std::ops::Range;
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue, Error};
+use toml::de::{DeTable, Error};
 
 /// Keys of the file itself.
 const KEYS: [&str; 10] = [
@@ -46,9 +46,6 @@ const COLUMN_KEYS: [&str; 2] = ["type", "format"];
 /// Keys of `[organizations]` and `[products]`.
 const REFERENCE_KEYS: [&str; 2] = ["names", "on_missing"];
 
-type Key<'a, 'i> = &'a Spanned<DeString<'i>>;
-type Value<'a, 'i> = &'a Spanned<DeValue<'i>>;
-
 /// A fault for text that is not TOML.
 pub(super) fn syntax_fault(error: &Error) -> Fault {
     Fault::new(error.span().unwrap_or(0..0), error.message())
@@ -57,21 +54,16 @@ pub(super) fn syntax_fault(error: &Error) -> Fault {
 
 /// The parts of the file, and what is wrong with them; `None` when the entity is missing or unknown.
 pub(super) fn read(table: &DeTable<'_>) -> (Option<Written>, Vec<Fault>) {
-    let mut reader = Reader { faults: Vec::new() };
+    let mut reader = Reader::default();
     let written = reader.file(table);
     (written, reader.faults)
-}
-
-/// Collects faults while values are taken out of tables.
-struct Reader {
-    faults: Vec<Fault>,
 }
 
 impl Reader {
     fn file(&mut self, table: &DeTable<'_>) -> Option<Written> {
         self.refuse_unknown(table, "key", &KEYS);
-        let entity = match table.get("entity") {
-            Some(value) => self.word(
+        let entity = if let Some(value) = table.get("entity") {
+            self.word(
                 value,
                 "entity",
                 &[
@@ -79,15 +71,13 @@ impl Reader {
                     ("organization", Entity::Organization),
                     ("product", Entity::Product),
                 ],
-            ),
-            None => {
-                self.faults.push(
-                    Fault::new(0..0, "the mapping does not say which entity it maps").help(
-                        "start it with entity = \"customer\", \"organization\" or \"product\"",
-                    ),
-                );
-                None
-            }
+            )
+        } else {
+            self.faults.push(
+                Fault::new(0..0, "the mapping does not say which entity it maps")
+                    .help("start it with entity = \"customer\", \"organization\" or \"product\""),
+            );
+            None
         };
         let operation = table.get("operation").and_then(|value| {
             self.word(
@@ -258,15 +248,14 @@ impl Reader {
         let (section, value) = table.get_key_value(name)?;
         let table = self.table(value, name)?;
         self.refuse_unknown(table, "key", &REFERENCE_KEYS);
-        let names = match table.get_key_value("names") {
-            Some((key, value)) => self.value(key, value),
-            None => {
-                self.faults.push(
-                    Fault::new(section.span(), format!("[{name}] has no names"))
-                        .help("add names = \"…\", the column that holds them"),
-                );
-                None
-            }
+        let names = if let Some((key, value)) = table.get_key_value("names") {
+            self.value(key, value)
+        } else {
+            self.faults.push(
+                Fault::new(section.span(), format!("[{name}] has no names"))
+                    .help("add names = \"…\", the column that holds them"),
+            );
+            None
         };
         let on_missing = self.optional(table, "on_missing", |reader, value, name| {
             reader.word(
@@ -311,116 +300,4 @@ impl Reader {
             .collect();
         Some(Spanned::new(value.span(), options))
     }
-
-    fn length(&mut self, value: Value<'_, '_>, name: &str) -> Option<Spanned<usize>> {
-        let integer = value.get_ref().as_integer();
-        let length = integer
-            .and_then(|integer| usize::from_str_radix(integer.as_str(), integer.radix()).ok());
-        match length {
-            Some(length) => Some(Spanned::new(value.span(), length)),
-            None => {
-                self.wrong_type(value, name, "a number of characters");
-                None
-            }
-        }
-    }
-
-    fn boolean(&mut self, value: Value<'_, '_>, name: &str) -> Option<bool> {
-        let boolean = value.get_ref().as_bool();
-        if boolean.is_none() {
-            self.wrong_type(value, name, "true or false");
-        }
-        boolean
-    }
-
-    /// Text that is not empty.
-    fn filled(&mut self, value: Value<'_, '_>, name: &str) -> Option<Text> {
-        let text = self.text(value, name)?;
-        if text.get_ref().is_empty() {
-            self.faults
-                .push(Fault::new(value.span(), format!("{name} is empty")));
-            return None;
-        }
-        Some(text)
-    }
-
-    fn text(&mut self, value: Value<'_, '_>, name: &str) -> Option<Text> {
-        match value.get_ref().as_str() {
-            Some(text) => Some(Spanned::new(value.span(), text.to_owned())),
-            None => {
-                self.wrong_type(value, name, "text in quotes");
-                None
-            }
-        }
-    }
-
-    fn table<'a, 'i>(&mut self, value: Value<'a, 'i>, name: &str) -> Option<&'a DeTable<'i>> {
-        let table = value.get_ref().as_table();
-        if table.is_none() {
-            self.wrong_type(value, name, "a table");
-        }
-        table
-    }
-
-    /// One of a few words.
-    fn word<T: Copy>(
-        &mut self,
-        value: Value<'_, '_>,
-        name: &str,
-        words: &[(&str, T)],
-    ) -> Option<T> {
-        let text = self.text(value, name)?;
-        let known = words.iter().find(|(word, _)| word == text.get_ref());
-        if known.is_none() {
-            let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            let message = format!("unknown {name} \"{}\"", text.get_ref());
-            let help = suggest::nearest(text.get_ref(), names.iter().copied()).map_or_else(
-                || format!("use one of {}", suggest::list(&names)),
-                |nearest| format!("did you mean \"{nearest}\"?"),
-            );
-            self.faults
-                .push(Fault::new(value.span(), message).help(help));
-        }
-        known.map(|(_, value)| *value)
-    }
-
-    fn optional<T>(
-        &mut self,
-        table: &DeTable<'_>,
-        name: &str,
-        read: impl FnOnce(&mut Self, Value<'_, '_>, &str) -> Option<T>,
-    ) -> Option<T> {
-        table.get(name).and_then(|value| read(self, value, name))
-    }
-
-    fn wrong_type(&mut self, value: Value<'_, '_>, name: &str, wanted: &str) {
-        let found = value.get_ref().type_str();
-        let fault = Fault::new(value.span(), format!("{name} has the wrong type"))
-            .label(format!("this is of type {found}"));
-        self.faults.push(fault.help(format!("write {wanted}")));
-    }
-
-    fn refuse_unknown(&mut self, table: &DeTable<'_>, kind: &str, known: &[&str]) {
-        for key in table.keys() {
-            let name = key.get_ref();
-            if !known.contains(&name.as_ref()) {
-                self.faults.push(
-                    Fault::new(key.span(), format!("unknown {kind} \"{name}\""))
-                        .maybe_help(suggest::help(name, kind, known)),
-                );
-            }
-        }
-    }
-}
-
-/// A key as text with its place.
-fn text(key: Key<'_, '_>) -> Text {
-    Spanned::new(key.span(), key.get_ref().clone().into_owned())
-}
-
-/// A table's entries in the order of the file; the table itself is ordered by key.
-fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<(Key<'a, 'i>, Value<'a, 'i>)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries
 }

@@ -67,7 +67,7 @@ pub enum ErrorClass {
     Busy,
     /// The site refused the request and applied nothing of it.
     Refused,
-    /// The credentials or permissions do not suffice: no request of this kind can succeed.
+    /// The credentials or permissions do not suffice, or the site is not there: no request of this kind can succeed.
     AuthWrong,
     /// The answer makes no sense: a defect of ours, or a change of the API.
     Broken,

@@ -7,7 +7,7 @@ use crate::cli::open::{Naming, open};
 use crate::cli::settings::CheckSettings;
 use crate::engine::check::{CheckError, Checked, Checker};
 use crate::engine::stop::Stop;
-use crate::ledger::StateFolder;
+use crate::ledger::private_folder;
 use crate::model::clock::{Clock, SystemClock};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -19,10 +19,8 @@ use std::sync::Arc;
 pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let settings = CheckSettings::resolve(&args.stage)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let state =
-        StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
-    let spool = state
-        .folder("spool")
+    // no lock: a check writes unnamed files alone, and may run beside a load
+    let spool = private_folder(settings.state_dir.join("spool"))
         .map_err(|error| Failure::of(Exit::Input, &error))?;
     let naming = Naming {
         suffix: "rejected",
@@ -43,11 +41,11 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
             stop: &Stop::default(),
             clock: &*clock,
         };
-        let checked: Checked = checker
+        let found: Checked = checker
             .run()
             .map_err(|error: CheckError| Failure::of(Exit::Input, &error))?;
-        all_good &= checked.all_good();
-        said.push_str(&checked.to_string());
+        all_good &= found.all_good();
+        said.push_str(&found.to_string());
     }
     audience.finish();
     // a reader that goes away has seen enough

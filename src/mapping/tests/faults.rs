@@ -361,6 +361,10 @@ fn values_of_the_wrong_type_say_what_to_write() {
       |
       = help: use one of "keep", "clear"
     "#);
+}
+
+#[test]
+fn options_and_maps_hold_texts() {
     insta::assert_snapshot!(detail("D = { column = \"region\", type = \"select\", options = [] }"), @r#"
     error: options is empty
      --> m.toml:5:53
@@ -741,8 +745,8 @@ fn details_are_few_named_and_different() {
       |
       = help: a product is its name alone
     "#);
-    let many: String = (0..51).map(|n| format!("D{n} = \"region\"\n")).collect();
-    insta::assert_snapshot!(detail(&many), @r#"
+    let many: Vec<String> = (0..51).map(|n| format!("D{n} = \"region\"")).collect();
+    insta::assert_snapshot!(detail(&many.join("\n")), @r#"
     error: more than 50 details
       --> m.toml:55:1
        |
@@ -1192,6 +1196,15 @@ fn types_that_do_not_fit_show_before_any_row_is_read() {
       |             ^^^^^^^^^^^^^^^^^
       |
       = help: give the column another type in [columns], or use cast(x as varchar)
+    "#);
+    insta::assert_snapshot!(sql("-channels"), @r#"
+    error: lists have no operators
+     --> m.toml:5:13
+      |
+    5 | D = { sql = "-channels" }
+      |             ^^^^^^^^^^^
+      |
+      = help: take one item with x[1], or make text of it with array_to_string(x, ';')
     "#);
     insta::assert_snapshot!(sql("renewal - ended_at"), @r#"
     error: the expression gives a value of type duration[μs]

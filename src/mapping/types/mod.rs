@@ -60,9 +60,12 @@ impl Kind {
         &self,
         text: &'a str,
     ) -> Result<Cow<'a, str>, (Code, Cow<'static, str>)> {
-        let valid = |valid: bool, code, message: &'static str| match valid {
-            true => Ok(Cow::Borrowed(text)),
-            false => Err((code, Cow::Borrowed(message))),
+        let valid = |valid: bool, code, message: &'static str| {
+            if valid {
+                Ok(Cow::Borrowed(text))
+            } else {
+                Err((code, Cow::Borrowed(message)))
+            }
         };
         match self {
             Self::Text | Self::Select | Self::Multiselect => Ok(Cow::Borrowed(text)),

@@ -29,9 +29,7 @@ impl DateFormat {
     pub(in crate::mapping) fn iso() -> Self {
         Self {
             pattern: ISO.into(),
-            items: StrftimeItems::new(ISO)
-                .map(|item| item.to_owned())
-                .collect(),
+            items: StrftimeItems::new(ISO).map(Item::to_owned).collect(),
         }
     }
 

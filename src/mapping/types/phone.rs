@@ -23,11 +23,14 @@ pub(in crate::mapping) struct Phone {
     memory: Mutex<Memory>,
 }
 
+/// What is known of a text: its number, or that it is none.
+type Answer = Option<Box<str>>;
+
 /// The last some thousand answers, by text. When `young` is full it becomes `old`, and `old` is dropped.
 #[derive(Debug, Default)]
 struct Memory {
-    young: HashMap<Box<str>, Option<Box<str>>>,
-    old: HashMap<Box<str>, Option<Box<str>>>,
+    young: HashMap<Box<str>, Answer>,
+    old: HashMap<Box<str>, Answer>,
 }
 
 impl Phone {
@@ -44,10 +47,10 @@ impl Phone {
         // what a panicking thread left behind is whole: entries are inserted by one call
         let memory = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = memory().get(text) {
-            return known.map(Into::into);
+            return known.as_deref().map(str::to_owned);
         }
         let number = self.parse(text);
-        memory().put(text, number.as_deref());
+        memory().insert(text.into(), number.as_deref().map(Into::into));
         number
     }
 
@@ -63,19 +66,15 @@ impl Phone {
 }
 
 impl Memory {
-    fn get(&mut self, text: &str) -> Option<Option<&str>> {
+    fn get(&mut self, text: &str) -> Option<&Answer> {
         if !self.young.contains_key(text) {
             let (key, number) = self.old.remove_entry(text)?;
             self.insert(key, number);
         }
-        self.young.get(text).map(Option::as_deref)
+        self.young.get(text)
     }
 
-    fn put(&mut self, text: &str, number: Option<&str>) {
-        self.insert(text.into(), number.map(Into::into));
-    }
-
-    fn insert(&mut self, key: Box<str>, number: Option<Box<str>>) {
+    fn insert(&mut self, key: Box<str>, number: Answer) {
         if self.young.len() >= REMEMBERED {
             self.old = std::mem::take(&mut self.young);
         }
@@ -130,11 +129,11 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_what_is_used_stays() {
         let mut memory = Memory::default();
-        memory.put("used", Some("+1"));
+        memory.insert("used".into(), Some("+1".into()));
         for n in 0..REMEMBERED * 3 {
-            memory.put(&n.to_string(), None);
+            memory.insert(n.to_string().into(), None);
             if n % 1_000 == 0 {
-                assert_eq!(memory.get("used"), Some(Some("+1")));
+                assert_eq!(memory.get("used"), Some(&Some("+1".into())));
             }
         }
         assert_eq!(memory.get("0"), None);

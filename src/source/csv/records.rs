@@ -135,7 +135,12 @@ impl Records {
             && let Some((end, breaks)) = self.end_of_record(first)?
         {
             let terminated = end < self.window.bytes().len();
-            if self.parse(first + 1, end, !terminated) {
+            let complete = self.parse(first + 1, end, !terminated);
+            debug_assert!(
+                complete,
+                "csv-core and the scan disagree on where a record ends"
+            );
+            if complete {
                 self.line += 1 + breaks;
                 self.finish_line(end, terminated);
                 return Ok(Some(self.record(line, Outcome::Complete, end, terminated)));

@@ -489,7 +489,7 @@ fn truncated_files_are_refused_at_once() {
     insta::assert_snapshot!(folder.faults(&["a.parquet", "a.arrow", "a.arrows"]), @"
     a.parquet: the Parquet footer cannot be read; the file is truncated or damaged: copy or export it again (Parquet error: Invalid Parquet file. Corrupt footer)
     a.arrow: the Arrow IPC footer cannot be read; the file is truncated or damaged: copy or export it again (Parser error: Arrow file does not contain correct footer)
-    a.arrows: the Arrow IPC stream cannot be read; the file is truncated or damaged: copy or export it again (Ipc error: the stream ends within a message)
+    a.arrows: the Arrow IPC stream cannot be read; the file is truncated or damaged: copy or export it again (Ipc error: a part of it lies beyond the end of the file)
     ");
     let whole = ipc_stream(&batches, IpcWriteOptions::default());
     for len in [whole.len() - 3, whole.len() - 9, 200, 7] {

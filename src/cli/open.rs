@@ -49,6 +49,13 @@ pub(super) fn open(
         }
     }
     if faults.is_empty() {
+        // the last check, as it makes directories
+        let unwritable = jobs
+            .iter()
+            .filter_map(|job| results::check_place(&job.results).err());
+        faults.extend(unwritable.map(|error| Failure::of(Exit::Input, &error).to_string()));
+    }
+    if faults.is_empty() {
         jobs.sort_by_key(|job| job.plan.entity());
         return Ok(jobs);
     }

@@ -14,7 +14,7 @@ mod writer;
 mod tests;
 
 pub use name::{ResultsFormat, default_name, expand_name, format_of};
-pub use writer::ResultsWriter;
+pub use writer::{ResultsWriter, check_place};
 
 use crate::model::clock::UnixMillis;
 use crate::model::entity::{Entity, Operation};

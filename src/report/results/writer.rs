@@ -42,6 +42,7 @@ impl ResultsWriter {
     /// cannot be written to.
     pub fn create(path: &Path, header: &ResultsHeader) -> Result<Self, ResultsError> {
         let format = format_of(path)?;
+        let (place, temporary) = begin(path)?;
         let failed = |doing| {
             move |source| ResultsError::Io {
                 path: path.to_path_buf(),
@@ -49,22 +50,6 @@ impl ResultsWriter {
                 source,
             }
         };
-        let place = match fs::metadata(path) {
-            Ok(found) if !found.is_file() => {
-                return Err(ResultsError::NotAFile {
-                    path: path.to_path_buf(),
-                });
-            }
-            Ok(_) => fs::canonicalize(path).map_err(failed("resolve its name"))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
-            Err(error) => return Err(failed("look at what is there")(error)),
-        };
-        make_directory(directory_of(&place)).map_err(failed("make its directory"))?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".csm-loader-results-")
-            .suffix(".tmp")
-            .tempfile_in(directory_of(&place))
-            .map_err(failed("start a temporary file in its directory"))?;
         let encoder = temporary
             .as_file()
             .try_clone()
@@ -174,6 +159,43 @@ impl ResultsWriter {
         sync_directory(directory_of(&place)).map_err(failed("sync its directory to disk"))?;
         Ok(rows)
     }
+}
+
+/// Checks that a results file can be written, and makes missing directories, so that it is known before rows are sent.
+///
+/// # Errors
+/// As [`ResultsWriter::create`].
+pub fn check_place(path: &Path) -> Result<(), ResultsError> {
+    format_of(path)?;
+    begin(path).map(drop)
+}
+
+/// Where the file goes, and a temporary file beside it.
+fn begin(path: &Path) -> Result<(PathBuf, NamedTempFile), ResultsError> {
+    let failed = |doing| {
+        move |source| ResultsError::Io {
+            path: path.to_path_buf(),
+            doing,
+            source,
+        }
+    };
+    let place = match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            return Err(ResultsError::NotAFile {
+                path: path.to_path_buf(),
+            });
+        }
+        Ok(_) => fs::canonicalize(path).map_err(failed("resolve its name"))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
+        Err(error) => return Err(failed("look at what is there")(error)),
+    };
+    make_directory(directory_of(&place)).map_err(failed("make its directory"))?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".csm-loader-results-")
+        .suffix(".tmp")
+        .tempfile_in(directory_of(&place))
+        .map_err(failed("start a temporary file in its directory"))?;
+    Ok((place, temporary))
 }
 
 fn encoder(

@@ -340,8 +340,8 @@ fn secrets_come_from_private_files_and_a_bearer_token_is_sent_as_one() {
         site.job("[auth]\nmethod = \"bearer\"\naccess_token_file = \"token\""),
     );
     let mode = |mode| {
-        std::fs::set_permissions(place.path("token"), std::fs::Permissions::from_mode(mode))
-            .unwrap()
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(place.path("token"), permissions).unwrap();
     };
     mode(0o644);
     let open = place.run("load job.toml").expect(3);

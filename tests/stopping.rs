@@ -141,11 +141,11 @@ fn an_interrupt_before_anything_is_sent_sends_nothing() {
         Arc::new(AtomicBool::new(true)),
         Arc::new(AtomicBool::new(false)),
     );
-    let (hold, arrived) = (Arc::clone(&held), Arc::clone(&waiting));
+    let (still, arrived) = (Arc::clone(&held), Arc::clone(&waiting));
     let site = Scripted::serve(move |_| {
         arrived.store(true, Ordering::Relaxed);
         wait_for("the release", || {
-            (!hold.load(Ordering::Relaxed)).then_some(())
+            (!still.load(Ordering::Relaxed)).then_some(())
         });
         Answer::json(
             200,

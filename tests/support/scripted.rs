@@ -181,7 +181,7 @@ fn converse(stream: &TcpStream, script: &Mutex<Script>, seen: &Mutex<Vec<Request
         };
         let mut head = format!("HTTP/1.1 {status} -\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", &value, "\r\n"]);
         }
         let mut stream = stream;
         if write!(stream, "{head}\r\n{body}").is_err() {

@@ -39,15 +39,8 @@ impl Client {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let body = json!({ keys::FETCH_ORGANIZATION_NAMES: names });
-        let request = Request::post(contract::ORGANIZATION_FETCH, Kind::Read, &body);
-        let read = |value: &Value| {
-            let list = value
-                .get(keys::FETCHED_ORGANIZATIONS)
-                .and_then(Value::as_array);
-            all_named(list.ok_or(Lacks("the list organizations"))?)
-        };
-        Ok(self.call(request, read).await?.0)
+        self.fetch_organizations(&json!({ keys::FETCH_ORGANIZATION_NAMES: names }))
+            .await
     }
 
     /// The organizations that have one of the ids, at most [`contract::MAX_FETCH_ORGANIZATIONS`]; those the site
@@ -56,8 +49,12 @@ impl Client {
     /// # Errors
     /// An [`ApiError`] of any class.
     pub async fn organizations_by_id(&self, ids: &[String]) -> Result<Vec<Named>, ApiError> {
-        let body = json!({ keys::FETCH_ORGANIZATION_IDS: ids });
-        let request = Request::post(contract::ORGANIZATION_FETCH, Kind::Read, &body);
+        self.fetch_organizations(&json!({ keys::FETCH_ORGANIZATION_IDS: ids }))
+            .await
+    }
+
+    async fn fetch_organizations(&self, body: &Value) -> Result<Vec<Named>, ApiError> {
+        let request = Request::post(contract::ORGANIZATION_FETCH, Kind::Read, body);
         let read = |value: &Value| {
             let list = value
                 .get(keys::FETCHED_ORGANIZATIONS)

@@ -8,8 +8,11 @@
 //! documented in `schema.sql`; the view `results` shows rows as the results file does.
 
 mod lock;
+mod read;
 pub mod record;
 mod store;
+mod write;
 
 pub use lock::{StateFolder, private_folder};
-pub use store::{Ledger, LedgerError, RunHandle, StoredRow};
+pub use read::StoredRow;
+pub use store::{Ledger, LedgerError, RunHandle};

@@ -1,17 +1,16 @@
 //! The store: SQLite in WAL mode with full syncs, written by one thread that commits all that waits at once.
 
 use super::lock::StateFolder;
-use super::record::{Record, RunHeader, StageHeader};
-use crate::model::clock::UnixMillis;
-use crate::model::outcome::{Route, RowOutcome, Status};
-use crate::model::row::{Reason, RowRef};
-use rusqlite::{Connection, OpenFlags, Transaction, params};
+use super::read::StoredRow;
+use super::record::{Record, RunHeader};
+use super::write::write_all;
+use rusqlite::{Connection, OpenFlags, params};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 /// The version of the schema, in `user_version`.
@@ -74,8 +73,21 @@ impl LedgerError {
     }
 }
 
-/// Called once the records are durable, or cannot be.
-type Then = Box<dyn FnOnce(Result<(), LedgerError>) + Send>;
+/// Records that wait to be written, and whom to tell.
+pub(super) struct Waiting {
+    /// What to write, in order.
+    pub(super) records: Vec<Record>,
+    /// Called once the records are durable, or cannot be.
+    pub(super) then: Box<dyn FnOnce(Result<(), LedgerError>) + Send>,
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting")
+            .field("records", &self.records.len())
+            .finish_non_exhaustive()
+    }
+}
 
 /// The open ledger of a state folder, which it keeps locked.
 pub struct Ledger {
@@ -187,7 +199,10 @@ impl Ledger {
     }
 }
 
-fn failed(doing: &'static str, file: &Path) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
+pub(super) fn failed(
+    doing: &'static str,
+    file: &Path,
+) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
     let file = file.to_owned();
     move |source| LedgerError::Sqlite {
         doing,
@@ -201,17 +216,8 @@ fn failed(doing: &'static str, file: &Path) -> impl Fn(rusqlite::Error) -> Ledge
 pub struct RunHandle {
     run: i64,
     file: PathBuf,
-    records: Option<Sender<(Vec<Record>, ThenBox)>>,
+    records: Option<Sender<Waiting>>,
     writer: Option<JoinHandle<()>>,
-}
-
-/// A callback that can be shown.
-struct ThenBox(Then);
-
-impl fmt::Debug for ThenBox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Then")
-    }
 }
 
 impl RunHandle {
@@ -225,8 +231,12 @@ impl RunHandle {
         let Some(sender) = &self.records else {
             return then(Err(LedgerError::Stopped));
         };
-        if let Err(error) = sender.send((records, ThenBox(Box::new(then)))) {
-            error.0.1.0(Err(LedgerError::Stopped));
+        let waiting = Waiting {
+            records,
+            then: Box::new(then),
+        };
+        if let Err(error) = sender.send(waiting) {
+            (error.0.then)(Err(LedgerError::Stopped));
         }
     }
 
@@ -282,262 +292,15 @@ impl Drop for RunHandle {
     }
 }
 
-/// A row's outcome as the ledger holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredRow {
-    /// Its number in the dataset.
-    pub row: u64,
-    /// Its file's position in the dataset.
-    pub file: u32,
-    /// Its physical line.
-    pub line: Option<u64>,
-    /// The shown key.
-    pub key: String,
-    /// How it ended.
-    pub status: Status,
-    /// Why.
-    pub reasons: Vec<Reason>,
-    /// The site's id.
-    pub remote_id: Option<String>,
-    /// Which way it went.
-    pub route: Option<Route>,
-    /// Its batch.
-    pub batch: Option<u64>,
-    /// How often its request was sent.
-    pub attempts: u32,
-    /// When it was decided.
-    pub finished_at: UnixMillis,
-    /// Its batch's task.
-    pub task_id: Option<String>,
-    /// Its batch's trace id.
-    pub trace_id: Option<String>,
-}
-
-impl StoredRow {
-    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        let damaged = |column: usize| {
-            rusqlite::Error::FromSqlConversionFailure(
-                column,
-                rusqlite::types::Type::Text,
-                "not what this program writes".into(),
-            )
-        };
-        let reasons = match row.get_ref(5)?.as_str_or_null().map_err(|_| damaged(5))? {
-            Some(text) => serde_json::from_str(text).map_err(|_| damaged(5))?,
-            None => Vec::new(),
-        };
-        Ok(Self {
-            row: row.get(0)?,
-            file: row.get(1)?,
-            line: row.get(2)?,
-            key: row.get(3)?,
-            status: Status::from_number(row.get(4)?).ok_or_else(|| damaged(4))?,
-            reasons,
-            remote_id: row.get(6)?,
-            route: match row.get::<_, Option<u8>>(7)? {
-                None => None,
-                Some(0) => Some(Route::Bulk),
-                Some(1) => Some(Route::Single),
-                Some(_) => return Err(damaged(7)),
-            },
-            batch: row.get(8)?,
-            attempts: row.get(9)?,
-            finished_at: row.get(10)?,
-            task_id: row.get(11)?,
-            trace_id: row.get(12)?,
-        })
-    }
-}
-
-/// The writer's thread: takes all that waits, commits it as one transaction, tells everyone.
-fn write_all(db: &mut Connection, run: i64, file: &Path, inbox: &Receiver<(Vec<Record>, ThenBox)>) {
-    let failed = failed("write", file);
-    let mut broken = false;
-    while let Ok(first) = inbox.recv() {
-        let mut waiting = vec![first];
-        waiting.extend(inbox.try_iter().take(255));
-        let mut result = if broken {
-            Err(LedgerError::Stopped)
-        } else {
-            Ok(())
-        };
-        if !broken
-            && let Err(error) = commit(db, run, waiting.iter().flat_map(|(records, _)| records))
-        {
-            broken = true;
-            result = Err(failed(error));
-        }
-        for (_, then) in waiting {
-            then.0(match &mut result {
-                Ok(()) => Ok(()),
-                // the first one is told what happened, the others that it did
-                failure => std::mem::replace(failure, Err(LedgerError::Stopped)),
-            });
-        }
-    }
-}
-
-fn commit<'a>(
-    db: &mut Connection,
-    run: i64,
-    records: impl Iterator<Item = &'a Record>,
-) -> rusqlite::Result<()> {
-    let transaction = db.transaction()?;
-    for record in records {
-        write_record(&transaction, run, record)?;
-    }
-    transaction.commit()
-}
-
-fn write_record(db: &Transaction<'_>, run: i64, record: &Record) -> rusqlite::Result<()> {
-    match record {
-        Record::StageStarted(header) => write_stage(db, run, header),
-        Record::Sending {
-            stage,
-            batch,
-            key,
-            body,
-            rows,
-            at,
-        } => db
-            .prepare_cached(
-                "INSERT INTO batch (run, stage, batch, key, state, body, rows, sent_at)
-                 VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
-            )?
-            .execute(params![
-                run,
-                stage,
-                batch.0,
-                key,
-                body.as_slice(),
-                rows_json(rows),
-                at
-            ])
-            .map(drop),
-        Record::Accepted {
-            stage,
-            batch,
-            task,
-            trace_id,
-        } => db
-            .prepare_cached(
-                "UPDATE batch SET state = 1, task_id = ?, trace_id = ?
-                 WHERE run = ? AND stage = ? AND batch = ?",
-            )?
-            .execute(params![task.0, trace_id, run, stage, batch.0])
-            .map(drop),
-        Record::Settled {
-            stage,
-            batch,
-            trace_id,
-            outcomes,
-            at,
-        } => {
-            db.prepare_cached(
-                "UPDATE batch SET state = 2, body = NULL, rows = NULL, settled_at = ?,
-                        trace_id = coalesce(?, trace_id)
-                 WHERE run = ? AND stage = ? AND batch = ?",
-            )?
-            .execute(params![at, trace_id, run, stage, batch.0])?;
-            write_rows(db, run, *stage, outcomes)
-        }
-        Record::Rows { stage, outcomes } => write_rows(db, run, *stage, outcomes),
-        Record::StageFinished { stage, at } => db
-            .execute(
-                "UPDATE stage SET finished_at = ? WHERE run = ? AND stage = ?",
-                params![at, run, stage],
-            )
-            .map(drop),
-        Record::RunFinished { at, stopped } => db
-            .execute(
-                "UPDATE run SET finished_at = ?, stopped = ? WHERE run = ?",
-                params![at, stopped, run],
-            )
-            .map(drop),
-    }
-}
-
-fn write_stage(db: &Transaction<'_>, run: i64, header: &StageHeader) -> rusqlite::Result<()> {
-    db.execute(
-        "INSERT INTO stage (run, stage, entity, operation, mapping, results) VALUES (?, ?, ?, ?, ?, ?)",
-        params![
-            run,
-            header.stage,
-            header.entity.name(),
-            header.operation.name(),
-            format!("{:032x}", header.mapping),
-            header.results,
-        ],
-    )?;
-    for (file, (name, bytes, digest)) in (0_u32..).zip(&header.files) {
-        db.execute(
-            "INSERT INTO file (run, stage, file, name, bytes, digest) VALUES (?, ?, ?, ?, ?, ?)",
-            params![
-                run,
-                header.stage,
-                file,
-                name,
-                bytes,
-                format!("{digest:032x}")
-            ],
-        )?;
-    }
-    Ok(())
-}
-
-fn write_rows(
-    db: &Transaction<'_>,
-    run: i64,
-    stage: u32,
-    outcomes: &[RowOutcome],
-) -> rusqlite::Result<()> {
-    // a plain INSERT: a second outcome for a row is a defect and must not pass
-    let mut insert = db.prepare_cached(
-        "INSERT INTO row (run, stage, row, file, line, key, status, reasons, remote_id, route, batch,
-                          attempts, finished_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    for outcome in outcomes {
-        let reasons = (!outcome.reasons.is_empty())
-            .then(|| serde_json::to_string(&outcome.reasons))
-            .transpose()
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        insert.execute(params![
-            run,
-            stage,
-            outcome.row.id.0,
-            outcome.row.file.0,
-            outcome.row.line,
-            outcome.row.key.as_str(),
-            outcome.status as u8,
-            reasons,
-            outcome.remote_id,
-            outcome.route.map(|route| route as u8),
-            outcome.batch.map(|batch| batch.0),
-            outcome.attempts,
-            outcome.finished_at,
-        ])?;
-    }
-    Ok(())
-}
-
-/// `[[row, file, line, key], …]`
-fn rows_json(rows: &[RowRef]) -> String {
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|row| (row.id.0, row.file.0, row.line, row.key.as_str()))
-        .collect();
-    serde_json::to_string(&rows).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::record::StageHeader;
     use crate::model::code::Code;
     use crate::model::entity::{Entity, Operation};
-    use crate::model::outcome::BatchSeq;
+    use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
     use crate::model::reply::TaskId;
-    use crate::model::row::{FileId, RowId};
+    use crate::model::row::{FileId, Reason, RowId, RowRef};
     use crate::model::slice::Slice;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;

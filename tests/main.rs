@@ -2,4 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod cli;
+mod demo;
+mod exports;
+mod faults;
+mod formats;
 mod layering;
+mod malformed;
+mod mapping;
+mod stopping;
+mod support;

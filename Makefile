@@ -12,7 +12,7 @@ help: ## what can be made
 
 demo: toolchain ## load samples/ into the embedded sandbox (ends well when the results are as documented)
 	$(CARGO) build --locked --bin csm-loader
-	@./target/debug/csm-loader load samples/demo.toml; code=$$?; \
+	@./target/debug/csm-loader load samples/demo.toml --target sandbox; code=$$?; \
 	echo "csm-loader ended with exit code $$code (4: some rows did not load, as planted)"; \
 	test $$code -eq 0 -o $$code -eq 4
 

@@ -49,7 +49,9 @@ pub(super) struct LoadArgs {
     )]
     pub(super) target: Option<Target>,
     /// The site's host, as in acme.atlassian.net
-    #[arg(long, value_name = "HOST", env = "CSM_LOADER_SITE")]
+    ///
+    /// Also `CSM_LOADER_SITE`
+    #[arg(long, value_name = "HOST")]
     pub(super) site: Option<String>,
     /// Fill the embedded sandbox from this file first (what is there stays)
     #[arg(long, value_name = "FILE")]
@@ -93,7 +95,7 @@ pub(super) struct StageArgs {
     /// Files, globs, folders, or - for standard input
     #[arg(long, value_name = "PATH", num_args = 1.., required_unless_present = "job", requires = "mapping")]
     pub(super) input: Vec<String>,
-    /// Results file: .csv, .parquet, .arrow or .jsonl; {date} and {run} expand [default: <input>-results.csv]
+    /// Results file: .csv, .parquet, .arrow or .jsonl; {date} and {run} expand [default: <input>-results.csv, for a check <input>-rejected.csv]
     #[arg(long, value_name = "FILE")]
     pub(super) results: Option<String>,
     /// Add the source's columns to the results as src.<name>
@@ -129,7 +131,7 @@ pub(super) struct ShowArgs {
     #[arg(long, value_enum, default_value_t = Log::Auto, env = "CSM_LOADER_LOG")]
     pub(super) log: Log,
     /// Show only errors and the closing summary
-    #[arg(long, short, action = ArgAction::SetTrue, conflicts_with = "log")]
+    #[arg(long, short, action = ArgAction::SetTrue)]
     pub(super) quiet: bool,
 }
 

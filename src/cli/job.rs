@@ -160,7 +160,16 @@ impl Job {
 
     fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         let job: Self = toml::from_str(text).map_err(|error| {
-            Failure::new(Exit::Input, format!("in the job file {name}: {error}"))
+            let keys: toml::Table = toml::from_str(text).unwrap_or_default();
+            let hint = if keys.contains_key("fields") {
+                "this looks like a mapping file: name it with --mapping, and the rows with --input"
+            } else {
+                ""
+            };
+            Failure::new(
+                Exit::Input,
+                format!("in the job file {name}: {error}{hint}"),
+            )
         })?;
         if job.stages.is_empty() {
             let message =
@@ -186,6 +195,18 @@ mod tests {
           | ^^^^^^^^^
         unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`
         "#);
+    }
+
+    #[test]
+    fn a_mapping_in_place_of_a_job_is_recognised() {
+        let failure =
+            Job::parse("m.toml", "entity = \"product\"\n[fields]\nname = \"n\"\n").unwrap_err();
+        assert!(
+            failure
+                .to_string()
+                .ends_with("--mapping, and the rows with --input"),
+            "{failure}"
+        );
     }
 
     #[test]

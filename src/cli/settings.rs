@@ -83,7 +83,10 @@ impl LoadSettings {
     ///
     /// # Errors
     /// When the job file or a flag says what cannot be.
-    pub(super) fn resolve(args: &LoadArgs) -> Result<Self, Failure> {
+    pub(super) fn resolve(
+        args: &LoadArgs,
+        var: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
         let (job, base) = read_job(&args.stage)?;
         let state_dir = state_dir(&args.stage, &job, &base);
         let in_limits = |key: &str, error: String| input(format!("{key} in [limits]: {error}"));
@@ -105,7 +108,12 @@ impl LoadSettings {
             (None, None) => None,
         };
         Ok(Self {
-            site: site(args, job.site, job.sandbox.seed.map(|seed| base.join(seed)))?,
+            site: site(
+                args,
+                var,
+                job.site,
+                job.sandbox.seed.map(|seed| base.join(seed)),
+            )?,
             auth: job.auth,
             state_dir,
             slots,
@@ -143,7 +151,13 @@ fn state_dir(args: &StageArgs, job: &Job, base: &Path) -> PathBuf {
     }
 }
 
-fn site(args: &LoadArgs, table: SiteTable, seed: Option<PathBuf>) -> Result<SiteSettings, Failure> {
+/// Flags over environment over job file; on each level the sandbox or a site.
+fn site(
+    args: &LoadArgs,
+    var: impl Fn(&str) -> Option<String>,
+    table: SiteTable,
+    seed: Option<PathBuf>,
+) -> Result<SiteSettings, Failure> {
     let seed = args.sandbox_seed.clone().or(seed);
     let origin = table
         .base_url
@@ -156,6 +170,20 @@ fn site(args: &LoadArgs, table: SiteTable, seed: Option<PathBuf>) -> Result<Site
             host: host.clone(),
             origin,
         });
+    }
+    match (var("CSM_LOADER_TARGET").as_deref(), var("CSM_LOADER_SITE")) {
+        (Some("sandbox"), None) => return Ok(SiteSettings::Sandbox { seed }),
+        (None, Some(host)) => return Ok(SiteSettings::Host { host, origin }),
+        (None, None) => {}
+        (Some(other), None) => {
+            let message =
+                format!("CSM_LOADER_TARGET={other} is not known; the one target is sandbox");
+            return Err(input(message));
+        }
+        (Some(_), Some(_)) => {
+            let message = "CSM_LOADER_TARGET and CSM_LOADER_SITE are both set; unset one, or say which with --target or --site";
+            return Err(input(message.into()));
+        }
     }
     match (table.target.as_deref(), table.site, table.cloud_id) {
         (Some("sandbox"), None, None) => Ok(SiteSettings::Sandbox { seed }),
@@ -321,7 +349,7 @@ mod tests {
         let Command::Load(args) = args.command else {
             panic!("not load")
         };
-        LoadSettings::resolve(&args)
+        LoadSettings::resolve(&args, |_| None)
     }
 
     #[test]
@@ -353,7 +381,7 @@ mod tests {
         let Command::Load(args) = Args::try_parse_from(line).unwrap().command else {
             panic!("not load")
         };
-        let settings = LoadSettings::resolve(&args).unwrap();
+        let settings = LoadSettings::resolve(&args, |_| None).unwrap();
         assert_eq!(settings.slots, TaskSlots::Fixed(4));
         assert_eq!(settings.max_errors, Some(MaxErrors::Percent(5.0)));
         assert_eq!(settings.state_dir, folder.path().join(STATE_DIR));
@@ -364,6 +392,40 @@ mod tests {
             settings.stages[1].results,
             Some(folder.path().join("out/c.csv").display().to_string())
         );
+    }
+
+    #[test]
+    fn the_site_comes_from_flags_then_environment_then_job_file() {
+        let site = |flags: &[&str], target: Option<&str>, host: Option<&str>| {
+            let line = [
+                "csm-loader",
+                "load",
+                "--mapping",
+                "m.toml",
+                "--input",
+                "a.csv",
+            ];
+            let args = Args::try_parse_from(line.iter().chain(flags)).unwrap();
+            let Command::Load(args) = args.command else {
+                panic!("not load")
+            };
+            let var = |name: &str| match name {
+                "CSM_LOADER_TARGET" => target.map(str::to_owned),
+                "CSM_LOADER_SITE" => host.map(str::to_owned),
+                _ => None,
+            };
+            LoadSettings::resolve(&args, var).map(|settings| settings.site)
+        };
+        let acme = |site| matches!(site, SiteSettings::Host { host, .. } if host == "acme.example");
+        assert_eq!(
+            site(&["--target", "sandbox"], None, Some("acme.example")).unwrap(),
+            SiteSettings::Sandbox { seed: None }
+        );
+        assert!(acme(
+            site(&["--site", "acme.example"], Some("sandbox"), None).unwrap()
+        ));
+        assert!(acme(site(&[], None, Some("acme.example")).unwrap()));
+        insta::assert_snapshot!(site(&[], Some("sandbox"), Some("acme.example")).unwrap_err(), @"CSM_LOADER_TARGET and CSM_LOADER_SITE are both set; unset one, or say which with --target or --site");
     }
 
     #[test]

@@ -5,21 +5,28 @@ use crate::engine::stop::Stop;
 use std::io::{self, Write};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// What is said when interrupted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    /// The first time.
+    pub(super) first: &'static str,
+    /// The second time.
+    pub(super) second: &'static str,
+}
+
 /// Listens for Ctrl-C and SIGTERM until the program ends.
 ///
 /// # Errors
 /// When the system does not let us listen.
-pub(super) fn listen(stop: Stop) -> io::Result<()> {
+pub(super) fn listen(stop: Stop, words: Words) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
         either(&mut interrupt, &mut terminate).await;
         stop.set("interrupted");
-        say("interrupted: waiting for what is in flight; a second interrupt ends at once");
+        say(words.first);
         either(&mut interrupt, &mut terminate).await;
-        say(
-            "interrupted again: ended at once; no results file was written for the stage under way",
-        );
+        say(words.second);
         end(Exit::Stopped);
     });
     Ok(())

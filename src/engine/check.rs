@@ -14,6 +14,7 @@ use crate::model::row::{FileId, Reason, RejectedRow, RowId, RowRef};
 use crate::model::slice::Slice;
 use crate::report::results::{ResultRow, ResultsHeader, ResultsWriter};
 use crate::report::summary::{CheckSummary, write_check};
+use crate::source::RowCells;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
@@ -114,11 +115,17 @@ impl Checker<'_> {
         let mut losers = keys.decide(self.job.duplicates, self.spool)?;
 
         let plan = &self.job.plan;
+        let columns = self.job.dataset.schema().columns();
+        let source_columns = columns
+            .iter()
+            .filter(|_| self.job.with_source)
+            .map(|(name, _)| name.clone())
+            .collect();
         let header = ResultsHeader {
             run: "check".into(),
             entity: plan.entity(),
             operation: plan.operation(),
-            source_columns: Vec::new(),
+            source_columns,
         };
         let mut list = List::create(self, &header)?;
         let mut rejected = Rejected::new(spill);
@@ -157,6 +164,7 @@ impl Checker<'_> {
 struct List<'a> {
     checker: &'a Checker<'a>,
     writer: ResultsWriter,
+    cells: Option<RowCells>,
     counts: Counts,
     tally: Tally,
 }
@@ -164,9 +172,14 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn create(checker: &'a Checker<'a>, header: &ResultsHeader) -> Result<Self, PublishError> {
         let writer = ResultsWriter::create(&checker.job.results, header)?;
+        let cells = checker
+            .job
+            .with_source
+            .then(|| RowCells::new(&checker.job.dataset));
         Ok(Self {
             checker,
             writer,
+            cells,
             counts: Counts::default(),
             tally: Tally::default(),
         })
@@ -178,6 +191,11 @@ impl<'a> List<'a> {
         self.counts.add(outcome.status, 1);
         self.tally
             .add(outcome.status, &outcome.reasons, source, row.line, row.id.0);
+        let cells = self
+            .cells
+            .as_mut()
+            .map(|cells| cells.of(row.id.0))
+            .unwrap_or_default();
         self.writer.write(&ResultRow {
             row: row.id.0,
             source,
@@ -192,7 +210,7 @@ impl<'a> List<'a> {
             trace_id: None,
             attempts: 0,
             finished_at: outcome.finished_at,
-            cells: &[],
+            cells: &cells,
         })?;
         Ok(())
     }

@@ -132,7 +132,17 @@ impl Tally {
         row: u64,
     ) {
         // what is as it should be needs nobody's eye
-        for reason in reasons.iter().filter(|_| status != Status::Unchanged) {
+        if status == Status::Unchanged {
+            return;
+        }
+        for (index, reason) in reasons.iter().enumerate() {
+            // a row counts once, however many of its fields have the same fault
+            if reasons[..index]
+                .iter()
+                .any(|other| other.code == reason.code)
+            {
+                continue;
+            }
             let count = self
                 .codes
                 .entry((reason.code.clone(), status))

@@ -29,6 +29,8 @@ use uuid::Uuid;
 
 /// Rows that may wait for a row of their key before reading stops.
 const MAX_DEFERRED: usize = 1_000;
+/// Stretches of decided rows that may wait for the ledger before reading stops.
+const MAX_UNWRITTEN: usize = 4;
 /// The first wait for a slot when none of our own tasks holds one.
 const SLOT_WAIT: Duration = Duration::from_secs(1);
 /// The longest such wait.
@@ -211,7 +213,8 @@ impl Engine {
             self.poll_due(now, commands);
         }
         let room = self.held.len() < self.gate.ceiling() && self.batcher.deferred() < MAX_DEFERRED;
-        if self.input == Input::Idle && (room || self.stopped.is_some()) {
+        let written = self.unwritten < MAX_UNWRITTEN;
+        if self.input == Input::Idle && written && (room || self.stopped.is_some()) {
             self.input = Input::Reading;
             commands.push(Command::ReadMore);
         }

@@ -295,6 +295,7 @@ impl Drop for RunHandle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::record::StageHeader;
     use crate::model::code::Code;
     use crate::model::entity::{Entity, Operation};
     use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};

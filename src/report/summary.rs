@@ -90,7 +90,8 @@ fn write_stage(f: &mut fmt::Formatter<'_>, stage: &StageSummary) -> fmt::Result 
         counted(rows, "row"),
         duration(stage.took)
     )?;
-    if let Some(speed) = per_second(rows, stage.took).filter(|_| rows > 0) {
+    let handled = rows - stage.counts.of(Status::NotSent);
+    if let Some(speed) = per_second(handled, stage.took).filter(|_| handled > 0) {
         write!(f, ", {} rows/s", rate(speed))?;
     }
     if stage.requests > 0 {
@@ -328,7 +329,7 @@ mod tests {
             RunEvent::RunFinished { counts: summary.counts, stopped, took: summary.took },
             RunEvent::StageFinished { summary },
         ]), @r"
-        organization: 150 rows in 4.2 s, 36 rows/s, 1 request
+        organization: 150 rows in 4.2 s, 0.2 rows/s, 1 request
           loaded         0
           unconfirmed    1
           not_sent     149

@@ -68,6 +68,7 @@ enum Content {
     Feather1,
     Gzip,
     Zstd,
+    Zip,
     Other,
 }
 
@@ -103,6 +104,7 @@ pub(super) fn container(
         (_, Content::ArrowFile) => Ok(Container::ArrowFile),
         (_, Content::ArrowStream) => Ok(Container::ArrowStream),
         (_, Content::Feather1) => Err(not(Format::Arrow, content)),
+        (_, Content::Zip) => Err(not(Format::Csv, content)),
         (
             _,
             Content::Empty
@@ -132,6 +134,10 @@ fn not(wanted: Format, content: Content) -> SourceError {
         Content::Feather1 => ("it is Feather version 1", "write it as Feather version 2"),
         Content::Gzip => ("it is compressed with gzip", "unpack it first"),
         Content::Zstd => ("it is compressed with zstd", "unpack it first"),
+        Content::Zip => (
+            "it is a ZIP archive, as Excel workbooks are",
+            "unpack it, or save the workbook as CSV UTF-8",
+        ),
         Content::Other => (
             "it does not begin like one",
             "export it again, or name its format",
@@ -163,6 +169,7 @@ fn content(file: &mut File) -> io::Result<Content> {
         [b'F', b'E', b'A', b'1', ..] => Content::Feather1,
         [0x1F, 0x8B, ..] => Content::Gzip,
         [0x28, 0xB5, 0x2F, 0xFD, ..] => Content::Zstd,
+        [b'P', b'K', 3, 4, ..] => Content::Zip,
         _ => Content::Other,
     };
     file.rewind()?;
@@ -172,6 +179,12 @@ fn content(file: &mut File) -> io::Result<Content> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_workbook_is_told_from_text() {
+        let error = decide("customers.xlsx", b"PK\x03\x04rest", None).unwrap_err();
+        insta::assert_snapshot!(error, @"this is not a CSV file: it is a ZIP archive, as Excel workbooks are; unpack it, or save the workbook as CSV UTF-8");
+    }
 
     fn decide(name: &str, bytes: &[u8], asked: Option<Format>) -> Result<Container, String> {
         let folder = tempfile::tempdir().unwrap();

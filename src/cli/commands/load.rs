@@ -9,8 +9,9 @@ use crate::api::site::Site;
 use crate::cli::args::LoadArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::open::{Naming, open};
+use crate::cli::secrets;
 use crate::cli::settings::{LoadSettings, SiteSettings};
-use crate::cli::{secrets, signals};
+use crate::cli::signals::{self, Words};
 use crate::engine::context::{Audience, Context};
 use crate::engine::pace::Pace;
 use crate::engine::publish::PublishError;
@@ -32,6 +33,11 @@ use uuid::Uuid;
 
 /// From the start of a request to the end of its answer.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// What a load says when interrupted.
+const INTERRUPTED: Words = Words {
+    first: "interrupted: waiting for what is in flight; a second interrupt ends at once",
+    second: "interrupted again: ended at once; no results file was written for the stage under way",
+};
 /// As the platform asks programs to name themselves.
 const USER_AGENT: &str = concat!("csm-csm-loader-int/", env!("CARGO_PKG_VERSION"));
 
@@ -40,7 +46,7 @@ const USER_AGENT: &str = concat!("csm-csm-loader-int/", env!("CARGO_PKG_VERSION"
 /// # Errors
 /// When the settings, the inputs or the site cannot be used; nothing was sent then.
 pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
-    let settings = LoadSettings::resolve(args)?;
+    let settings = LoadSettings::resolve(args, |name| std::env::var(name).ok())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let state =
         StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
@@ -117,7 +123,7 @@ struct Loader {
 impl Loader {
     async fn load(self, jobs: &[StageJob]) -> Result<RunEnd, Failure> {
         let stop = Stop::default();
-        signals::listen(stop.clone()).map_err(|error| {
+        signals::listen(stop.clone(), INTERRUPTED).map_err(|error| {
             Failure::new(
                 Exit::Defect,
                 format!("failed to listen for signals: {error}"),

@@ -2,7 +2,7 @@
 
 use crate::cli::args::SandboxArgs;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::signals;
+use crate::cli::signals::{self, Words};
 use crate::engine::stop::Stop;
 use crate::ledger::StateFolder;
 use crate::model::clock::SystemClock;
@@ -12,6 +12,12 @@ use std::sync::Arc;
 
 /// The folder of the sandbox's site inside a state folder.
 pub(in crate::cli) const FOLDER: &str = "sandbox";
+
+/// What is said when interrupted.
+const INTERRUPTED: Words = Words {
+    first: "stopping",
+    second: "interrupted again: ended at once",
+};
 
 /// Serves, or fills, the site of a state folder.
 ///
@@ -47,7 +53,7 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             running.cloud_id()
         ));
         let stop = Stop::default();
-        signals::listen(stop.clone()).map_err(|error| {
+        signals::listen(stop.clone(), INTERRUPTED).map_err(|error| {
             Failure::new(
                 Exit::Defect,
                 format!("failed to listen for signals: {error}"),

@@ -59,7 +59,7 @@ fn help_of_load_lists_every_flag() {
 
           --results <FILE>
               Results file: .csv, .parquet, .arrow or .jsonl; {date} and {run} expand [default:
-              <input>-results.csv]
+              <input>-results.csv, for a check <input>-rejected.csv]
 
           --with-source
               Add the source's columns to the results as src.<name>
@@ -114,7 +114,7 @@ fn help_of_load_lists_every_flag() {
           --site <HOST>
               The site's host, as in acme.atlassian.net
 
-              [env: CSM_LOADER_SITE=]
+              Also `CSM_LOADER_SITE`
 
           --sandbox-seed <FILE>
               Fill the embedded sandbox from this file first (what is there stays)

@@ -62,7 +62,7 @@ pub(super) struct LoadArgs {
     /// Requests a second, over all endpoints [default: 50]
     #[arg(long, value_name = "N", env = "CSM_LOADER_REQUESTS_PER_SECOND")]
     pub(super) requests_per_second: Option<NonZeroU32>,
-    /// Stop early when more rows than this did not load: a number, or a percentage of the rows decided
+    /// Stop early when more rows than this did not load: a number, or a percentage of the rows read
     #[arg(long, value_name = "N|P%", env = "CSM_LOADER_MAX_ERRORS")]
     pub(super) max_errors: Option<MaxErrors>,
 }

@@ -40,12 +40,16 @@ impl Slow {
     fn start_load(&self, place: &Place) -> Process {
         place.write("job.toml", self.site.job("[limits]\ntask_slots = 2"));
         let process = place.start_with("load job.toml", &CREDENTIALS);
+        self.wait_for_both_slots();
+        process
+    }
+
+    fn wait_for_both_slots(&self) {
         wait_for("a poll of each of two tasks", || {
             let seen = self.site.seen();
             let polled: BTreeSet<_> = seen.iter().filter_map(Request::task).collect();
             (polled.len() == 2).then_some(())
         });
-        process
     }
 
     /// The e-mails that the site was sent.
@@ -163,6 +167,29 @@ fn an_interrupt_before_anything_is_sent_sends_nothing() {
     process.end().expect(5);
     assert!(site.bulks().is_empty());
     assert_snapshot!(place.results("out.csv").told(), @"1 | 2 | p1@example.com | not_sent | RUN_STOPPED |  | interrupted");
+}
+
+#[test]
+fn an_interrupt_accounts_for_the_rows_of_later_stages_too() {
+    let place = Place::with_crowd(300);
+    place.write("later.csv", "email,name\nx@example.com,X\ny@example.com\n");
+    let slow = Slow::serve();
+    let stage = "[[stage]]\nmapping = \"people.toml\"\ninput = \"later.csv\"\nresults = \"later-out.csv\"\n";
+    place.write(
+        "job.toml",
+        format!("{}{stage}", slow.site.job("[limits]\ntask_slots = 2")),
+    );
+    let mut process = place.start_with("load job.toml", &CREDENTIALS);
+    slow.wait_for_both_slots();
+    process.signal("INT");
+    process.says("interrupted: ");
+    slow.release();
+    process.end().expect(5);
+    place.results("out.csv").expect_rows(300);
+    assert_snapshot!(place.results("later-out.csv").told(), @"
+    1 | 2 | x@example.com | not_sent | RUN_STOPPED |  | interrupted
+    2 | 3 |  | rejected | CSV_TOO_FEW_FIELDS |  | 1 fields; the header has 2
+    ");
 }
 
 /// Rows of the crash tests.

@@ -59,7 +59,7 @@ fn help_of_load_lists_every_flag() {
 
           --results <FILE>
               Results file: .csv, .parquet, .arrow or .jsonl; {date} and {run} expand [default:
-              <input>-results.csv]
+              <input>-results.csv, for a check <input>-rejected.csv]
 
           --with-source
               Add the source's columns to the results as src.<name>
@@ -67,12 +67,12 @@ fn help_of_load_lists_every_flag() {
           --duplicates <POLICY>
               Which row of a natural key is sent: last, first, all-in-order or reject [default: last]
 
-              [env: CSM_LOADER_DUPLICATES=]
+              [env: CSM_LOADER_DUPLICATES]
 
           --state-dir <DIR>
               Folder for the ledger and the sandbox's site [default: .csm-loader]
 
-              [env: CSM_LOADER_STATE_DIR=]
+              [env: CSM_LOADER_STATE_DIR]
 
           --format <FORMAT>
               Format of the input: csv, parquet or arrow [default: by content and extension]
@@ -97,7 +97,7 @@ fn help_of_load_lists_every_flag() {
               - lines: Plain lines
               - json:  One JSON object per event
 
-              [env: CSM_LOADER_LOG=]
+              [env: CSM_LOADER_LOG]
               [default: auto]
 
       -q, --quiet
@@ -109,12 +109,12 @@ fn help_of_load_lists_every_flag() {
               Possible values:
               - sandbox: The site inside this program
 
-              [env: CSM_LOADER_TARGET=]
+              Also `CSM_LOADER_TARGET`
 
           --site <HOST>
               The site's host, as in acme.atlassian.net
 
-              [env: CSM_LOADER_SITE=]
+              Also `CSM_LOADER_SITE`
 
           --sandbox-seed <FILE>
               Fill the embedded sandbox from this file first (what is there stays)
@@ -122,18 +122,18 @@ fn help_of_load_lists_every_flag() {
           --task-slots <N>
               Task slots to hold on the site: a number, or `auto`
 
-              [env: CSM_LOADER_TASK_SLOTS=]
+              [env: CSM_LOADER_TASK_SLOTS]
 
           --requests-per-second <N>
               Requests a second, over all endpoints [default: 50]
 
-              [env: CSM_LOADER_REQUESTS_PER_SECOND=]
+              [env: CSM_LOADER_REQUESTS_PER_SECOND]
 
           --max-errors <N|P%>
               Stop early when more rows than this did not load: a number, or a percentage of the rows
               decided
 
-              [env: CSM_LOADER_MAX_ERRORS=]
+              [env: CSM_LOADER_MAX_ERRORS]
 
       -h, --help
               Print help (see a summary with '-h')

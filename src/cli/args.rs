@@ -41,13 +41,9 @@ pub(super) struct LoadArgs {
     #[command(flatten)]
     pub(super) show: ShowArgs,
     /// Where to load: `sandbox` is a site inside this program, kept in the state folder
-    #[arg(
-        long,
-        value_name = "sandbox",
-        env = "CSM_LOADER_TARGET",
-        hide_env_values = true,
-        conflicts_with = "site"
-    )]
+    ///
+    /// Also `CSM_LOADER_TARGET`
+    #[arg(long, value_name = "sandbox", conflicts_with = "site")]
     pub(super) target: Option<Target>,
     /// The site's host, as in acme.atlassian.net
     ///

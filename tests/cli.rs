@@ -106,10 +106,10 @@ fn help_of_load_lists_every_flag() {
           --target <sandbox>
               Where to load: `sandbox` is a site inside this program, kept in the state folder
 
+              Also `CSM_LOADER_TARGET`
+
               Possible values:
               - sandbox: The site inside this program
-
-              Also `CSM_LOADER_TARGET`
 
           --site <HOST>
               The site's host, as in acme.atlassian.net

@@ -355,3 +355,105 @@ fn secrets_come_from_private_files_and_a_bearer_token_is_sent_as_one() {
     );
     assert!(!ended.said().contains(TOKEN));
 }
+
+/// A site with products, whose first creation is carried out and whose answer to it is lost.
+fn products_with_a_lost_answer() -> Scripted {
+    let mut products = vec!["Router X1".to_owned()];
+    let mut created = 0;
+    Scripted::serve(move |request| {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/api/v1/product") => {
+                let list: Vec<_> = products
+                    .iter()
+                    .map(|name| json!({ "id": format!("id of {name}"), "name": name }))
+                    .collect();
+                Answer::json(200, &json!({ "results": list }))
+            }
+            ("POST", "/api/v1/product") => {
+                let name = body["name"].as_str().unwrap().to_owned();
+                products.push(name.clone());
+                created += 1;
+                if created == 1 {
+                    return Answer::Drop;
+                }
+                Answer::json(201, &json!({ "id": format!("id of {name}"), "name": name }))
+            }
+            _ => Answer::error(404, "There is no such resource"),
+        }
+    })
+}
+
+#[test]
+fn a_product_whose_creation_was_not_answered_is_looked_up_and_not_created_again() {
+    let place = Place::with_people("");
+    place.write(
+        "people.toml",
+        "entity = \"product\"\nkey = \"name\"\n[fields]\nname = \"name\"\n",
+    );
+    place.write("people.csv", "name\nSwitch S2\nrouter x1\nCable\nCABLE \n");
+    let site = products_with_a_lost_answer();
+    load(&place, &site, "").expect(0);
+    assert_snapshot!(place.results("out.csv").told(), @"
+    1 | 2 | Switch S2 | loaded
+    2 | 3 | router x1 | unchanged | ALREADY_PRESENT |  | a product of this name is already on the site
+    3 | 4 | Cable | duplicate | DUPLICATE_KEY |  | row 4 has the same natural key and was sent instead
+    4 | 5 | CABLE  | loaded
+    ");
+    let created: Vec<_> = site
+        .seen()
+        .into_iter()
+        .filter(|request| request.method == "POST")
+        .collect();
+    let names: Vec<_> = created
+        .iter()
+        .map(|request| String::from_utf8_lossy(&request.body).into_owned())
+        .collect();
+    assert_snapshot!(names.join(" "), @r#"{"name":"Switch S2"} {"name":"CABLE"}"#);
+    let results = place.results("out.csv");
+    assert_eq!(
+        results.column("remote_id"),
+        ["id of Switch S2", "id of Router X1", "", "id of CABLE"]
+    );
+}
+
+#[test]
+fn a_site_that_does_not_answer_the_look_up_of_names_gets_no_rows() {
+    let place = Place::with_people("a@example.com,Acme\nb@example.com,Acme\n");
+    place.write(
+        "people.toml",
+        "entity = \"customer\"\nkey = \"email\"\n[fields]\nemail = \"email\"\n[organizations]\nnames = \"name\"\n",
+    );
+    let site = Scripted::serve(|_| Answer::error(403, "Forbidden"));
+    let ended = load(&place, &site, "--quiet").expect(5);
+    assert_snapshot!(ended.steady(), @"
+    customer: 2 rows in …
+      loaded       0
+      not_sent     2
+      most frequent codes, each with an example:
+        2  RUN_STOPPED  people.csv line 2: failed to look up the names that rows refer to: POST /api/v1/organization/fetch was answered 403: Forbidden (the account…
+      results: out.csv
+
+    2 rows in …: 2 not_sent
+    stopped early: failed to look up the names that rows refer to: POST /api/v1/organization/fetch was answered 403: Forbidden (the account lacks a permission: customer profiles need Administer Jira and a CSM or JSM user, organization profiles a CSM or JSM user)
+    what each code means and what to do: csm-loader codes
+    ");
+    assert_eq!(place.results("out.csv").column("status"), ["not_sent"; 2]);
+    assert!(site.bulks().is_empty());
+}
+
+#[test]
+fn a_site_that_cannot_be_reached_is_not_written_to() {
+    let place = Place::with_crowd(2);
+    // a port that only root may listen on, and where nobody does
+    let address = "127.0.0.1:1";
+    place.write(
+        "job.toml",
+        format!(
+            "[site]\nsite = \"http://{address}\"\n[[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\n"
+        ),
+    );
+    let ended = place.run_with("load job.toml", &CREDENTIALS).expect(3);
+    let said = ended.stderr.replace(address, "ADDRESS");
+    assert_snapshot!(said, @"error: GET /_edge/tenant_info had no answer: no connection: Connection refused (os error 111)");
+}

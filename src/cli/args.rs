@@ -69,7 +69,7 @@ pub(super) struct LoadArgs {
         hide_env_values = true
     )]
     pub(super) requests_per_second: Option<NonZeroU32>,
-    /// Stop early when more rows than this did not load: a number, or a percentage of the rows decided
+    /// Stop early when more rows than this did not load: a number, or a percentage of the rows read
     #[arg(
         long,
         value_name = "N|P%",

@@ -8,23 +8,22 @@ use std::str::FromStr;
 pub enum MaxErrors {
     /// More than this many rows.
     Rows(u64),
-    /// More than this share of the rows decided, in percent, once 1,000 are.
+    /// More than this share of the rows read so far, in percent, once they are 1,000.
     Percent(f64),
 }
 
 impl MaxErrors {
-    /// Rows that must be decided before a percentage means anything.
-    const SETTLED_BEFORE_PERCENT: u64 = 1_000;
+    /// Rows that must be read before a percentage means anything.
+    const READ_BEFORE_PERCENT: u64 = 1_000;
 
-    /// Whether `errors` (rejected, failed, unconfirmed) of `decided` rows are too many.
+    /// Whether `errors` (rejected, failed, unconfirmed) of `read` rows are too many.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a percentage of row counts")]
-    pub fn exceeded(self, errors: u64, decided: u64) -> bool {
+    pub fn exceeded(self, errors: u64, read: u64) -> bool {
         match self {
             Self::Rows(most) => errors > most,
             Self::Percent(most) => {
-                decided >= Self::SETTLED_BEFORE_PERCENT
-                    && errors as f64 * 100.0 > decided as f64 * most
+                read >= Self::READ_BEFORE_PERCENT && errors as f64 * 100.0 > read as f64 * most
             }
         }
     }

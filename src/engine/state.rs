@@ -55,6 +55,7 @@ pub struct Engine {
     paused_until: Option<Instant>,
     slot_wait: Duration,
     counts: Counts,
+    given: u64,
     unwritten: usize,
     requests: u64,
 }
@@ -73,6 +74,7 @@ impl Engine {
             paused_until: None,
             slot_wait: SLOT_WAIT,
             counts: Counts::default(),
+            given: 0,
             unwritten: 0,
             requests: 0,
             config,
@@ -143,6 +145,7 @@ impl Engine {
         match event {
             Event::Rows { rows, decided } => {
                 self.input = Input::Idle;
+                self.given += (rows.len() + decided.len()) as u64;
                 self.write_decided(decided, &mut commands);
                 for row in rows {
                     let batch = self.batcher.push(row);
@@ -182,8 +185,9 @@ impl Engine {
             .map(|status| self.counts.of(status))
             .iter()
             .sum();
+        // of all rows read so far: rejections are known at once, while the rows beside them are still under way
         if let Some(most) = self.config.max_errors
-            && most.exceeded(errors, self.counts.total())
+            && most.exceeded(errors, self.given)
         {
             self.stop(format!(
                 "more than {most} of the rows did not load (--max-errors)"

@@ -67,12 +67,12 @@ fn help_of_load_lists_every_flag() {
           --duplicates <POLICY>
               Which row of a natural key is sent: last, first, all-in-order or reject [default: last]
 
-              [env: CSM_LOADER_DUPLICATES=]
+              [env: CSM_LOADER_DUPLICATES]
 
           --state-dir <DIR>
               Folder for the ledger and the sandbox's site [default: .csm-loader]
 
-              [env: CSM_LOADER_STATE_DIR=]
+              [env: CSM_LOADER_STATE_DIR]
 
           --format <FORMAT>
               Format of the input: csv, parquet or arrow [default: by content and extension]
@@ -97,7 +97,7 @@ fn help_of_load_lists_every_flag() {
               - lines: Plain lines
               - json:  One JSON object per event
 
-              [env: CSM_LOADER_LOG=]
+              [env: CSM_LOADER_LOG]
               [default: auto]
 
       -q, --quiet
@@ -106,10 +106,10 @@ fn help_of_load_lists_every_flag() {
           --target <sandbox>
               Where to load: `sandbox` is a site inside this program, kept in the state folder
 
+              Also `CSM_LOADER_TARGET`
+
               Possible values:
               - sandbox: The site inside this program
-
-              [env: CSM_LOADER_TARGET=]
 
           --site <HOST>
               The site's host, as in acme.atlassian.net
@@ -122,18 +122,18 @@ fn help_of_load_lists_every_flag() {
           --task-slots <N>
               Task slots to hold on the site: a number, or `auto`
 
-              [env: CSM_LOADER_TASK_SLOTS=]
+              [env: CSM_LOADER_TASK_SLOTS]
 
           --requests-per-second <N>
               Requests a second, over all endpoints [default: 50]
 
-              [env: CSM_LOADER_REQUESTS_PER_SECOND=]
+              [env: CSM_LOADER_REQUESTS_PER_SECOND]
 
           --max-errors <N|P%>
               Stop early when more rows than this did not load: a number, or a percentage of the rows
               read
 
-              [env: CSM_LOADER_MAX_ERRORS=]
+              [env: CSM_LOADER_MAX_ERRORS]
 
       -h, --help
               Print help (see a summary with '-h')

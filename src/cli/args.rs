@@ -41,12 +41,9 @@ pub(super) struct LoadArgs {
     #[command(flatten)]
     pub(super) show: ShowArgs,
     /// Where to load: `sandbox` is a site inside this program, kept in the state folder
-    #[arg(
-        long,
-        value_name = "sandbox",
-        env = "CSM_LOADER_TARGET",
-        conflicts_with = "site"
-    )]
+    ///
+    /// Also `CSM_LOADER_TARGET`
+    #[arg(long, value_name = "sandbox", conflicts_with = "site")]
     pub(super) target: Option<Target>,
     /// The site's host, as in acme.atlassian.net
     ///
@@ -57,13 +54,28 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) sandbox_seed: Option<PathBuf>,
     /// Task slots to hold on the site: a number, or `auto`
-    #[arg(long, value_name = "N", env = "CSM_LOADER_TASK_SLOTS")]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "CSM_LOADER_TASK_SLOTS",
+        hide_env_values = true
+    )]
     pub(super) task_slots: Option<TaskSlots>,
     /// Requests a second, over all endpoints [default: 50]
-    #[arg(long, value_name = "N", env = "CSM_LOADER_REQUESTS_PER_SECOND")]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "CSM_LOADER_REQUESTS_PER_SECOND",
+        hide_env_values = true
+    )]
     pub(super) requests_per_second: Option<NonZeroU32>,
     /// Stop early when more rows than this did not load: a number, or a percentage of the rows read
-    #[arg(long, value_name = "N|P%", env = "CSM_LOADER_MAX_ERRORS")]
+    #[arg(
+        long,
+        value_name = "N|P%",
+        env = "CSM_LOADER_MAX_ERRORS",
+        hide_env_values = true
+    )]
     pub(super) max_errors: Option<MaxErrors>,
 }
 
@@ -102,10 +114,20 @@ pub(super) struct StageArgs {
     #[arg(long)]
     pub(super) with_source: bool,
     /// Which row of a natural key is sent: last, first, all-in-order or reject [default: last]
-    #[arg(long, value_name = "POLICY", env = "CSM_LOADER_DUPLICATES")]
+    #[arg(
+        long,
+        value_name = "POLICY",
+        env = "CSM_LOADER_DUPLICATES",
+        hide_env_values = true
+    )]
     pub(super) duplicates: Option<Policy>,
     /// Folder for the ledger and the sandbox's site [default: .csm-loader]
-    #[arg(long, value_name = "DIR", env = "CSM_LOADER_STATE_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CSM_LOADER_STATE_DIR",
+        hide_env_values = true
+    )]
     pub(super) state_dir: Option<PathBuf>,
     /// Format of the input: csv, parquet or arrow [default: by content and extension]
     #[arg(long)]
@@ -128,7 +150,7 @@ pub(super) struct StageArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct ShowArgs {
     /// How progress is told: auto (bars on a terminal, else lines), lines or json
-    #[arg(long, value_enum, default_value_t = Log::Auto, env = "CSM_LOADER_LOG")]
+    #[arg(long, value_enum, default_value_t = Log::Auto, env = "CSM_LOADER_LOG", hide_env_values = true)]
     pub(super) log: Log,
     /// Show only errors and the closing summary
     #[arg(long, short, action = ArgAction::SetTrue)]
@@ -161,7 +183,8 @@ pub(super) struct SandboxArgs {
         long,
         value_name = "DIR",
         default_value = ".csm-loader",
-        env = "CSM_LOADER_STATE_DIR"
+        env = "CSM_LOADER_STATE_DIR",
+        hide_env_values = true
     )]
     pub(super) state_dir: PathBuf,
     /// Fill the site from this file first (what is there stays)

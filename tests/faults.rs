@@ -216,7 +216,7 @@ fn credentials_that_fail_at_the_first_request_stop_the_run_and_nothing_counts_as
     let place = Place::with_crowd(3);
     let site =
         Scripted::serve(|_| Answer::json(401, &json!({ "code": 401, "message": "Unauthorized" })));
-    let ended = load(&place, &site, "--quiet").expect(5);
+    let ended = load(&place, &site, "--quiet").expect(3);
     assert_snapshot!(ended.steady(), @"
     customer: 3 rows in …
       loaded       0
@@ -348,7 +348,7 @@ fn secrets_come_from_private_files_and_a_bearer_token_is_sent_as_one() {
     assert_snapshot!(open.stderr, @"error: token is open to other users (mode 644); run: chmod 600 token");
     assert!(site.seen().is_empty());
     mode(0o600);
-    let ended = place.run("load job.toml --log json").expect(5);
+    let ended = place.run("load job.toml --log json").expect(3);
     assert_eq!(
         site.seen()[0].headers["authorization"],
         format!("Bearer {TOKEN}")
@@ -425,7 +425,7 @@ fn a_site_that_does_not_answer_the_look_up_of_names_gets_no_rows() {
         "entity = \"customer\"\nkey = \"email\"\n[fields]\nemail = \"email\"\n[organizations]\nnames = \"name\"\n",
     );
     let site = Scripted::serve(|_| Answer::error(403, "Forbidden"));
-    let ended = load(&place, &site, "--quiet").expect(5);
+    let ended = load(&place, &site, "--quiet").expect(3);
     assert_snapshot!(ended.steady(), @"
     customer: 2 rows in …
       loaded       0

@@ -104,14 +104,14 @@ fn a_record_beyond_max_record_is_an_error_of_the_file() {
       loaded       0
       not_sent     1
       most frequent codes, each with an example:
-        1  RUN_STOPPED  people.csv line 2: people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote that is open on this l…
+        1  RUN_STOPPED  people.csv line 2: people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote if one is open on this…
       results: out.csv
 
     1 row in …: 1 not_sent
-    stopped early: people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote that is open on this line, or raise max_record
+    stopped early: people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote if one is open on this line, or raise max_record
     what each code means and what to do: csm-loader codes
     ");
-    assert_snapshot!(place.results("out.csv").told(), @"1 | 2 | a@example.com | not_sent | RUN_STOPPED |  | people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote that is open on this line, or raise max_record");
+    assert_snapshot!(place.results("out.csv").told(), @"1 | 2 | a@example.com | not_sent | RUN_STOPPED |  | people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote if one is open on this line, or raise max_record");
     let site = Sandbox::serve(&place, "--state-dir state");
     assert_eq!(site.count("writes"), 0);
 }
@@ -131,11 +131,11 @@ fn the_search_for_a_closing_quote_ends_at_max_record() {
       loaded       0
       not_sent     1
       most frequent codes, each with an example:
-        1  RUN_STOPPED  people.csv line 2: people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote that is open on this l…
+        1  RUN_STOPPED  people.csv line 2: people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote if one is open on this…
       results: out.csv
 
     1 row in …: 1 not_sent
-    stopped early: people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote that is open on this line, or raise max_record
+    stopped early: people.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote if one is open on this line, or raise max_record
     what each code means and what to do: csm-loader codes
     ");
     let site = Sandbox::serve(&place, "--state-dir state");
@@ -266,7 +266,7 @@ fn a_truncated_gzip_file_ends_the_run_with_every_row_that_was_read_accounted_for
       results: out.csv
 
     2,536 rows in …: 2,536 not_sent
-    stopped early: people.csv.gz, line 2538: the file cannot be read beyond this record; it is damaged or incomplete: copy or export it again
+    stopped early: people.csv.gz, line 2538: the file cannot be read beyond this record; it is damaged or incomplete: copy or export it again: incomplete deflate stream
     what each code means and what to do: csm-loader codes
     ");
     let results = place.results("out.csv");

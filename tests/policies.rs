@@ -94,12 +94,14 @@ fn too_many_errors_stop_the_run_with_every_row_accounted_for() {
     assert_snapshot!(ended.steady(), @"
     customer: 1,200 rows in …
       loaded           0
-      not_sent     1,200
+      rejected       120
+      not_sent     1,080
       most frequent codes, each with an example:
-        1,200  RUN_STOPPED  people.csv line 2: 120 of 1200 rows were rejected, more than --max-errors 5% allows; nothing of this stage was sent
+        1,080  RUN_STOPPED    people.csv line 3: 120 of 1200 rows were rejected, more than --max-errors 5% allows; nothing of this stage was sent
+          120  EMAIL_INVALID  people.csv line 2: email: not an e-mail address
       results: out.csv
 
-    1,200 rows in …: 1,200 not_sent
+    1,200 rows in …: 120 rejected, 1,080 not_sent
     stopped early: 120 of 1200 rows were rejected, more than --max-errors 5% allows; nothing of this stage was sent
     what each code means and what to do: csm-loader codes
     ");

@@ -1,5 +1,6 @@
 //! Exit codes, part of the contract, and how a failure is said.
 
+use crate::model::cause::chain;
 use std::error::Error;
 use std::fmt;
 use std::io::Write;
@@ -48,17 +49,7 @@ impl Failure {
 
     /// An error with all its causes.
     pub(super) fn of(exit: Exit, error: &dyn Error) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = error.source();
-        }
-        Self { exit, message }
+        Self::new(exit, chain(error))
     }
 }
 

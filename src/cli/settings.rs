@@ -279,36 +279,40 @@ fn stage_of_table(
 }
 
 fn csv_options(args: &StageArgs, table: CsvTable) -> Result<CsvOptions, Failure> {
-    let mut options = CsvOptions::default();
-    if let Some(text) = args.csv_delimiter.as_deref().or(table.delimiter.as_deref()) {
-        options.delimiter = Some(delimiter(text)?);
-    }
-    options.encoding = args.csv_encoding.clone().or(table.encoding);
-    if let Some(names) = args.csv_columns.clone().or(table.columns) {
-        options.header = Header::Names(names);
-    }
-    if let Some(text) = args
-        .csv_max_record
-        .as_deref()
-        .or(table.max_record.as_deref())
-    {
-        options.max_record = bytes(text)?;
-    }
-    Ok(options)
+    let of_flags = |error| Failure::new(Exit::Usage, error);
+    let usual = CsvOptions::default();
+    Ok(CsvOptions {
+        delimiter: match (&args.csv_delimiter, &table.delimiter) {
+            (Some(text), _) => Some(delimiter(text).map_err(of_flags)?),
+            (None, Some(text)) => Some(delimiter(text).map_err(input)?),
+            (None, None) => None,
+        },
+        encoding: args.csv_encoding.clone().or(table.encoding),
+        header: args
+            .csv_columns
+            .clone()
+            .or(table.columns)
+            .map_or(Header::FromFile, Header::Names),
+        max_record: match (&args.csv_max_record, &table.max_record) {
+            (Some(text), _) => bytes(text).map_err(of_flags)?,
+            (None, Some(text)) => bytes(text).map_err(input)?,
+            (None, None) => usual.max_record,
+        },
+    })
 }
 
-fn delimiter(text: &str) -> Result<u8, Failure> {
+fn delimiter(text: &str) -> Result<u8, String> {
     match (text, text.as_bytes()) {
         ("tab" | "\\t", _) => Ok(b'\t'),
         (_, [byte]) if !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
-        _ => Err(input(format!(
+        _ => Err(format!(
             "the CSV delimiter {text:?} is not one ASCII character; write it as in \";\" or \"tab\""
-        ))),
+        )),
     }
 }
 
 /// `16MiB`, `512KiB`, `1048576`
-fn bytes(text: &str) -> Result<usize, Failure> {
+fn bytes(text: &str) -> Result<usize, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
         "" | "b" => Some(1),
@@ -327,7 +331,7 @@ fn bytes(text: &str) -> Result<usize, Failure> {
         .filter(|number| *number > 0);
     unit.zip(number)
         .and_then(|(unit, number)| number.checked_mul(unit))
-        .ok_or_else(|| input(format!("{text:?} is not a size; write it as in 16MiB")))
+        .ok_or_else(|| format!("{text:?} is not a size; write it as in 16MiB"))
 }
 
 #[cfg(test)]

@@ -99,6 +99,7 @@ impl Context {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            self.stop.note(&error);
             let wait = match retry::decide(&error.class, attempt, random()) {
                 retry::Decision::Again(wait) => {
                     attempt += 1;

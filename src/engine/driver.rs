@@ -10,6 +10,7 @@ use super::state::Engine;
 use crate::api::contract::BulkEndpoint;
 use crate::ledger::LedgerError;
 use crate::ledger::record::Record;
+use crate::model::cause::chain;
 use crate::model::entity::{Entity, Operation};
 use crate::model::event::{Progress, RunEvent};
 use crate::model::outcome::Counts;
@@ -101,7 +102,7 @@ pub(super) async fn bulk(
                         Some(Feed::Broken(error)) => {
                             // the end of the input follows: ask for it at once
                             reading = true;
-                            Event::Stop(error.to_string())
+                            Event::Stop(chain(&error))
                         }
                         None => Event::InputEnded,
                     };
@@ -154,6 +155,9 @@ impl Performer<'_> {
                 let endpoint = self.endpoint;
                 self.spawn(|context| async move {
                     let answer = context.client.submit(endpoint, body.to_vec(), &key).await;
+                    if let Err(error) = &answer {
+                        context.stop.note(error);
+                    }
                     Event::Submitted(batch, answer)
                 });
             }
@@ -249,7 +253,7 @@ pub(super) async fn single(
                 (rows, decided)
             }
             Feed::Broken(error) => {
-                context.stop.set(error.to_string());
+                context.stop.set(chain(&error));
                 continue;
             }
         };

@@ -7,6 +7,7 @@ use super::stop::Stop;
 use super::survey::{Names, SurveyError};
 use crate::dedupe::{Decisions, Loser, Verdict};
 use crate::mapping::{Draft, Emit, Plan};
+use crate::model::cause::chain;
 use crate::model::clock::Clock;
 use crate::model::code::Code;
 use crate::model::outcome::{RowOutcome, Status};
@@ -42,6 +43,8 @@ pub struct Feeder<N> {
     pub plan: Arc<Plan>,
     /// The rows that lose to another row.
     pub decisions: Decisions,
+    /// Why good rows are not sent, if so: they are mapped, so that all reasons are told.
+    pub hold: Option<String>,
     /// Where names are looked up.
     pub names: N,
     /// Once set, the rest is read unmapped and not sent.
@@ -69,7 +72,7 @@ impl<N: Names> Feeder<N> {
             };
             let (rows, decided) = mapped.unwrap_or_else(|error| {
                 // the chunk was read: its rows are accounted for, and so is the rest of the input
-                self.stop.set(error.to_string());
+                self.stop.set(chain(&error));
                 (
                     Vec::new(),
                     self.unmapped(&chunk, self.stop.why().unwrap_or_default()),
@@ -98,7 +101,10 @@ impl<N: Names> Feeder<N> {
         for row in rows {
             match beaten(&mut self.decisions, row.row.id)? {
                 Some(loser) => decided.push(lost(loser.verdict, row.row, at)),
-                None => kept.push(row),
+                None => match &self.hold {
+                    Some(why) => decided.push(not_sent(row.row, why, at)),
+                    None => kept.push(row),
+                },
             }
         }
         Ok((kept, decided))

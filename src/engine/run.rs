@@ -15,6 +15,7 @@ use crate::dedupe::{Decisions, Policy};
 use crate::ledger::LedgerError;
 use crate::ledger::record::{Record, StageHeader};
 use crate::mapping::{Draft, Plan, RefKind, References};
+use crate::model::cause::chain;
 use crate::model::entity::Entity;
 use crate::model::event::{Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
@@ -76,6 +77,8 @@ pub struct RunEnd {
     pub counts: Counts,
     /// Why it stopped early.
     pub stopped: Option<String>,
+    /// The site refused our credentials before it accepted anything.
+    pub never_let_in: bool,
 }
 
 /// Runs the stages in order. A stop leaves every row of every stage with an outcome.
@@ -85,11 +88,13 @@ pub struct RunEnd {
 pub async fn run(context: &Arc<Context>, stages: &[StageJob]) -> Result<RunEnd, RunError> {
     let started = Instant::now();
     let mut counts = Counts::default();
+    let mut requests = 0;
     for (stage, job) in (0_u32..).zip(stages) {
         let summary = run_stage(context, stage, job).await?;
         for status in Status::ALL {
             counts.add(status, summary.counts.of(status));
         }
+        requests += summary.requests;
         context.audience.tell(&RunEvent::StageFinished { summary });
     }
     let stopped = context.stop.why().map(str::to_owned);
@@ -108,7 +113,12 @@ pub async fn run(context: &Arc<Context>, stages: &[StageJob]) -> Result<RunEnd, 
         stopped: stopped.clone(),
         took,
     });
-    Ok(RunEnd { counts, stopped })
+    let never_let_in = requests == 0 && context.stop.refused();
+    Ok(RunEnd {
+        counts,
+        stopped,
+        never_let_in,
+    })
 }
 
 async fn run_stage(
@@ -133,7 +143,7 @@ async fn run_stage(
         stage,
         create: false,
     };
-    let (rows, decisions, names) = first_reading(context, stage, job, names).await?;
+    let (first, names) = first_reading(context, stage, job, names).await?;
 
     context.audience.tell(&RunEvent::PhaseStarted {
         stage,
@@ -143,9 +153,10 @@ async fn run_stage(
     let feeder = Feeder {
         dataset: Arc::clone(&job.dataset),
         plan: Arc::clone(&job.plan),
-        decisions,
+        decisions: first.decisions,
+        hold: first.hold.clone(),
         names: SiteNames {
-            create: true,
+            create: first.hold.is_none(),
             ..names
         },
         stop: context.stop.clone(),
@@ -154,13 +165,19 @@ async fn run_stage(
     let reader = spawn_blocking(move || feeder.run(&sender));
     let sent = match contract::bulk_endpoint(entity) {
         Some(endpoint) => {
-            let engine = Engine::new(stage_config(context, stage, job, endpoint));
-            driver::bulk(context, stage, entity, endpoint, engine, feed, rows).await
+            let mut config = stage_config(context, stage, job, endpoint);
+            // the verdict on errors has fallen; the second reading only writes them down
+            config.max_errors = config.max_errors.filter(|_| first.hold.is_none());
+            let engine = Engine::new(config);
+            driver::bulk(context, stage, entity, endpoint, engine, feed, first.rows).await
         }
-        None => driver::single(context, stage, operation, feed, rows).await,
+        None => driver::single(context, stage, operation, feed, first.rows).await,
     };
     let sent = sent?;
     reader.await?;
+    if let Some(why) = first.hold {
+        context.stop.set(why);
+    }
 
     let (counts, top_codes) = write_results(context, stage, job, sent, digests).await?;
     let at = context.clock.unix_millis();
@@ -207,6 +224,26 @@ async fn begin(context: &Arc<Context>, stage: u32, job: &StageJob) -> Result<Vec
     Ok(digests)
 }
 
+/// What the first reading found.
+struct First {
+    /// Rows of the input, when it was read to its end.
+    rows: Option<u64>,
+    decisions: Decisions,
+    /// Why nothing of the stage may be sent, though its rows are good to be mapped.
+    hold: Option<String>,
+}
+
+impl First {
+    /// It did not come to its end.
+    fn broken_off() -> Self {
+        Self {
+            rows: None,
+            decisions: Decisions::none(),
+            hold: None,
+        }
+    }
+}
+
 /// Reads everything once. A stop, damage or a silent site ends in no decisions: the second reading then writes
 /// every row down as not sent.
 async fn first_reading(
@@ -214,9 +251,9 @@ async fn first_reading(
     stage: u32,
     job: &StageJob,
     mut names: SiteNames,
-) -> Result<(Option<u64>, Decisions, SiteNames), RunError> {
+) -> Result<(First, SiteNames), RunError> {
     if context.stop.why().is_some() {
-        return Ok((None, Decisions::none(), names));
+        return Ok((First::broken_off(), names));
     }
     let (shared, job) = (Arc::clone(context), job.clone());
     let (surveyed, names) = spawn_blocking(move || {
@@ -240,27 +277,35 @@ async fn first_reading(
         (surveyed, names)
     })
     .await?;
-    match surveyed {
+    let first = match surveyed {
         Ok((rows, rejected, decisions)) => {
-            if let Some(most) = context.max_errors
-                && most.exceeded(rejected, rows)
-            {
-                context.stop.set(format!(
+            let most = context
+                .max_errors
+                .filter(|most| most.exceeded(rejected, rows));
+            let hold = most.map(|most| {
+                format!(
                     "{rejected} of {rows} rows were rejected, more than --max-errors {most} allows; nothing of \
                      this stage was sent"
-                ));
+                )
+            });
+            First {
+                rows: Some(rows),
+                decisions,
+                hold,
             }
-            Ok((Some(rows), decisions, names))
         }
-        Err(SurveyError::Spill(source)) => Err(RunError::Io {
-            doing: "write the spill of natural keys".into(),
-            source,
-        }),
+        Err(SurveyError::Spill(source)) => {
+            return Err(RunError::Io {
+                doing: "write the spill of natural keys".into(),
+                source,
+            });
+        }
         Err(error @ (SurveyError::Source(_) | SurveyError::Site(_) | SurveyError::Stopped(_))) => {
-            context.stop.set(error.to_string());
-            Ok((None, Decisions::none(), names))
+            context.stop.set(chain(&error));
+            First::broken_off()
         }
-    }
+    };
+    Ok((first, names))
 }
 
 fn stage_config(

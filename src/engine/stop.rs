@@ -1,5 +1,7 @@
 //! The wish to stop early, shared by everything that runs.
 
+use crate::model::reply::{ApiError, ErrorClass};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 
@@ -13,6 +15,7 @@ pub struct Stop {
 struct Shared {
     why: OnceLock<String>,
     set: Notify,
+    refused: AtomicBool,
 }
 
 impl Stop {
@@ -27,6 +30,19 @@ impl Stop {
     #[must_use]
     pub fn why(&self) -> Option<&str> {
         self.shared.why.get().map(String::as_str)
+    }
+
+    /// Takes note that the site did not let us in.
+    pub fn note(&self, error: &ApiError) {
+        if error.class == ErrorClass::AuthWrong {
+            self.shared.refused.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the site did not let us in at some request.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.shared.refused.load(Ordering::Relaxed)
     }
 
     /// Returns once a stop is asked for.

@@ -3,6 +3,7 @@
 //! Duty: the vocabulary every other module shares. Guarantee: plain data, `std` and `serde` only, no I/O.
 //! Must not know: any other module of this crate.
 
+pub mod cause;
 pub mod clock;
 pub mod code;
 pub mod entity;

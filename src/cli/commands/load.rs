@@ -84,6 +84,9 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let _ = io::stdout().write_all(summary.text().as_bytes());
     Ok(match end {
         RunEnd {
+            never_let_in: true, ..
+        } => Exit::Input,
+        RunEnd {
             stopped: Some(_), ..
         } => Exit::Stopped,
         RunEnd { counts, .. } if counts.any_not_loaded() => Exit::RowsLeft,

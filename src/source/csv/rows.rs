@@ -161,7 +161,7 @@ pub(super) fn failure(error: RecordsError, file: &str, max_record: usize) -> Sou
                 "the record that starts here is larger than max_record = {}",
                 size(max_record)
             ),
-            "close the quote that is open on this line, or raise max_record",
+            "close the quote if one is open on this line, or raise max_record",
         )
         .at(Place::Line(line)),
     }

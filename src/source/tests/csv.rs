@@ -143,9 +143,9 @@ fn a_record_beyond_max_record_ends_the_file_behind_the_rows_before_it() {
     assert_eq!(all.rows, ["1@2: 1 | a"]);
     let error = all.error.unwrap();
     assert_eq!(error.kind(), SourceErrorKind::RecordTooLarge);
-    insta::assert_snapshot!(error, @"a.csv, line 3: the record that starts here is larger than max_record = 64 bytes; close the quote that is open on this line, or raise max_record");
+    insta::assert_snapshot!(error, @"a.csv, line 3: the record that starts here is larger than max_record = 64 bytes; close the quote if one is open on this line, or raise max_record");
     let closed = with(format!("id\n1\n{}\n", "x".repeat(3000)), bounded(2048)).unwrap();
-    insta::assert_snapshot!(closed.error.unwrap(), @"a.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote that is open on this line, or raise max_record");
+    insta::assert_snapshot!(closed.error.unwrap(), @"a.csv, line 3: the record that starts here is larger than max_record = 2KiB; close the quote if one is open on this line, or raise max_record");
     let fits = with("id\n1234\n\"6\n8\"\n\"1\n", bounded(5)).unwrap();
     assert!(fits.error.is_none());
     assert_eq!(fits.rows.len(), 3);

@@ -30,25 +30,36 @@ pub fn attribute(
     known: &HashMap<String, String>,
     fold: impl Fn(&str) -> String,
 ) -> Vec<Verdict> {
-    let by_identity: HashMap<&str, usize> = rows
-        .iter()
-        .enumerate()
-        .map(|(index, row)| (row.identity.as_str(), index))
-        .collect();
+    let mut by_identity: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        by_identity
+            .entry(row.identity.as_str())
+            .or_default()
+            .push(index);
+    }
     let mut verdicts = vec![Verdict::Clean; rows.len()];
     let mut unnamed = Vec::new();
     for failure in failures {
-        let named = failure.entity_id.as_deref().and_then(|id| {
-            let by = |identity: &str| by_identity.get(identity).copied();
-            known
-                .get(id)
-                .and_then(|identity| by(identity))
-                .or_else(|| by(&fold(id)))
-                .or_else(|| by(id))
-        });
-        match named {
-            Some(index) => refuse(&mut verdicts[index], failure),
-            None => unnamed.push(failure),
+        // an id may read like another row's name: what it was found to mean and what it says both count
+        let mut named = Vec::new();
+        if let Some(id) = failure.entity_id.as_deref() {
+            let folded = fold(id);
+            let meant = known.get(id).map(String::as_str);
+            for identity in [meant, Some(folded.as_str()), Some(id)]
+                .into_iter()
+                .flatten()
+            {
+                named.extend(by_identity.get(identity).into_iter().flatten().copied());
+            }
+            named.sort_unstable();
+            named.dedup();
+        }
+        match named.as_slice() {
+            [] => unnamed.push(failure),
+            [only] => refuse(&mut verdicts[*only], failure),
+            several => several
+                .iter()
+                .for_each(|index| doubt(&mut verdicts[*index], failure)),
         }
     }
     for failure in unnamed {
@@ -149,6 +160,17 @@ mod tests {
                 (&Verdict::Clean, &Verdict::Clean)
             );
         }
+    }
+
+    #[test]
+    fn an_id_that_reads_like_another_rows_name_is_not_guessed() {
+        let mut rows = rows();
+        rows[0].identity = crate::model::slice::Slice::owned("qm:1");
+        let verdicts = verdicts(&rows, &[failure(Some("qm:1"), None)]);
+        assert!(matches!(
+            verdicts[..],
+            [Verdict::Ambiguous(_), Verdict::Ambiguous(_), Verdict::Clean]
+        ));
     }
 
     #[test]

@@ -91,8 +91,8 @@ impl Batcher {
 
     /// Takes a row; gives a batch when one is full.
     pub fn push(&mut self, row: PreparedRow) -> Option<Batch> {
-        if self.busy.contains(&row.hash) || self.deferred.iter().any(|other| other.hash == row.hash)
-        {
+        // a row that waits keeps its key busy: `settled` lets it in before any later row
+        if self.busy.contains(&row.hash) {
             self.deferred.push_back(row);
             return None;
         }

@@ -92,7 +92,7 @@ impl Context {
     where
         F: AsyncFnMut() -> Result<T, ApiError>,
     {
-        let mut attempt = 1;
+        let (mut attempt, mut throttles) = (1, 0);
         loop {
             self.pace.ready().await;
             let error = match call().await {
@@ -100,12 +100,15 @@ impl Context {
                 Err(error) => error,
             };
             self.stop.note(&error);
-            let wait = match retry::decide(&error.class, attempt, random()) {
+            let wait = match retry::decide(&error.class, attempt, throttles, random()) {
                 retry::Decision::Again(wait) => {
                     attempt += 1;
                     wait
                 }
-                retry::Decision::Pause(wait) => wait,
+                retry::Decision::Pause(wait) => {
+                    throttles += 1;
+                    wait
+                }
                 retry::Decision::AwaitSlot => retry::backoff(attempt, random()),
                 retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
                     return Err(error);

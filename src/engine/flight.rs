@@ -43,6 +43,8 @@ pub(super) struct Flight {
     pub(super) body: Arc<Vec<u8>>,
     pub(super) phase: Phase,
     pub(super) attempts: u32,
+    /// Answers in a row that asked to wait.
+    pub(super) throttles: u32,
     /// An earlier attempt may have reached the site.
     pub(super) maybe_applied: bool,
     pub(super) first_sent: Option<Instant>,

@@ -27,9 +27,10 @@ pub enum Decision {
     GiveUp,
 }
 
-/// Decides for a request that was sent `attempt` times. `random` is uniform in 0..1.
+/// Decides for a request that was sent `attempt` times and, at last, asked to wait `throttles` times in a row.
+/// `random` is uniform in 0..1.
 #[must_use]
-pub fn decide(class: &ErrorClass, attempt: u32, random: f64) -> Decision {
+pub fn decide(class: &ErrorClass, attempt: u32, throttles: u32, random: f64) -> Decision {
     match class {
         ErrorClass::NotSent | ErrorClass::MaybeApplied | ErrorClass::Broken
             if attempt < ATTEMPTS =>
@@ -39,7 +40,7 @@ pub fn decide(class: &ErrorClass, attempt: u32, random: f64) -> Decision {
         ErrorClass::NotSent | ErrorClass::MaybeApplied | ErrorClass::Broken => Decision::GiveUp,
         ErrorClass::Throttled { after } => {
             // the site's wish is the minimum; a little on top spreads the callers
-            let wait = after.unwrap_or_else(|| backoff(attempt, random));
+            let wait = after.unwrap_or_else(|| backoff(throttles, random));
             Decision::Pause(wait + wait.mul_f64(0.1 * random) + Duration::from_millis(1))
         }
         ErrorClass::Busy => Decision::AwaitSlot,
@@ -79,7 +80,7 @@ mod tests {
             (ErrorClass::Broken, ATTEMPTS, Decision::GiveUp),
         ];
         for (class, attempt, expected) in cases {
-            assert_eq!(decide(&class, attempt, 0.0), expected, "{class:?}");
+            assert_eq!(decide(&class, attempt, 0, 0.0), expected, "{class:?}");
         }
     }
 
@@ -89,11 +90,17 @@ mod tests {
             let class = ErrorClass::Throttled {
                 after: Some(Duration::from_secs(7)),
             };
-            let Decision::Pause(wait) = decide(&class, 99, random) else {
+            let Decision::Pause(wait) = decide(&class, 99, 1, random) else {
                 panic!("no pause")
             };
             assert!(wait > Duration::from_secs(7) && wait < Duration::from_secs(8));
         }
         assert!(backoff(30, 1.0) <= CAP);
+        let silent = ErrorClass::Throttled { after: None };
+        let waits = [1, 2, 3].map(|throttles| decide(&silent, 1, throttles, 0.0));
+        assert!(waits.is_sorted_by(|left, right| match (left, right) {
+            (Decision::Pause(left), Decision::Pause(right)) => left < right,
+            _ => false,
+        }));
     }
 }

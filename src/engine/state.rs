@@ -181,13 +181,9 @@ impl Engine {
         for status in Status::ALL {
             self.counts.add(status, counts.of(status));
         }
-        let errors = [Status::Rejected, Status::Failed, Status::Unconfirmed]
-            .map(|status| self.counts.of(status))
-            .iter()
-            .sum();
         // of all rows read so far: rejections are known at once, while the rows beside them are still under way
         if let Some(most) = self.config.max_errors
-            && most.exceeded(errors, self.given)
+            && most.exceeded(self.counts.errors(), self.given)
         {
             self.stop(format!(
                 "more than {most} of the rows did not load (--max-errors)"
@@ -254,6 +250,7 @@ impl Engine {
             body,
             phase: Phase::Preparing,
             attempts: 0,
+            throttles: 0,
             maybe_applied: false,
             first_sent: None,
         };
@@ -374,12 +371,13 @@ impl Engine {
             self.unwritten += 1;
             commands.push(Command::Persist(vec![record], Durable::Rows(counts)));
         }
-        // a batch whose intent is durable but which never left, or never got a slot, was not sent either
+        // a batch that never left, never got a slot or was turned away was not sent either
         let unsent: Vec<_> = self
             .flights
             .iter()
             .filter(|(_, flight)| {
-                matches!(flight.phase, Phase::Queued { .. }) && !flight.maybe_applied
+                matches!(flight.phase, Phase::Queued { .. } | Phase::Backoff { .. })
+                    && !flight.maybe_applied
             })
             .map(|(seq, _)| *seq)
             .collect();

@@ -135,14 +135,16 @@ impl Counts {
         self.counts.iter().sum()
     }
 
+    /// The rows that count as errors: rejected, failed and unconfirmed.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.of(Status::Rejected) + self.of(Status::Failed) + self.of(Status::Unconfirmed)
+    }
+
     /// Whether some row needs attention: anything but loaded, unchanged or duplicate.
     #[must_use]
     pub fn any_not_loaded(&self) -> bool {
-        self.of(Status::Rejected)
-            + self.of(Status::Failed)
-            + self.of(Status::Unconfirmed)
-            + self.of(Status::NotSent)
-            > 0
+        self.errors() + self.of(Status::NotSent) > 0
     }
 }
 

@@ -69,7 +69,17 @@ impl Engine {
             | ErrorClass::Refused
             | ErrorClass::AuthWrong => {}
         }
-        match retry::decide(&error.class, flight.attempts, random) {
+        if matches!(error.class, ErrorClass::Throttled { .. }) {
+            flight.throttles += 1;
+        } else {
+            flight.throttles = 0;
+        }
+        // a drain ends: after a stop nothing waits for a site that has no room
+        let no_room = matches!(error.class, ErrorClass::Busy | ErrorClass::Throttled { .. });
+        if no_room && self.stopped.is_some() {
+            return self.give_up(now, seq, Code::RunStopped, error, commands);
+        }
+        match retry::decide(&error.class, flight.attempts, flight.throttles, random) {
             retry::Decision::Again(wait) => {
                 flight.phase = Phase::Backoff {
                     until: now.at + wait,
@@ -97,6 +107,10 @@ impl Engine {
                 };
                 flight.phase = Phase::Queued { not_before };
                 self.gate.busy(now.at, unfinished);
+            }
+            // an earlier attempt may have been accepted: this answer speaks of itself alone
+            retry::Decision::Refused if flight.maybe_applied => {
+                self.give_up(now, seq, Code::SiteUnreachable, error, commands);
             }
             retry::Decision::Refused => {
                 self.end_whole(
@@ -235,7 +249,9 @@ impl Engine {
                 self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);
             }
             ErrorClass::Throttled { .. } => {
-                if let retry::Decision::Pause(pause) = retry::decide(&error.class, 1, random) {
+                if let retry::Decision::Pause(pause) =
+                    retry::decide(&error.class, 1, wait.poll_errors, random)
+                {
                     wait.next_poll = now.at + pause;
                     self.pause(now, pause);
                 }

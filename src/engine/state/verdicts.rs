@@ -24,18 +24,19 @@ impl Engine {
             return;
         };
         let fold = self.config.fold;
-        let mut unknown: Vec<String> = failures
-            .iter()
-            .filter_map(|failure| failure.entity_id.clone())
-            .filter(|id| {
-                let folded = fold(id);
-                !flight
-                    .batch
-                    .rows()
-                    .iter()
-                    .any(|row| row.identity.as_str() == folded || row.identity.as_str() == id)
-            })
-            .collect();
+        let mut unknown: Vec<String> =
+            failures
+                .iter()
+                .filter_map(|failure| failure.entity_id.clone())
+                .filter(|id| {
+                    let folded = fold(id);
+                    // the ids of organizations are digits, and so may be a name
+                    id.bytes().all(|byte| byte.is_ascii_digit())
+                        || !flight.batch.rows().iter().any(|row| {
+                            row.identity.as_str() == folded || row.identity.as_str() == id
+                        })
+                })
+                .collect();
         unknown.sort_unstable();
         unknown.dedup();
         if unknown.is_empty() {

@@ -1,19 +1,19 @@
-//! The spill: keys go to 256 partition files by hash; each partition is sorted in memory by itself, its losers
-//! are written as a run sorted by row, and the runs are merged.
+//! The spill: keys go to 128 partition files by hash. Each partition is read twice: to count its keys in memory,
+//! and to write its losers, which come in row order, as a run; the runs are merged.
 //!
-//! A row takes 40 bytes and its shown key on disk. A partition of a dataset of *n* rows holds about *n* / 256.
+//! A row takes 40 bytes and its shown key on disk. A partition of a dataset of *n* rows holds about *n* / 128.
 
 use super::{Loser, Policy, Verdict};
 use crate::model::row::{FileId, KeyHash, RowId, RowRef};
 use crate::model::slice::Slice;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Partitions of a spill: two buffers of 8 KiB each stay under 5 MiB, open files under the usual limit of 1024.
-const PARTITIONS: usize = 256;
+/// Partitions of a spill; their open files stay well under the usual limits of 256 (macOS) and 1,024.
+const PARTITIONS: usize = 128;
 
 /// Collects the keys of one dataset, in row order.
 #[derive(Debug)]
@@ -65,16 +65,12 @@ impl KeySpill {
                 let mut file = partition
                     .into_inner()
                     .map_err(io::IntoInnerError::into_error)?;
-                file.seek(SeekFrom::Start(0))?;
-                let mut losers = losers_of(read_partition(file)?, policy);
-                if losers.is_empty() {
+                let groups = count_keys(&mut file)?;
+                if groups.values().all(|group| group.rows == 1) {
                     continue;
                 }
-                losers.sort_unstable_by_key(|loser| loser.row.id);
                 let mut run = BufWriter::new(tempfile::tempfile_in(folder)?);
-                for loser in &losers {
-                    write_loser(&mut run, loser)?;
-                }
+                write_losers(&mut file, &groups, policy, &mut run)?;
                 let mut run = run.into_inner().map_err(io::IntoInnerError::into_error)?;
                 run.seek(SeekFrom::Start(0))?;
                 runs.push(BufReader::new(run));
@@ -136,47 +132,77 @@ impl Decisions {
 }
 
 fn partition_of(hash: KeyHash) -> usize {
-    (hash.0 >> 120) as usize % PARTITIONS
+    (hash.0 >> 121) as usize
 }
 
-/// The losers of one partition, in no particular order.
-fn losers_of(mut entries: Vec<(KeyHash, RowRef)>, policy: Policy) -> Vec<Loser> {
-    entries.sort_unstable_by_key(|(hash, row)| (*hash, row.id));
-    let mut losers = Vec::new();
-    for group in entries
-        .chunk_by(|left, right| left.0 == right.0)
-        .filter(|group| group.len() > 1)
-    {
-        let first = group[0].1.id;
-        let last = group[group.len() - 1].1.id;
+/// The rows of one key.
+struct Group {
+    rows: u64,
+    first: RowId,
+    last: RowId,
+}
+
+impl Group {
+    /// Why a row of the key is not sent, unless it is.
+    fn verdict(&self, row: RowId, policy: Policy) -> Option<Verdict> {
         let winner = match policy {
-            Policy::Last => Some(last),
-            Policy::First => Some(first),
-            Policy::Reject | Policy::AllInOrder => None,
+            _ if self.rows == 1 => return None,
+            Policy::AllInOrder => return None,
+            Policy::Reject => {
+                return Some(Verdict::Rejected {
+                    rows: self.rows,
+                    first: self.first,
+                });
+            }
+            Policy::Last => self.last,
+            Policy::First => self.first,
         };
-        let verdict = match winner {
-            Some(winner) => Verdict::Duplicate { winner },
-            None => Verdict::Rejected {
-                rows: group.len() as u64,
-                first,
-            },
-        };
-        let beaten = group.iter().filter(|(_, row)| Some(row.id) != winner);
-        losers.extend(beaten.map(|(_, row)| Loser {
-            row: row.clone(),
-            verdict,
-        }));
+        (row != winner).then_some(Verdict::Duplicate { winner })
     }
-    losers
 }
 
-fn read_partition(file: File) -> io::Result<Vec<(KeyHash, RowRef)>> {
+/// The keys of one partition. Its rows are in row order.
+fn count_keys(file: &mut File) -> io::Result<HashMap<KeyHash, Group>> {
+    let mut groups = HashMap::new();
+    file.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::new(file);
-    let mut entries = Vec::new();
-    while let Some(hash) = read_or_end::<16>(&mut reader)? {
-        entries.push((KeyHash(u128::from_le_bytes(hash)), read_row(&mut reader)?));
+    while let Some((hash, row)) = read_entry(&mut reader)? {
+        let group = groups.entry(hash).or_insert(Group {
+            rows: 0,
+            first: row.id,
+            last: row.id,
+        });
+        group.rows += 1;
+        group.last = row.id;
     }
-    Ok(entries)
+    Ok(groups)
+}
+
+fn write_losers(
+    file: &mut File,
+    groups: &HashMap<KeyHash, Group>,
+    policy: Policy,
+    run: &mut impl Write,
+) -> io::Result<()> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut reader = BufReader::new(file);
+    while let Some((hash, row)) = read_entry(&mut reader)? {
+        let group = groups.get(&hash).ok_or(ErrorKind::InvalidData)?;
+        if let Some(verdict) = group.verdict(row.id, policy) {
+            write_loser(run, &Loser { row, verdict })?;
+        }
+    }
+    Ok(())
+}
+
+fn read_entry(reader: &mut impl Read) -> io::Result<Option<(KeyHash, RowRef)>> {
+    let Some(hash) = read_or_end::<16>(reader)? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        KeyHash(u128::from_le_bytes(hash)),
+        read_row(reader)?,
+    )))
 }
 
 fn write_row(out: &mut impl Write, row: &RowRef) -> io::Result<()> {
@@ -255,7 +281,6 @@ fn read_or_end<const N: usize>(input: &mut impl Read) -> io::Result<Option<[u8; 
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::HashMap;
 
     fn row(id: u64) -> RowRef {
         let line = id.is_multiple_of(3).then_some(id + 1);

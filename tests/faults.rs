@@ -397,7 +397,7 @@ fn a_product_whose_creation_was_not_answered_is_looked_up_and_not_created_again(
     assert_snapshot!(place.results("out.csv").told(), @"
     1 | 2 | Switch S2 | loaded
     2 | 3 | router x1 | unchanged | ALREADY_PRESENT |  | a product of this name is already on the site
-    3 | 4 | Cable | duplicate | DUPLICATE_KEY |  | row 4 has the same natural key and was sent instead
+    3 | 4 | Cable | duplicate | DUPLICATE_KEY |  | row 4 has the same natural key and stands for it
     4 | 5 | CABLE  | loaded
     ");
     let created: Vec<_> = site

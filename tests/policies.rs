@@ -33,9 +33,9 @@ fn repeated(policy: &str, code: i32) -> String {
 #[test]
 fn each_policy_decides_which_row_of_a_key_is_sent() {
     assert_snapshot!(repeated("last", 0), @r#"
-    1 | 2 | ana@example.com | duplicate | DUPLICATE_KEY |  | row 4 has the same natural key and was sent instead
+    1 | 2 | ana@example.com | duplicate | DUPLICATE_KEY |  | row 4 has the same natural key and stands for it
     2 | 3 | bob@example.com | loaded
-    3 | 4 |  ANA@Example.com | duplicate | DUPLICATE_KEY |  | row 4 has the same natural key and was sent instead
+    3 | 4 |  ANA@Example.com | duplicate | DUPLICATE_KEY |  | row 4 has the same natural key and stands for it
     4 | 5 | ana@example.com | loaded
     5 | 6 | eve@example.com | loaded
     written 1 times: "Third"
@@ -43,8 +43,8 @@ fn each_policy_decides_which_row_of_a_key_is_sent() {
     assert_snapshot!(repeated("first", 0), @r#"
     1 | 2 | ana@example.com | loaded
     2 | 3 | bob@example.com | loaded
-    3 | 4 |  ANA@Example.com | duplicate | DUPLICATE_KEY |  | row 1 has the same natural key and was sent instead
-    4 | 5 | ana@example.com | duplicate | DUPLICATE_KEY |  | row 1 has the same natural key and was sent instead
+    3 | 4 |  ANA@Example.com | duplicate | DUPLICATE_KEY |  | row 1 has the same natural key and stands for it
+    4 | 5 | ana@example.com | duplicate | DUPLICATE_KEY |  | row 1 has the same natural key and stands for it
     5 | 6 | eve@example.com | loaded
     written 1 times: "First"
     "#);

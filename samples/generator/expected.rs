@@ -87,7 +87,7 @@ fn outcome(rows: &[Planted], index: usize) -> (&'static str, Vec<Reason>) {
     };
     if let Some(winner) = winner(rows, planted.shared_key).filter(|winner| *winner != index) {
         let message = format!(
-            "row {} has the same natural key and was sent instead",
+            "row {} has the same natural key and stands for it",
             winner + 1
         );
         return ("duplicate", one("DUPLICATE_KEY", "", message));
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(answers[0].status, "duplicate");
         assert_eq!(
             answers[0].message,
-            "row 2 has the same natural key and was sent instead"
+            "row 2 has the same natural key and stands for it"
         );
         assert_eq!(answers[1].status, "loaded");
         assert_eq!(answers[2].status, "rejected");

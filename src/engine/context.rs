@@ -92,38 +92,50 @@ impl Context {
     where
         F: AsyncFnMut() -> Result<T, ApiError>,
     {
-        let (mut attempt, mut throttles) = (1, 0);
+        let mut tries = Tries::default();
         loop {
             self.pace.ready().await;
-            let error = match call().await {
+            match call().await {
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            self.stop.note(&error);
-            let wait = match retry::decide(&error.class, attempt, throttles, random()) {
-                retry::Decision::Again(wait) => {
-                    attempt += 1;
-                    wait
-                }
-                retry::Decision::Pause(wait) => {
-                    throttles += 1;
-                    wait
-                }
-                retry::Decision::AwaitSlot => retry::backoff(attempt, random()),
-                retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
-                    return Err(error);
-                }
-            };
-            self.audience.notice(
-                stage,
-                format!("waiting {wait:.1?} before repeating: {error}"),
-            );
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.stop.asked() => return Err(error),
+                Err(error) if self.again(stage, &mut tries, &error).await => {}
+                Err(error) => return Err(error),
             }
         }
     }
+
+    /// Waits until a request that did not succeed may be repeated; `false` when repeating does not help (any more),
+    /// or a stop was asked for.
+    pub async fn again(&self, stage: u32, tries: &mut Tries, error: &ApiError) -> bool {
+        self.stop.note(error);
+        let attempt = tries.failed + 1;
+        let wait = match retry::decide(&error.class, attempt, tries.throttled, random()) {
+            retry::Decision::Again(wait) => {
+                tries.failed += 1;
+                wait
+            }
+            retry::Decision::Pause(wait) => {
+                tries.throttled += 1;
+                wait
+            }
+            retry::Decision::AwaitSlot => retry::backoff(attempt, random()),
+            retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
+                return false;
+            }
+        };
+        let message = format!("waiting {wait:.1?} before repeating: {error}");
+        self.audience.notice(stage, message);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => true,
+            () = self.stop.asked() => false,
+        }
+    }
+}
+
+/// How often a request did not succeed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tries {
+    failed: u32,
+    throttled: u32,
 }
 
 /// Uniform in 0..1, for jitter.

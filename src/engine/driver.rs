@@ -2,8 +2,9 @@
 //!
 //! Nothing is decided here. Requests run as tasks of their own and report back as events.
 
-use super::context::{Context, random};
+use super::context::{Context, Tries, random};
 use super::feed::Feed;
+use super::limits::MaxErrors;
 use super::message::{Command, Durable, Event, Now};
 use super::products::Products;
 use super::state::Engine;
@@ -33,12 +34,25 @@ pub(super) struct Sent {
     pub(super) records: u64,
     /// Bulk requests and single calls that the site accepted.
     pub(super) requests: u64,
+    /// The input could not be read to its end.
+    pub(super) broken_off: bool,
 }
 
 /// An event of a task of this loop's.
 enum Heard {
     Event(Event),
-    Broken(LedgerError),
+    Broken(DriveError),
+}
+
+/// Why sending cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The ledger cannot be written: what was sent stays recorded as under way.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A request's task panicked.
+    #[error("a request ended unexpectedly; this is a defect, please report it")]
+    Task,
 }
 
 /// Drives the bulk route of a stage until every row has a durable outcome.
@@ -53,10 +67,11 @@ pub(super) async fn bulk(
     mut engine: Engine,
     mut feed: Receiver<Feed>,
     rows: Option<u64>,
-) -> Result<Sent, LedgerError> {
+) -> Result<Sent, DriveError> {
     let (events, mut heard) = unbounded_channel();
     let performer = Performer {
         context,
+        stage,
         entity,
         endpoint,
         events,
@@ -102,6 +117,7 @@ pub(super) async fn bulk(
                         Some(Feed::Broken(error)) => {
                             // the end of the input follows: ask for it at once
                             reading = true;
+                            sent.broken_off = true;
                             Event::Stop(chain(&error))
                         }
                         None => Event::InputEnded,
@@ -141,6 +157,7 @@ fn now(context: &Context) -> Now {
 /// Turns commands into effects.
 struct Performer<'a> {
     context: &'a Arc<Context>,
+    stage: u32,
     entity: Entity,
     endpoint: BulkEndpoint,
     events: UnboundedSender<Heard>,
@@ -155,9 +172,7 @@ impl Performer<'_> {
                 let endpoint = self.endpoint;
                 self.spawn(|context| async move {
                     let answer = context.client.submit(endpoint, body.to_vec(), &key).await;
-                    if let Err(error) = &answer {
-                        context.stop.note(error);
-                    }
+                    context.stop.note_write(&answer);
                     Event::Submitted(batch, answer)
                 });
             }
@@ -167,9 +182,9 @@ impl Performer<'_> {
                 });
             }
             Command::Identify(batch, ids) => {
-                let entity = self.entity;
+                let (stage, entity) = (self.stage, self.entity);
                 self.spawn(|context| async move {
-                    Event::Identified(batch, identify(&context, entity, &ids).await)
+                    Event::Identified(batch, identify(&context, stage, entity, &ids).await)
                 });
             }
             Command::Tell(event) => self.context.audience.tell(&event),
@@ -177,14 +192,15 @@ impl Performer<'_> {
     }
 
     fn persist(&self, records: Vec<Record>, then: Durable) {
-        let events = self.events.clone();
+        let answer = Answer {
+            events: self.events.clone(),
+            otherwise: Some(LedgerError::Stopped),
+        };
         self.context.ledger.write(records, move |result| {
-            let heard = match result {
+            answer.give(match result {
                 Ok(()) => Heard::Event(Event::Durable(then)),
-                Err(error) => Heard::Broken(error),
-            };
-            // a loop that has ended no longer listens
-            let _ = events.send(heard);
+                Err(error) => Heard::Broken(error.into()),
+            });
         });
     }
 
@@ -194,18 +210,49 @@ impl Performer<'_> {
         A: Future<Output = Event> + Send + 'static,
     {
         let act = act(Arc::clone(self.context));
-        let (context, events) = (Arc::clone(self.context), self.events.clone());
+        let context = Arc::clone(self.context);
+        let answer = Answer {
+            events: self.events.clone(),
+            otherwise: Some(DriveError::Task),
+        };
         tokio::spawn(async move {
             context.pace.ready().await;
             let event = act.await;
-            let _ = events.send(Heard::Event(event));
+            answer.give(Heard::Event(event));
         });
+    }
+}
+
+/// The one answer of something that was started: given, or, when that panics, the news that none will come.
+struct Answer<E: Into<DriveError>> {
+    events: UnboundedSender<Heard>,
+    otherwise: Option<E>,
+}
+
+impl<E: Into<DriveError>> Answer<E> {
+    fn give(mut self, heard: Heard) {
+        self.otherwise = None;
+        // a loop that has ended no longer listens
+        let _ = self.events.send(heard);
+    }
+}
+
+impl<E: Into<DriveError>> Drop for Answer<E> {
+    fn drop(&mut self) {
+        if let Some(error) = self.otherwise.take() {
+            let _ = self.events.send(Heard::Broken(error.into()));
+        }
     }
 }
 
 /// Whom remote ids mean: id → folded identity. Ids that cannot be looked up are left out; what they mean is then
 /// not guessed.
-async fn identify(context: &Context, entity: Entity, ids: &[String]) -> HashMap<String, String> {
+async fn identify(
+    context: &Context,
+    stage: u32,
+    entity: Entity,
+    ids: &[String],
+) -> HashMap<String, String> {
     use crate::api::fold;
     let mut known = HashMap::new();
     let most = match entity {
@@ -213,12 +260,23 @@ async fn identify(context: &Context, entity: Entity, ids: &[String]) -> HashMap<
         Entity::Organization | Entity::Product => crate::api::contract::MAX_FETCH_ORGANIZATIONS,
     };
     for chunk in ids.chunks(most) {
-        let found = match entity {
-            Entity::Customer => context.client.customer_emails(chunk).await,
-            Entity::Organization => context.client.organizations_by_id(chunk).await,
-            Entity::Product => Ok(Vec::new()),
+        // spelled out: the future of `Context::repeat` cannot be told to be `Send`
+        let mut tries = Tries::default();
+        let found = loop {
+            let found = match entity {
+                Entity::Customer => context.client.customer_emails(chunk).await,
+                Entity::Organization => context.client.organizations_by_id(chunk).await,
+                Entity::Product => Ok(Vec::new()),
+            };
+            match found {
+                Ok(found) => break found,
+                Err(error) if context.again(stage, &mut tries, &error).await => {
+                    context.pace.ready().await;
+                }
+                Err(_) => break Vec::new(),
+            }
         };
-        for named in found.unwrap_or_default() {
+        for named in found {
             let identity = match entity {
                 Entity::Customer => fold::email(&named.name),
                 Entity::Organization | Entity::Product => fold::name(&named.name),
@@ -237,9 +295,10 @@ pub(super) async fn single(
     context: &Arc<Context>,
     stage: u32,
     operation: Operation,
+    max_errors: Option<MaxErrors>,
     mut feed: Receiver<Feed>,
     rows: Option<u64>,
-) -> Result<Sent, LedgerError> {
+) -> Result<Sent, DriveError> {
     let mut sent = Sent::default();
     let mut products = None;
     while let Some(stretch) = feed.recv().await {
@@ -253,6 +312,7 @@ pub(super) async fn single(
                 (rows, decided)
             }
             Feed::Broken(error) => {
+                sent.broken_off = true;
                 context.stop.set(chain(&error));
                 continue;
             }
@@ -277,6 +337,10 @@ pub(super) async fn single(
             // each row at once: a single call has no key to repeat it by
             sent.counts.add(outcome.status, 1);
             persist(context, stage, vec![outcome]).await?;
+            let most = max_errors.filter(|most| most.exceeded(sent.counts.errors(), sent.records));
+            if let Some(most) = most {
+                context.stop.set(most.why());
+            }
         }
         for outcome in &outcomes {
             sent.counts.add(outcome.status, 1);

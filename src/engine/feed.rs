@@ -5,7 +5,7 @@ use super::drafts::{Drafted, Drafts};
 use super::state::not_sent;
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
-use crate::dedupe::{Decisions, Loser, Verdict};
+use crate::dedupe::{Decisions, Verdict};
 use crate::mapping::{Draft, Emit, Plan};
 use crate::model::cause::chain;
 use crate::model::clock::Clock;
@@ -15,6 +15,7 @@ use crate::model::row::{Mapped, PreparedRow, Reason, RejectedRow, RowId, RowRef}
 use crate::model::slice::Slice;
 use crate::source::Dataset;
 use crate::source::chunk::{self, RowChunk};
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
@@ -93,18 +94,19 @@ impl<N: Names> Feeder<N> {
     }
 
     fn mapped(&mut self, draft: Draft) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
-        let references = self.names.ensure(&draft)?;
+        let last = draft.last_row();
+        let losers = losers_up_to(&mut self.decisions, last)?;
+        let sent = |row: RowId| self.hold.is_none() && !losers.contains_key(&row);
+        let references = self.names.ensure(&draft, &sent)?;
         let Mapped { rows, rejected } = draft.finish(references, Emit::Payloads);
         let at = self.clock.unix_millis();
         let mut decided: Vec<_> = rejected.into_iter().map(|row| refused(row, at)).collect();
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows {
-            match beaten(&mut self.decisions, row.row.id)? {
-                Some(loser) => decided.push(lost(loser.verdict, row.row, at)),
-                None => match &self.hold {
-                    Some(why) => decided.push(not_sent(row.row, why, at)),
-                    None => kept.push(row),
-                },
+            match (&self.hold, losers.get(&row.row.id)) {
+                (Some(why), _) => decided.push(not_sent(row.row, why, at)),
+                (None, Some(verdict)) => decided.push(lost(*verdict, row.row, at)),
+                (None, None) => kept.push(row),
             }
         }
         Ok((kept, decided))
@@ -159,19 +161,16 @@ impl<N: Names> Feeder<N> {
     }
 }
 
-/// The verdict on this row, if it loses to another one. Rows must be asked for in order.
-///
-/// # Errors
-/// When the spill cannot be read.
-pub fn beaten(decisions: &mut Decisions, row: RowId) -> io::Result<Option<Loser>> {
-    while decisions.peek().is_some_and(|next| next < row) {
-        decisions.pop()?;
+/// The verdicts on the rows up to `last` that lose to another one. Stretches must be asked for in order.
+fn losers_up_to(
+    decisions: &mut Decisions,
+    last: Option<RowId>,
+) -> io::Result<HashMap<RowId, Verdict>> {
+    let mut losers = HashMap::new();
+    while decisions.peek().is_some_and(|next| Some(next) <= last) {
+        losers.extend(decisions.pop()?.map(|loser| (loser.row.id, loser.verdict)));
     }
-    if decisions.peek() == Some(row) {
-        decisions.pop()
-    } else {
-        Ok(None)
-    }
+    Ok(losers)
 }
 
 /// The outcome of a row that validation refused.
@@ -192,7 +191,7 @@ pub fn lost(verdict: Verdict, row: RowRef, at: i64) -> RowOutcome {
             Status::Duplicate,
             Code::DuplicateKey,
             format!(
-                "row {} has the same natural key and was sent instead",
+                "row {} has the same natural key and stands for it",
                 winner.0
             ),
         ),

@@ -9,7 +9,7 @@ pub mod batcher;
 pub mod check;
 pub mod context;
 pub mod drafts;
-mod driver;
+pub mod driver;
 pub mod feed;
 mod flight;
 pub mod limits;

@@ -129,6 +129,7 @@ impl Products {
                 }
                 sent.attempts += 1;
                 let answer = context.client.create_product(&name).await;
+                context.stop.note_write(&answer);
                 if let Err(error) = &answer {
                     sent.maybe_applied |=
                         matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken);

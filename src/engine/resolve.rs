@@ -3,8 +3,9 @@
 use super::context::Context;
 use crate::api::contract::MAX_FETCH_ORGANIZATIONS;
 use crate::api::fold;
+use crate::api::lookup::Named;
 use crate::mapping::{Known, OnMissing, Plan, RefKind, References};
-use crate::model::reply::ApiError;
+use crate::model::reply::{ApiError, ErrorClass};
 use std::collections::{HashMap, HashSet};
 
 /// What a stage knows of the names that its rows refer to. Grows with the distinct names, not with the rows.
@@ -14,6 +15,8 @@ pub struct Resolver {
     known: References,
     /// Names, folded, that were asked for and that the site does not have.
     missing: HashSet<String>,
+    /// Names, folded, that the site refused to create.
+    refused: HashSet<(RefKind, String)>,
     products_listed: bool,
 }
 
@@ -28,6 +31,7 @@ impl Resolver {
                 products: Known::Resolved(HashMap::new()),
             },
             missing: HashSet::new(),
+            refused: HashSet::new(),
             products_listed: false,
         }
     }
@@ -68,15 +72,31 @@ impl Resolver {
             None => {
                 for name in names {
                     let folded = fold::name(&name).into_owned();
-                    self.ids(kind).entry(folded).or_default();
+                    if !self.refused.contains(&(kind, folded.clone())) {
+                        self.ids(kind).entry(folded).or_default();
+                    }
                 }
             }
             Some(create) => {
                 for name in create {
                     let folded = fold::name(&name).into_owned();
-                    if self.ids(kind).get(&folded).is_none_or(String::is_empty) {
-                        let id = self.create(context, stage, kind, &name).await?;
-                        self.ids(kind).insert(folded, id);
+                    if self.ids(kind).get(&folded).is_some_and(|id| !id.is_empty())
+                        || self.refused.contains(&(kind, folded.clone()))
+                    {
+                        continue;
+                    }
+                    match self.create(context, stage, kind, &name).await {
+                        Ok(id) => {
+                            self.ids(kind).insert(folded, id);
+                        }
+                        // a name the site does not take is a fault of its rows, not of the run
+                        Err(error) if of_the_names(&error) => {
+                            let what = "the site refuses to create a name that rows refer to";
+                            context.audience.notice(stage, format!("{what}: {error}"));
+                            self.ids(kind).remove(&folded);
+                            self.refused.insert((kind, folded));
+                        }
+                        Err(error) => return Err(error),
                     }
                 }
             }
@@ -118,11 +138,20 @@ impl Resolver {
         let news = self.news(names);
         for chunk in news.chunks(MAX_FETCH_ORGANIZATIONS) {
             let asked: Vec<_> = chunk.iter().map(|(_, name)| name.clone()).collect();
-            let found = context
-                .repeat(stage, async || {
-                    context.client.organizations_by_name(&asked).await
-                })
-                .await?;
+            let found = match organizations(context, stage, &asked).await {
+                Err(error) if of_the_names(&error) => {
+                    // one odd name must not hide the others
+                    let mut found = Vec::new();
+                    for name in &asked {
+                        match organizations(context, stage, std::slice::from_ref(name)).await {
+                            Err(error) if of_the_names(&error) => {}
+                            one => found.extend(one?),
+                        }
+                    }
+                    found
+                }
+                found => found?,
+            };
             for organization in found {
                 let folded = fold::name(&organization.name).into_owned();
                 self.ids(RefKind::Organization)
@@ -182,23 +211,38 @@ impl Resolver {
                     }
                 }
                 let created = match kind {
-                    RefKind::Organization => context.client.create_organization(name).await?,
-                    RefKind::Product => context.client.create_product(name).await?,
+                    RefKind::Organization => context.client.create_organization(name).await,
+                    RefKind::Product => context.client.create_product(name).await,
                 };
-                Ok(created.id)
+                context.stop.note_write(&created);
+                Ok(created?.id)
             })
             .await
     }
+}
+
+/// Whether the site refused a request because of what stands in it.
+fn of_the_names(error: &ApiError) -> bool {
+    error.class == ErrorClass::Refused && matches!(error.status, Some(400 | 409 | 413 | 422))
+}
+
+async fn organizations(
+    context: &Context,
+    stage: u32,
+    names: &[String],
+) -> Result<Vec<Named>, ApiError> {
+    context
+        .repeat(stage, async || {
+            context.client.organizations_by_name(names).await
+        })
+        .await
 }
 
 /// All products of the site by folded name. Of several with one name the first listed counts.
 ///
 /// # Errors
 /// When the site does not answer.
-pub async fn products(
-    context: &Context,
-    stage: u32,
-) -> Result<HashMap<String, crate::api::lookup::Named>, ApiError> {
+pub async fn products(context: &Context, stage: u32) -> Result<HashMap<String, Named>, ApiError> {
     let mut products = HashMap::new();
     let mut cursor: Option<String> = None;
     loop {

@@ -2,8 +2,9 @@
 
 use super::batcher::BatchLimits;
 use super::context::Context;
-use super::driver::{self, Sent};
+use super::driver::{self, DriveError, Sent};
 use super::feed::Feeder;
+use super::limits::MaxErrors;
 use super::message::StageConfig;
 use super::publish::{self, PublishError};
 use super::resolve::Resolver;
@@ -19,6 +20,7 @@ use crate::model::cause::chain;
 use crate::model::entity::Entity;
 use crate::model::event::{Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
+use crate::model::row::RowId;
 use crate::report::results::ResultsHeader;
 use crate::source::{Dataset, digest};
 use std::path::PathBuf;
@@ -54,6 +56,9 @@ pub enum RunError {
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Sending cannot go on.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
     /// Results cannot be written.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -88,16 +93,18 @@ pub struct RunEnd {
 pub async fn run(context: &Arc<Context>, stages: &[StageJob]) -> Result<RunEnd, RunError> {
     let started = Instant::now();
     let mut counts = Counts::default();
-    let mut requests = 0;
+    let mut broken_off = false;
     for (stage, job) in (0_u32..).zip(stages) {
-        let summary = run_stage(context, stage, job).await?;
+        let (summary, summary_broken) = run_stage(context, stage, job).await?;
         for status in Status::ALL {
             counts.add(status, summary.counts.of(status));
         }
-        requests += summary.requests;
+        broken_off |= summary_broken;
         context.audience.tell(&RunEvent::StageFinished { summary });
     }
-    let stopped = context.stop.why().map(str::to_owned);
+    // a stop that came when all was decided stopped nothing
+    let early = broken_off || counts.of(Status::NotSent) + counts.of(Status::Unconfirmed) > 0;
+    let stopped = context.stop.why().filter(|_| early).map(str::to_owned);
     let at = context.clock.unix_millis();
     driver::write(
         context,
@@ -113,7 +120,7 @@ pub async fn run(context: &Arc<Context>, stages: &[StageJob]) -> Result<RunEnd, 
         stopped: stopped.clone(),
         took,
     });
-    let never_let_in = requests == 0 && context.stop.refused();
+    let never_let_in = context.stop.never_let_in();
     Ok(RunEnd {
         counts,
         stopped,
@@ -125,7 +132,7 @@ async fn run_stage(
     context: &Arc<Context>,
     stage: u32,
     job: &StageJob,
-) -> Result<StageSummary, RunError> {
+) -> Result<(StageSummary, bool), RunError> {
     let started = Instant::now();
     let (entity, operation) = (job.plan.entity(), job.plan.operation());
     let files = job.dataset.files().len();
@@ -163,18 +170,20 @@ async fn run_stage(
         clock: Arc::clone(&context.clock),
     };
     let reader = spawn_blocking(move || feeder.run(&sender));
+    // the verdict on errors may have fallen already; then the second reading only writes them down
+    let max_errors = context.max_errors.filter(|_| first.hold.is_none());
     let sent = match contract::bulk_endpoint(entity) {
         Some(endpoint) => {
-            let mut config = stage_config(context, stage, job, endpoint);
-            // the verdict on errors has fallen; the second reading only writes them down
-            config.max_errors = config.max_errors.filter(|_| first.hold.is_none());
-            let engine = Engine::new(config);
+            let engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
             driver::bulk(context, stage, entity, endpoint, engine, feed, first.rows).await
         }
-        None => driver::single(context, stage, operation, feed, first.rows).await,
+        None => driver::single(context, stage, operation, max_errors, feed, first.rows).await,
     };
-    let sent = sent?;
+    if let Err(error) = &sent {
+        context.stop.set(error.to_string());
+    }
     reader.await?;
+    let sent = sent?;
     if let Some(why) = first.hold {
         context.stop.set(why);
     }
@@ -182,7 +191,7 @@ async fn run_stage(
     let (counts, top_codes) = write_results(context, stage, job, sent, digests).await?;
     let at = context.clock.unix_millis();
     driver::write(context, vec![Record::StageFinished { stage, at }]).await?;
-    Ok(StageSummary {
+    let summary = StageSummary {
         stage,
         entity,
         counts,
@@ -190,7 +199,8 @@ async fn run_stage(
         results: Some(job.results.display().to_string()),
         requests: sent.requests,
         took: started.elapsed(),
-    })
+    };
+    Ok((summary, sent.broken_off))
 }
 
 /// Writes the stage's header; gives the digests of its inputs.
@@ -313,6 +323,7 @@ fn stage_config(
     stage: u32,
     job: &StageJob,
     endpoint: BulkEndpoint,
+    max_errors: Option<MaxErrors>,
 ) -> StageConfig {
     StageConfig {
         stage,
@@ -324,7 +335,7 @@ fn stage_config(
         nonce: context.nonce,
         slots: context.slots,
         most_slots: contract::MAX_TASKS,
-        max_errors: context.max_errors,
+        max_errors,
         details: job.plan.detail_names().to_vec(),
         fold: match job.plan.entity() {
             Entity::Customer => |text| fold::email(text).into_owned(),
@@ -387,13 +398,17 @@ struct SiteNames {
 }
 
 impl Names for SiteNames {
-    fn ensure(&mut self, draft: &Draft) -> Result<&References, SurveyError> {
+    fn ensure(
+        &mut self,
+        draft: &Draft,
+        sent: &dyn Fn(RowId) -> bool,
+    ) -> Result<&References, SurveyError> {
         for kind in RefKind::ALL {
             if self.resolver.wanted(kind) {
                 let names = each_once(draft.names(kind));
                 let create = self
                     .create
-                    .then(|| each_once(draft.names_of_sound_rows(kind)));
+                    .then(|| each_once(draft.names_of_sound_rows(kind, sent)));
                 let asked = self
                     .resolver
                     .ensure(&self.context, self.stage, kind, names, create);

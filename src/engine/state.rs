@@ -185,9 +185,7 @@ impl Engine {
         if let Some(most) = self.config.max_errors
             && most.exceeded(self.counts.errors(), self.given)
         {
-            self.stop(format!(
-                "more than {most} of the rows did not load (--max-errors)"
-            ));
+            self.stop(most.why());
         }
     }
 

@@ -16,6 +16,7 @@ struct Shared {
     why: OnceLock<String>,
     set: Notify,
     refused: AtomicBool,
+    written: AtomicBool,
 }
 
 impl Stop {
@@ -39,10 +40,23 @@ impl Stop {
         }
     }
 
-    /// Whether the site did not let us in at some request.
+    /// Takes note of the answer to a write.
+    pub fn note_write<T>(&self, answer: &Result<T, ApiError>) {
+        match answer {
+            Ok(_) => self.shared.written.store(true, Ordering::Relaxed),
+            Err(error) => {
+                self.note(error);
+                if matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken) {
+                    self.shared.written.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Whether the site did not let us in, and nothing can have been written to it.
     #[must_use]
-    pub fn refused(&self) -> bool {
-        self.shared.refused.load(Ordering::Relaxed)
+    pub fn never_let_in(&self) -> bool {
+        self.shared.refused.load(Ordering::Relaxed) && !self.shared.written.load(Ordering::Relaxed)
     }
 
     /// Returns once a stop is asked for.

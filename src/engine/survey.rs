@@ -7,7 +7,7 @@ use crate::dedupe::KeySpill;
 use crate::mapping::{Draft, Emit, Plan, References};
 use crate::model::event::{Phase, Progress, RunEvent};
 use crate::model::outcome::{Counts, Status};
-use crate::model::row::{Mapped, RejectedRow};
+use crate::model::row::{Mapped, RejectedRow, RowId};
 use crate::source::{Dataset, SourceError};
 use std::io;
 use std::path::Path;
@@ -49,11 +49,16 @@ pub enum SurveyError {
 
 /// Where a chunk's names are looked up: on the site, or nowhere.
 pub trait Names {
-    /// Makes sure that the draft's names were asked for; gives what is known.
+    /// Makes sure that the draft's names were asked for; gives what is known. `sent` tells the rows that will be sent:
+    /// only for them may names be created.
     ///
     /// # Errors
     /// When the site does not answer.
-    fn ensure(&mut self, draft: &Draft) -> Result<&References, SurveyError>;
+    fn ensure(
+        &mut self,
+        draft: &Draft,
+        sent: &dyn Fn(RowId) -> bool,
+    ) -> Result<&References, SurveyError>;
 }
 
 /// `check` asks no site.
@@ -61,7 +66,7 @@ pub trait Names {
 pub struct Unasked;
 
 impl Names for Unasked {
-    fn ensure(&mut self, _: &Draft) -> Result<&References, SurveyError> {
+    fn ensure(&mut self, _: &Draft, _: &dyn Fn(RowId) -> bool) -> Result<&References, SurveyError> {
         Ok(&References::UNCHECKED)
     }
 }
@@ -119,7 +124,7 @@ impl Surveyor<'_> {
                 rows,
                 rejected: refused,
             } = {
-                let references = names.ensure(&draft)?;
+                let references = names.ensure(&draft, &|_| false)?;
                 draft.finish(references, Emit::Keys)
             };
             survey.rows += records;

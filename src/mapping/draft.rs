@@ -77,9 +77,14 @@ impl Draft {
         cells.flat_map(|cell| self.parts(*cell).map(|(name, _)| name))
     }
 
-    /// The names that rows without a fault so far refer to: those that are worth creating. Names repeat.
-    pub fn names_of_sound_rows(&self, kind: RefKind) -> impl Iterator<Item = &str> {
-        let mut sound = vec![true; self.ids.len()];
+    /// The names that rows without a fault refer to, of those that `sent` tells: names that are worth creating.
+    /// Names repeat.
+    pub fn names_of_sound_rows(
+        &self,
+        kind: RefKind,
+        sent: impl Fn(RowId) -> bool,
+    ) -> impl Iterator<Item = &str> {
+        let mut sound: Vec<_> = self.ids.iter().map(|id| sent(*id)).collect();
         for fault in &self.values.faults {
             sound[fault.row] = false;
         }
@@ -87,6 +92,12 @@ impl Draft {
         cells
             .filter(|(_, sound)| *sound)
             .flat_map(|(cell, _)| self.parts(*cell).map(|(name, _)| name))
+    }
+
+    /// The number of the last row that was read well; `None` when none was.
+    #[must_use]
+    pub fn last_row(&self) -> Option<RowId> {
+        self.ids.last().copied()
     }
 
     /// Name and folded name of each part of a cell.

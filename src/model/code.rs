@@ -132,7 +132,7 @@ codes! {
     // duplicates
     /// Another row with the same natural key was sent instead.
     DuplicateKey = "DUPLICATE_KEY", Duplicate,
-        "another row of the input has the same natural key and was sent instead",
+        "another row of the input has the same natural key and stands for it",
         "nothing, if the other row is the right one; otherwise remove one, or choose --duplicates first|last";
     /// Several rows share one natural key and the job refuses all of them.
     DuplicateRejected = "DUPLICATE_REJECTED", Rejected,

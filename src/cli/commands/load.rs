@@ -13,6 +13,7 @@ use crate::cli::secrets;
 use crate::cli::settings::{LoadSettings, SiteSettings};
 use crate::cli::signals::{self, Words};
 use crate::engine::context::{Audience, Context};
+use crate::engine::driver::DriveError;
 use crate::engine::pace::Pace;
 use crate::engine::publish::PublishError;
 use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
@@ -168,13 +169,14 @@ impl Loader {
             spool: self.spool.clone(),
         });
         let ended = run_stages(&context, jobs).await;
-        if let Some(sandbox) = sandbox {
-            sandbox
-                .stop()
-                .await
-                .map_err(|error| Failure::of(Exit::Stopped, &error))?;
-        }
-        ended.map_err(|error| Failure::of(exit_of(&error), &error))
+        let closed = match sandbox {
+            Some(sandbox) => sandbox.stop().await,
+            None => Ok(()),
+        };
+        // the run's own fault comes before that of the site it ran on
+        let end = ended.map_err(|error| Failure::of(exit_of(&error), &error))?;
+        closed.map_err(|error| Failure::of(Exit::Stopped, &error))?;
+        Ok(end)
     }
 
     /// The site, as whom to go there, and what people call it.
@@ -230,12 +232,15 @@ impl Loader {
 fn exit_of(error: &RunError) -> Exit {
     match error {
         RunError::Worker(_)
+        | RunError::Drive(DriveError::Task)
         | RunError::Publish(PublishError::Results(
             ResultsError::OutOfOrder { .. }
             | ResultsError::RowCount { .. }
             | ResultsError::SourceCells { .. },
         )) => Exit::Defect,
-        RunError::Ledger(_) | RunError::Publish(_) | RunError::Io { .. } => Exit::Stopped,
+        RunError::Ledger(_) | RunError::Drive(_) | RunError::Publish(_) | RunError::Io { .. } => {
+            Exit::Stopped
+        }
     }
 }
 

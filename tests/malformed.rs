@@ -193,6 +193,8 @@ fn a_column_that_the_input_lacks_is_named_by_the_mapping() {
       |         ^^^^^^^
       |
       = help: did you mean "e-mail"?
+
+    note: the columns are those of people.csv
     "#);
 }
 
@@ -214,7 +216,7 @@ fn files_that_disagree_are_refused() {
     place.write("b.csv", "email,title\nb@example.com,Dr\n");
     assert_snapshot!(refused(&place, "a.csv b.csv"), @r#"
     error: b.csv: column "name" is missing; a.csv has it; export both with the same columns, or load them apart
-    b.csv: column "title" is surplus; a.csv does not have it; export both with the same columns, or load them apart
+    error: b.csv: column "title" is surplus; a.csv does not have it; export both with the same columns, or load them apart
     "#);
 }
 

@@ -95,6 +95,8 @@ LATE = "random() > 0.5"
        |         ^^^^^^
        |
        = help: put the value into the export, or write it as a literal
+
+    note: the columns are those of people.csv
     "#);
 }
 
@@ -167,6 +169,8 @@ LATE = "random() > 0.5"
        |         ^^^^^^
        |
        = help: put the value into the export, or write it as a literal
+
+    note: the columns are those of people.csv
     "#);
 }
 
@@ -206,10 +210,9 @@ fn a_mapping_that_is_not_there_and_an_input_that_is_not_are_both_named() {
     let place = Place::new();
     let ended = place.load_people("people.csv").expect(3);
     assert_snapshot!(ended.stderr, @"
-    error: people.toml: failed to read the mapping file: No such file or directory (os error 2)
-     |
-     = help: check its path; a mapping file is UTF-8 text
-    people.csv: there is no such file; check its name and the folder that it starts from
+    error: people.toml: failed to read the mapping file: No such file or directory (os error 2); check its path; a mapping file is UTF-8 text
+
+    error: people.csv: there is no such file; check its name and the folder that it starts from
     ");
 }
 
@@ -225,6 +228,7 @@ fn faults_of_all_stages_of_a_job_come_together() {
     );
     let ended = place.run("load job.toml --state-dir state").expect(3);
     assert_snapshot!(ended.stderr, @r#"
+    error: the stage loads products, and its mapping people.toml is for customers; name the right mapping
     error: unknown column "nme"
      --> other.toml:5:16
       |
@@ -232,7 +236,9 @@ fn faults_of_all_stages_of_a_job_come_together() {
       |                ^^^^^
       |
       = help: did you mean "name"?
-    none.csv: there is no such file; check its name and the folder that it starts from
-    the stage loads products, and its mapping people.toml is for customers; name the right mapping
+
+    note: the columns are those of people.csv
+
+    error: none.csv: there is no such file; check its name and the folder that it starts from
     "#);
 }

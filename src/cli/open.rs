@@ -33,21 +33,13 @@ pub(super) fn open(
 ) -> Result<Vec<StageJob>, Failure> {
     let mut faults = Vec::new();
     let mut jobs: Vec<StageJob> = Vec::new();
-    let mut written = HashSet::new();
     for stage in stages {
         match open_stage(stage, spool, naming) {
-            Ok(job) => {
-                if !written.insert(job.results.clone()) {
-                    let name = job.results.display();
-                    faults.push(format!(
-                        "two stages would write {name}; give each its own results"
-                    ));
-                }
-                jobs.push(job);
-            }
+            Ok(job) => jobs.push(job),
             Err(found) => faults.extend(found),
         }
     }
+    faults.extend(clashes(&jobs));
     if faults.is_empty() {
         // the last check, as it makes directories
         let unwritable = jobs
@@ -59,7 +51,51 @@ pub(super) fn open(
         jobs.sort_by_key(|job| job.plan.entity());
         return Ok(jobs);
     }
-    Err(Failure::new(Exit::Input, faults.join("\n")))
+    let said = faults
+        .iter()
+        .map(|fault| match fault.strip_prefix("error") {
+            Some(_) => fault.clone(),
+            None => format!("error: {fault}"),
+        });
+    Err(Failure::new(
+        Exit::Input,
+        said.collect::<Vec<_>>().join("\n"),
+    ))
+}
+
+/// Results files that would overwrite each other, or an input.
+fn clashes(jobs: &[StageJob]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut written = HashSet::new();
+    for job in jobs {
+        let (place, name) = (place(&job.results), job.results.display());
+        let files = jobs.iter().flat_map(|job| job.dataset.files());
+        if let Some(input) = files
+            .into_iter()
+            .find(|file| self::place(&file.path) == place)
+        {
+            let input = &input.name;
+            faults.push(format!(
+                "the results file {name} is an input ({input}); name another with --results"
+            ));
+        }
+        if !written.insert(place) {
+            faults.push(format!(
+                "two stages would write {name}; give each its own results"
+            ));
+        }
+    }
+    faults
+}
+
+/// Where a path leads, whether something is there yet or not.
+fn place(path: &Path) -> PathBuf {
+    let parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize()
+        .ok()
+        .or_else(parent)
+        .or_else(|| std::path::absolute(path).ok())
+        .unwrap_or_else(|| path.to_owned())
 }
 
 fn open_stage(
@@ -69,7 +105,7 @@ fn open_stage(
 ) -> Result<StageJob, Vec<String>> {
     let mut faults = Vec::new();
     let mapping = MappingFile::read(&stage.mapping)
-        .map_err(|error| faults.push(error.to_string()))
+        .map_err(|error| faults.push(format!("{error}\n")))
         .ok();
     let spec = SourceSpec {
         inputs: stage.inputs.clone(),
@@ -79,7 +115,7 @@ fn open_stage(
         spool: spool.to_owned(),
     };
     let dataset = Dataset::open(&spec)
-        .map_err(|error| faults.push(error.to_string()))
+        .map_err(|error| faults.extend(error.to_string().lines().map(str::to_owned)))
         .ok();
     if let (Some(wanted), Some(mapping)) = (stage.entity, &mapping)
         && wanted != mapping.entity()
@@ -97,14 +133,20 @@ fn open_stage(
         return Err(faults);
     };
     let plan = Plan::compile(&mapping, dataset.schema())
-        .map_err(|error| faults.push(error.to_string()))
+        .map_err(|error| {
+            let text = error.to_string();
+            let note = if text.contains("unknown column") {
+                let first = dataset
+                    .files()
+                    .first()
+                    .map_or("the input", |file| &file.name);
+                format!("\n\nnote: the columns are those of {first}\n")
+            } else {
+                "\n".to_owned()
+            };
+            faults.push(text + &note);
+        })
         .ok();
-    if let Some(input) = overwritten(&dataset, &results) {
-        faults.push(format!(
-            "the results file {} is an input ({input}); name another with --results",
-            results.display()
-        ));
-    }
     match plan {
         Some(plan) if faults.is_empty() => Ok(StageJob {
             dataset: Arc::new(dataset),
@@ -118,30 +160,34 @@ fn open_stage(
     }
 }
 
-/// The input that the results file would overwrite.
-fn overwritten<'a>(dataset: &'a Dataset, results: &Path) -> Option<&'a str> {
-    let results = results.canonicalize().ok()?;
-    let same = |path: &Path| path.canonicalize().is_ok_and(|path| path == results);
-    dataset
-        .files()
-        .iter()
-        .find(|file| same(&file.path))
-        .map(|file| file.name.as_str())
-}
-
 fn results_path(stage: &StageSettings, naming: &Naming<'_>) -> Result<PathBuf, String> {
-    let written = stage.results.as_deref().filter(|_| naming.from_job);
-    let path = if let Some(pattern) = written {
-        PathBuf::from(results::expand_name(pattern, naming.date, naming.run))
-    } else {
-        let first = stage.inputs.first().map_or("-", String::as_str);
-        let name = results::default_name(first).display().to_string();
-        let name = name.replace("-results.", &format!("-{}.", naming.suffix));
-        let folder = stage
-            .results
-            .as_deref()
-            .and_then(|results| Path::new(results).parent());
-        folder.map(Path::to_owned).unwrap_or_default().join(name)
+    let written = stage.results.as_deref();
+    let written =
+        written.map(|name| PathBuf::from(results::expand_name(name, naming.date, naming.run)));
+    let path = match written {
+        Some(path) if naming.from_job => path,
+        // beside the results of the load, and named after them
+        Some(path) => {
+            let stem = path
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned());
+            let stem = stem.unwrap_or_default();
+            let stem = stem.strip_suffix("-results").unwrap_or(&stem);
+            let ending = path
+                .extension()
+                .map(|ending| ending.to_string_lossy().into_owned());
+            path.with_file_name(format!(
+                "{stem}-{}.{}",
+                naming.suffix,
+                ending.unwrap_or_default()
+            ))
+        }
+        None => {
+            let first = stage.inputs.first().map_or("-", String::as_str);
+            let name = results::default_name(first).display().to_string();
+            let stem = name.strip_suffix("-results.csv").unwrap_or(&name);
+            PathBuf::from(format!("{stem}-{}.csv", naming.suffix))
+        }
     };
     results::format_of(&path).map_err(|error| error.to_string())?;
     Ok(path)

@@ -203,13 +203,12 @@ fn site(
     }
 }
 
-/// The stages in the order in which entities depend on each other.
 fn stages(
     args: &StageArgs,
     tables: Vec<StageTable>,
     base: &Path,
 ) -> Result<Vec<StageSettings>, Failure> {
-    let mut stages = match (&args.mapping, tables.is_empty()) {
+    let stages = match (&args.mapping, tables.is_empty()) {
         (Some(mapping), _) => vec![stage_of_flags(args, mapping)?],
         (None, _) => tables
             .into_iter()
@@ -231,7 +230,6 @@ fn stages(
             "standard input (-) is named more than once; it can be read by one stage only".into(),
         ));
     }
-    stages.sort_by_key(|stage| stage.entity);
     Ok(stages)
 }
 
@@ -390,10 +388,10 @@ mod tests {
         assert_eq!(settings.max_errors, Some(MaxErrors::Percent(5.0)));
         assert_eq!(settings.state_dir, folder.path().join(STATE_DIR));
         let order: Vec<_> = settings.stages.iter().map(|stage| stage.entity).collect();
-        assert_eq!(order, [Some(Entity::Product), Some(Entity::Customer)]);
-        assert_eq!(settings.stages[1].mapping, folder.path().join("c.toml"));
+        assert_eq!(order, [Some(Entity::Customer), Some(Entity::Product)]);
+        assert_eq!(settings.stages[0].mapping, folder.path().join("c.toml"));
         assert_eq!(
-            settings.stages[1].results,
+            settings.stages[0].results,
             Some(folder.path().join("out/c.csv").display().to_string())
         );
     }

@@ -3,7 +3,9 @@
 use super::exit::Exit;
 use crate::engine::stop::Stop;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
 /// What is said when interrupted.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +32,32 @@ pub(super) fn listen(stop: Stop, words: Words) -> io::Result<()> {
         end(Exit::Stopped);
     });
     Ok(())
+}
+
+/// While this lives, an interrupt removes `folder` with all that is in it and ends the program.
+///
+/// # Errors
+/// When the system does not let us listen.
+pub(super) fn end_at_once(folder: PathBuf, words: &'static str) -> io::Result<Watch> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let task = tokio::spawn(async move {
+        either(&mut interrupt, &mut terminate).await;
+        // what cannot be removed is at least private
+        let _ = std::fs::remove_dir_all(folder);
+        say(words);
+        end(Exit::Stopped);
+    });
+    Ok(Watch(task))
+}
+
+/// An interrupt ends the program while this lives.
+pub(super) struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

@@ -27,6 +27,21 @@ pub enum PublishError {
     Results(#[from] ResultsError),
 }
 
+impl PublishError {
+    /// Whether the rows were wrong, and not the circumstances.
+    #[must_use]
+    pub fn is_defect(&self) -> bool {
+        matches!(
+            self,
+            Self::Results(
+                ResultsError::OutOfOrder { .. }
+                    | ResultsError::RowCount { .. }
+                    | ResultsError::SourceCells { .. }
+            )
+        )
+    }
+}
+
 /// What was written.
 #[derive(Debug)]
 pub(super) struct Published {

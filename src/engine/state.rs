@@ -10,6 +10,8 @@
 //! free as soon as its task has ended.
 
 mod answers;
+#[cfg(test)]
+mod tests;
 mod verdicts;
 
 use super::batcher::{Batch, Batcher};

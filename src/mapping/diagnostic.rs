@@ -82,10 +82,12 @@ impl Diagnostics {
     fn render(&self, fault: &Fault) -> String {
         let title = Level::ERROR.primary_title(fault.message.as_str());
         if self.text.is_empty() {
-            let place = format!("{}: {}", self.name, fault.message);
-            let help = fault.help.as_deref().map(|help| Level::HELP.message(help));
-            let group = Level::ERROR.primary_title(place).elements(help);
-            return Renderer::plain().render(&[group]);
+            let help = fault
+                .help
+                .as_ref()
+                .map(|help| format!("; {help}"))
+                .unwrap_or_default();
+            return format!("error: {}: {}{help}", self.name, fault.message);
         }
         let end = self.text.len();
         let start = fault.span.start.min(end);
@@ -167,9 +169,7 @@ mod tests {
             vec![Fault::new(0..0, "empty").help("fill it")],
         );
         insta::assert_snapshot!(empty, @r"
-        error: m.toml: empty
-         |
-         = help: fill it
+        error: m.toml: empty; fill it
         ");
     }
 }

@@ -99,6 +99,20 @@ pub(super) struct WrittenReferences {
     pub(super) on_missing: OnMissing,
 }
 
+/// Bytes of a mapping file; a larger one is something else.
+const MAX_BYTES: u64 = 1 << 20;
+/// Faults of syntax that are shown: one often brings others after it.
+const MOST_SYNTAX_FAULTS: usize = 8;
+
+/// The fault of a file that holds nothing a mapping holds.
+fn not_a_mapping() -> Fault {
+    Fault::new(
+        0..0,
+        "this is not a mapping file: it is not TOML with a mapping's keys",
+    )
+    .help("name the mapping with --mapping and the rows with --input")
+}
+
 impl MappingFile {
     /// Reads a mapping file.
     ///
@@ -106,6 +120,9 @@ impl MappingFile {
     /// When the file cannot be read, is not TOML, or does not say which entity it maps.
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
         let name = path.display().to_string();
+        if std::fs::metadata(path).is_ok_and(|found| found.len() > MAX_BYTES) {
+            return Err(Diagnostics::new(&name, "", vec![not_a_mapping()]));
+        }
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&name, text),
             Err(error) => {
@@ -124,7 +141,18 @@ impl MappingFile {
     pub fn parse(name: &str, text: String) -> Result<Self, Diagnostics> {
         let (table, errors) = DeTable::parse_recoverable(&text);
         if !errors.is_empty() {
-            let faults = errors.iter().map(reader::syntax_fault).collect();
+            // rows taken for a mapping must not be shown: they are somebody's data
+            if !reader::KEYS
+                .iter()
+                .any(|key| table.get_ref().contains_key(*key))
+            {
+                return Err(Diagnostics::new(name, "", vec![not_a_mapping()]));
+            }
+            let faults = errors
+                .iter()
+                .take(MOST_SYNTAX_FAULTS)
+                .map(reader::syntax_fault)
+                .collect();
             return Err(Diagnostics::new(name, &text, faults));
         }
         let (written, faults) = reader::read(table.get_ref());

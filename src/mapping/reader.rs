@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, Error};
 
 /// Keys of the file itself.
-const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 10] = [
     "entity",
     "operation",
     "key",

@@ -154,11 +154,11 @@ codes! {
         "the message holds the site's words; one bad row can refuse its whole batch";
     /// A record that should be created exists already.
     AlreadyExists = "ALREADY_EXISTS", Failed,
-        "operation = \"create\", and the site already has this record",
+        "operation = \"create\", and the site already has a product of this name (other records: SITE_REJECTED)",
         "use operation = \"upsert\", or remove the row";
     /// A record that should be updated does not exist.
     NotFound = "NOT_FOUND", Failed,
-        "operation = \"update\", and the site does not have this record",
+        "operation = \"update\", and the site has no product of this name (other records: SITE_REJECTED)",
         "use operation = \"upsert\", or correct the row's key";
     // no verdict
     /// The task failed as a whole and the site does not say which rows it wrote.

@@ -5,7 +5,8 @@ use crate::cli::args::CheckArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::open::{Naming, open};
 use crate::cli::settings::CheckSettings;
-use crate::engine::check::{CheckError, Checked, Checker};
+use crate::cli::signals;
+use crate::engine::check::{CheckError, Checker};
 use crate::engine::stop::Stop;
 use crate::ledger::private_folder;
 use crate::model::clock::{Clock, SystemClock};
@@ -19,36 +20,71 @@ use std::sync::Arc;
 pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let settings = CheckSettings::resolve(&args.stage)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    // no lock: a check writes unnamed files alone, and may run beside a load
-    let spool = private_folder(settings.state_dir.join("spool"))
-        .map_err(|error| Failure::of(Exit::Input, &error))?;
+    // no lock, and a folder of its own: a check may run beside a load
+    let spool = private_folder(settings.state_dir.clone())
+        .map_err(|error| Failure::of(Exit::Input, &error))
+        .and_then(|folder| {
+            let spool = tempfile::Builder::new().prefix("check-").tempdir_in(folder);
+            spool.map_err(|error| {
+                Failure::new(
+                    Exit::Input,
+                    format!("failed to use the state folder: {error}"),
+                )
+            })
+        })?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))?;
+    let _entered = runtime.enter();
+    let _watch = signals::end_at_once(spool.path().to_owned(), "interrupted").map_err(|error| {
+        Failure::new(
+            Exit::Defect,
+            format!("failed to listen for signals: {error}"),
+        )
+    })?;
     let naming = Naming {
         suffix: "rejected",
         from_job: args.stage.results.is_some(),
         date: &load::date(clock.unix_millis()),
         run: "check",
     };
-    let jobs = open(&settings.stages, &spool, &naming)?;
+    let jobs = open(&settings.stages, spool.path(), &naming)?;
     let (audience, _) = show::audience(&args.show, &clock)?;
     let mut all_good = true;
+    let mut failed = None;
     let mut said = String::new();
     for (stage, job) in (0_u32..).zip(&jobs) {
         let checker = Checker {
             stage,
             job,
-            spool: &spool,
+            spool: spool.path(),
             audience: &audience,
             stop: &Stop::default(),
             clock: &*clock,
         };
-        let found: Checked = checker
-            .run()
-            .map_err(|error: CheckError| Failure::of(Exit::Input, &error))?;
-        all_good &= found.all_good();
-        said.push_str(&found.to_string());
+        match checker.run() {
+            Ok(found) => {
+                all_good &= found.all_good();
+                said.push_str(&found.to_string());
+            }
+            Err(error) => {
+                failed = Some(Failure::of(exit_of(&error), &error));
+                break;
+            }
+        }
     }
     audience.finish();
     // a reader that goes away has seen enough
     let _ = io::stdout().write_all(said.as_bytes());
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
     Ok(if all_good { Exit::Done } else { Exit::RowsLeft })
+}
+
+/// Bugs are told from circumstances.
+fn exit_of(error: &CheckError) -> Exit {
+    match error {
+        CheckError::Publish(error) if error.is_defect() => Exit::Defect,
+        CheckError::Survey(_) | CheckError::Publish(_) | CheckError::Spill(_) => Exit::Input,
+    }
 }

@@ -15,14 +15,12 @@ use crate::cli::signals::{self, Words};
 use crate::engine::context::{Audience, Context};
 use crate::engine::driver::DriveError;
 use crate::engine::pace::Pace;
-use crate::engine::publish::PublishError;
 use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
 use crate::engine::stop::Stop;
 use crate::ledger::record::RunHeader;
 use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
 use crate::model::event::RunEvent;
-use crate::report::results::ResultsError;
 use crate::sandbox::{self, Policy, Running, SandboxConfig};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -51,9 +49,31 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let state =
         StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
+    // what a killed run left there is nobody's any more: the state folder is ours
+    let spool = state.path().join("spool");
+    match std::fs::remove_dir_all(&spool) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let message = format!("failed to clear {}: {error}", spool.display());
+            return Err(Failure::new(Exit::Input, message));
+        }
+        _ => {}
+    }
     let spool = state
         .folder("spool")
         .map_err(|error| Failure::of(Exit::Input, &error))?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))?;
+    let entered = runtime.enter();
+    let opening = signals::end_at_once(
+        spool.clone(),
+        "interrupted while the inputs were opened: nothing was sent",
+    )
+    .map_err(|error| {
+        Failure::new(
+            Exit::Defect,
+            format!("failed to listen for signals: {error}"),
+        )
+    })?;
     let nonce = Uuid::new_v4();
     let run = run_id(clock.unix_millis(), nonce);
     let naming = Naming {
@@ -63,10 +83,10 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         run: &run,
     };
     let jobs = open(&settings.stages, &spool, &naming)?;
+    drop(opening);
+    drop(entered);
     let ledger = Ledger::open(state).map_err(|error| Failure::of(Exit::Input, &error))?;
     let (audience, summary) = show::audience(&args.show, &clock)?;
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))?;
     let ended = runtime.block_on(async {
         let loader = Loader {
             settings,
@@ -231,13 +251,8 @@ impl Loader {
 /// Bugs are told from circumstances.
 fn exit_of(error: &RunError) -> Exit {
     match error {
-        RunError::Worker(_)
-        | RunError::Drive(DriveError::Task)
-        | RunError::Publish(PublishError::Results(
-            ResultsError::OutOfOrder { .. }
-            | ResultsError::RowCount { .. }
-            | ResultsError::SourceCells { .. },
-        )) => Exit::Defect,
+        RunError::Worker(_) | RunError::Drive(DriveError::Task) => Exit::Defect,
+        RunError::Publish(error) if error.is_defect() => Exit::Defect,
         RunError::Ledger(_) | RunError::Drive(_) | RunError::Publish(_) | RunError::Io { .. } => {
             Exit::Stopped
         }

@@ -1,0 +1,149 @@
+//! What becomes of one batch when its answers contradict each other, or a stop comes between.
+
+use super::Engine;
+use crate::engine::batcher::tests::{LIMITS, row};
+use crate::engine::limits::TaskSlots;
+use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
+use crate::ledger::record::Record;
+use crate::model::code::Code;
+use crate::model::outcome::{BatchSeq, Status};
+use crate::model::reply::{ApiError, ErrorClass};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+const BATCH: BatchSeq = BatchSeq(1);
+
+/// An engine whose one batch is on its way.
+struct OneBatch {
+    engine: Engine,
+    now: Instant,
+}
+
+impl OneBatch {
+    fn sending() -> Self {
+        let engine = Engine::new(StageConfig {
+            stage: 0,
+            batches: LIMITS,
+            nonce: Uuid::nil(),
+            slots: TaskSlots::Fixed(1),
+            most_slots: 5,
+            max_errors: None,
+            details: Vec::new(),
+            fold: str::to_lowercase,
+            random: Box::new(|| 0.0),
+        });
+        let mut one = Self {
+            engine,
+            now: Instant::now(),
+        };
+        let rows = (1..=4).map(|id| row(id, id, "{}")).collect();
+        one.step(Event::Rows {
+            rows,
+            decided: Vec::new(),
+        });
+        let sent = one.step(Event::Durable(Durable::Intent(BATCH)));
+        assert!(
+            sent.iter()
+                .any(|command| matches!(command, Command::Submit { .. })),
+            "{sent:?}"
+        );
+        one
+    }
+
+    fn step(&mut self, event: Event) -> Vec<Command> {
+        self.engine.handle(
+            Now {
+                at: self.now,
+                unix: 0,
+            },
+            event,
+        )
+    }
+
+    /// The batch's request is answered like this, and what was to be waited for has passed.
+    fn answered(&mut self, class: ErrorClass) -> Vec<Command> {
+        let error = ApiError {
+            class,
+            request: "POST".into(),
+            status: Some(400),
+            message: "no".into(),
+            trace_id: None,
+        };
+        let mut commands = self.step(Event::Submitted(BATCH, Err(error)));
+        self.now += Duration::from_hours(1);
+        commands.extend(self.step(Event::Woken));
+        commands
+    }
+}
+
+/// How the batch's rows end in these commands.
+fn ends(commands: &[Command]) -> Vec<(Status, String)> {
+    let mut ends: Vec<_> = commands
+        .iter()
+        .flat_map(|command| match command {
+            Command::Persist(records, _) => records.as_slice(),
+            _ => &[],
+        })
+        .flat_map(|record| match record {
+            Record::Settled { outcomes, .. } => outcomes.as_slice(),
+            _ => &[],
+        })
+        .map(|outcome| (outcome.status, outcome.reasons[0].code.to_string()))
+        .collect();
+    ends.dedup();
+    ends
+}
+
+#[test]
+fn a_refusal_after_an_attempt_that_may_have_been_accepted_is_unconfirmed() {
+    let mut one = OneBatch::sending();
+    assert_eq!(ends(&one.answered(ErrorClass::MaybeApplied)), []);
+    let last = one.answered(ErrorClass::Refused);
+    assert_eq!(
+        ends(&last),
+        [(Status::Unconfirmed, Code::AnswerLost.to_string())]
+    );
+}
+
+#[test]
+fn a_refusal_of_the_only_attempt_is_a_failure() {
+    let last = OneBatch::sending().answered(ErrorClass::Refused);
+    assert_eq!(
+        ends(&last),
+        [(Status::Failed, Code::RequestRejected.to_string())]
+    );
+}
+
+#[test]
+fn after_a_stop_a_batch_that_was_turned_away_is_not_sent_again() {
+    for class in [
+        ErrorClass::NotSent,
+        ErrorClass::Busy,
+        ErrorClass::Throttled { after: None },
+    ] {
+        let mut one = OneBatch::sending();
+        assert_eq!(ends(&one.step(Event::Stop("interrupted".into()))), []);
+        let last = one.answered(class);
+        assert_eq!(
+            ends(&last),
+            [(Status::NotSent, Code::RunStopped.to_string())]
+        );
+        assert!(
+            !last
+                .iter()
+                .any(|command| matches!(command, Command::Submit { .. }))
+        );
+    }
+}
+
+#[test]
+fn a_drain_ends_on_a_site_that_has_no_room() {
+    let mut one = OneBatch::sending();
+    assert_eq!(ends(&one.answered(ErrorClass::MaybeApplied)), []);
+    assert_eq!(ends(&one.step(Event::Stop("interrupted".into()))), []);
+    let last = one.answered(ErrorClass::Busy);
+    assert_eq!(
+        ends(&last),
+        [(Status::Unconfirmed, Code::AnswerLost.to_string())]
+    );
+}

@@ -32,7 +32,7 @@ fn standard_input_is_an_input() {
         .collect();
     assert!(spool.is_empty(), "{spool:?}");
     let ended = place.run_fed(load, b"").expect(3);
-    assert_snapshot!(ended.stderr, @"error: -: the file is empty: it has no header; export it again, take it out of the inputs, or give the columns' names");
+    assert_snapshot!(ended.stderr, @"error: -: the file is empty: it has no header; export it again, take it out of the inputs, or give the columns' names (--csv-columns)");
 }
 
 #[test]

@@ -159,12 +159,12 @@ fn a_truncated_parquet_file_is_refused() {
 #[test]
 fn what_is_not_parquet_or_arrow_is_refused() {
     let place = with_file("people.parquet", "email,name\na@example.com,Ana\n");
-    assert_snapshot!(refused(&place, "people.parquet"), @"error: people.parquet: this is not a Parquet file: it does not begin like one; export it again, or name its format");
+    assert_snapshot!(refused(&place, "people.parquet"), @"error: people.parquet: this is not a Parquet file: it does not begin like one; export it again, or name its format (--format)");
     let place = with_file("people.arrow", "email,name\na@example.com,Ana\n");
-    assert_snapshot!(refused(&place, "people.arrow"), @"error: people.arrow: this is not an Arrow IPC file or stream: it does not begin like one; export it again, or name its format");
+    assert_snapshot!(refused(&place, "people.arrow"), @"error: people.arrow: this is not an Arrow IPC file or stream: it does not begin like one; export it again, or name its format (--format)");
     let place = with_file("people.bin", "email,name\na@example.com,Ana\n");
-    assert_snapshot!(refused(&place, "people.bin --format arrow"), @"error: people.bin: this is not an Arrow IPC file or stream: it does not begin like one; export it again, or name its format");
-    assert_snapshot!(refused(&place, "people.bin --format parquet"), @"error: people.bin: this is not a Parquet file: it does not begin like one; export it again, or name its format");
+    assert_snapshot!(refused(&place, "people.bin --format arrow"), @"error: people.bin: this is not an Arrow IPC file or stream: it does not begin like one; export it again, or name its format (--format)");
+    assert_snapshot!(refused(&place, "people.bin --format parquet"), @"error: people.bin: this is not a Parquet file: it does not begin like one; export it again, or name its format (--format)");
 }
 
 #[test]
@@ -205,9 +205,9 @@ fn headers_that_cannot_be_used_are_refused() {
     let place = with_file("people.csv", "email,,name\na@example.com,x,Ana\n");
     assert_snapshot!(refused(&place, "people.csv"), @"error: people.csv, line 1: the header has no name for column 2; name every column, or remove the surplus delimiters");
     let place = with_file("people.csv", "");
-    assert_snapshot!(refused(&place, "people.csv"), @"error: people.csv: the file is empty: it has no header; export it again, take it out of the inputs, or give the columns' names");
+    assert_snapshot!(refused(&place, "people.csv"), @"error: people.csv: the file is empty: it has no header; export it again, take it out of the inputs, or give the columns' names (--csv-columns)");
     let place = with_file("people.csv", b"email,n\xe4me\na@example.com,Ana\n");
-    assert_snapshot!(refused(&place, "people.csv"), @r#"error: people.csv, line 1: the header is not valid UTF-8 at byte 8 of the record; save the file as UTF-8, or name its encoding (encoding = "windows-1252")"#);
+    assert_snapshot!(refused(&place, "people.csv"), @r#"error: people.csv, line 1: the header is not valid UTF-8 at byte 8 of the record; save the file as UTF-8, or name its encoding (--csv-encoding, or encoding = "windows-1252")"#);
 }
 
 #[test]

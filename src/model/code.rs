@@ -62,7 +62,7 @@ codes! {
     /// A record holds bytes that are not valid in the file's encoding.
     EncodingInvalid = "ENCODING_INVALID", Rejected,
         "the record holds bytes that are not valid in the file's encoding",
-        "save the file as UTF-8, or name its encoding (encoding = \"windows-1252\")";
+        "save the file as UTF-8, or name its encoding (--csv-encoding, or encoding = \"windows-1252\")";
     // the mapping's types
     /// A required value is missing.
     RequiredMissing = "REQUIRED_MISSING", Rejected,

@@ -140,7 +140,7 @@ fn not(wanted: Format, content: Content) -> SourceError {
         ),
         Content::Other => (
             "it does not begin like one",
-            "export it again, or name its format",
+            "export it again, or name its format (--format)",
         ),
     };
     SourceError::new(
@@ -236,13 +236,13 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_what_its_name_says_is_refused_in_words() {
-        insta::assert_snapshot!(decide("a.parquet", b"a,b\n1,2\n", None).unwrap_err(), @"this is not a Parquet file: it does not begin like one; export it again, or name its format");
+        insta::assert_snapshot!(decide("a.parquet", b"a,b\n1,2\n", None).unwrap_err(), @"this is not a Parquet file: it does not begin like one; export it again, or name its format (--format)");
         insta::assert_snapshot!(decide("a.parquet", b"", None).unwrap_err(), @"this is not a Parquet file: it is empty; export it again, or take it out of the inputs");
         insta::assert_snapshot!(decide("a.parquet", b"ARROW1\0\0", None).unwrap_err(), @r#"this is not a Parquet file: it is Arrow IPC; set format = "arrow", or rename it"#);
         insta::assert_snapshot!(decide("a.arrow", b"PAR1PAR1", None).unwrap_err(), @r#"this is not an Arrow IPC file or stream: it is Parquet; set format = "parquet", or rename it"#);
         insta::assert_snapshot!(decide("a.arrow.gz", b"\x1f\x8b\x08", None).unwrap_err(), @"this is not an Arrow IPC file or stream: it is compressed with gzip; unpack it first");
         insta::assert_snapshot!(decide("a.feather", b"FEA1....", None).unwrap_err(), @"this is not an Arrow IPC file or stream: it is Feather version 1; write it as Feather version 2");
-        insta::assert_snapshot!(decide("a.csv", b"a,b", Some(Format::Arrow)).unwrap_err(), @"this is not an Arrow IPC file or stream: it does not begin like one; export it again, or name its format");
+        insta::assert_snapshot!(decide("a.csv", b"a,b", Some(Format::Arrow)).unwrap_err(), @"this is not an Arrow IPC file or stream: it does not begin like one; export it again, or name its format (--format)");
     }
 
     #[test]

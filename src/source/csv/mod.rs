@@ -184,7 +184,7 @@ impl Layout {
             Ok(None) => {
                 return Err(vec![fault(
                     "the file is empty: it has no header".to_owned(),
-                    "export it again, take it out of the inputs, or give the columns' names",
+                    "export it again, take it out of the inputs, or give the columns' names (--csv-columns)",
                 )]);
             }
             Err(error) => {
@@ -205,7 +205,7 @@ impl Layout {
         }
         let Ok(text) = std::str::from_utf8(record.cells) else {
             let what = rows::misencoded(record.raw, self.encoding);
-            let cure = "save the file as UTF-8, or name its encoding (encoding = \"windows-1252\")";
+            let cure = "save the file as UTF-8, or name its encoding (--csv-encoding, or encoding = \"windows-1252\")";
             return Err(vec![fault(format!("the header is {what}"), cure).at(place)]);
         };
         let mut start = 0;

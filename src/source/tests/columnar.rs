@@ -472,8 +472,8 @@ fn files_that_are_not_what_they_should_be_are_refused_at_once() {
     folder.write("c.arrow", "");
     folder.write("d.arrow", "ARROW1\0\0");
     insta::assert_snapshot!(folder.faults(&["a.parquet", "b.arrow", "c.arrow", "d.arrow"]), @"
-    a.parquet: this is not a Parquet file: it does not begin like one; export it again, or name its format
-    b.arrow: this is not an Arrow IPC file or stream: it does not begin like one; export it again, or name its format
+    a.parquet: this is not a Parquet file: it does not begin like one; export it again, or name its format (--format)
+    b.arrow: this is not an Arrow IPC file or stream: it does not begin like one; export it again, or name its format (--format)
     c.arrow: this is not an Arrow IPC file or stream: it is empty; export it again, or take it out of the inputs
     d.arrow: the Arrow IPC footer cannot be read; the file is truncated or damaged: copy or export it again (Ipc error: the footer is missing)
     ");

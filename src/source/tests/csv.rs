@@ -165,10 +165,10 @@ fn headers_that_do_not_name_every_column_once_are_file_errors() {
     a.csv, line 2: the header names "name" twice: columns 2 and 4; rename or remove all but one
     "#);
     insta::assert_snapshot!(faults(",".repeat(30)), @"a.csv, line 1: the header has no name for columns 1, 2, 3, 4, 5 and 26 more; name every column, or remove the surplus delimiters");
-    insta::assert_snapshot!(faults(""), @"a.csv: the file is empty: it has no header; export it again, take it out of the inputs, or give the columns' names");
-    insta::assert_snapshot!(faults("\n\r\n"), @"a.csv: the file is empty: it has no header; export it again, take it out of the inputs, or give the columns' names");
+    insta::assert_snapshot!(faults(""), @"a.csv: the file is empty: it has no header; export it again, take it out of the inputs, or give the columns' names (--csv-columns)");
+    insta::assert_snapshot!(faults("\n\r\n"), @"a.csv: the file is empty: it has no header; export it again, take it out of the inputs, or give the columns' names (--csv-columns)");
     insta::assert_snapshot!(faults("id,\"name\n1,2\n"), @"a.csv, line 1: a quote in the header is never closed; close it");
-    insta::assert_snapshot!(faults(b"id,stra\xdfe\n"), @r#"a.csv, line 1: the header is not valid UTF-8 at byte 8 of the record; save the file as UTF-8, or name its encoding (encoding = "windows-1252")"#);
+    insta::assert_snapshot!(faults(b"id,stra\xdfe\n"), @r#"a.csv, line 1: the header is not valid UTF-8 at byte 8 of the record; save the file as UTF-8, or name its encoding (--csv-encoding, or encoding = "windows-1252")"#);
     insta::assert_snapshot!(faults("i\0d,name\n"), @"a.csv: the header holds NUL bytes; this is not a text file; name a CSV, Parquet or Arrow file");
     assert!(lines("id,name\n").is_empty());
 }

@@ -141,7 +141,7 @@ fn an_asked_for_format_wins_over_names() {
     let mut spec = folder.spec(&["a.parquet"]);
     spec.format = Some(Format::Csv);
     assert_eq!(read_all(&Dataset::open(&spec).unwrap()), ["1@2: 1"]);
-    insta::assert_snapshot!(folder.faults(&["a.parquet"]), @"a.parquet: this is not a Parquet file: it does not begin like one; export it again, or name its format");
+    insta::assert_snapshot!(folder.faults(&["a.parquet"]), @"a.parquet: this is not a Parquet file: it does not begin like one; export it again, or name its format (--format)");
 }
 
 #[test]

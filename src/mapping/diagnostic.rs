@@ -168,8 +168,6 @@ mod tests {
             "",
             vec![Fault::new(0..0, "empty").help("fill it")],
         );
-        insta::assert_snapshot!(empty, @r"
-        error: m.toml: empty; fill it
-        ");
+        insta::assert_snapshot!(empty, @"error: m.toml: empty; fill it");
     }
 }

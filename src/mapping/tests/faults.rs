@@ -93,17 +93,13 @@ fn a_missing_or_unknown_entity_is_the_first_thing_to_mend() {
       |
       = help: write text in quotes
     ");
-    insta::assert_snapshot!(faults(""), @r#"
-    error: m.toml: the mapping does not say which entity it maps; start it with entity = "customer", "organization" or "product"
-    "#);
+    insta::assert_snapshot!(faults(""), @r#"error: m.toml: the mapping does not say which entity it maps; start it with entity = "customer", "organization" or "product""#);
 }
 
 #[test]
 fn a_file_that_cannot_be_read_says_so() {
     let error = crate::mapping::MappingFile::read("no/such/file.toml".as_ref()).unwrap_err();
-    insta::assert_snapshot!(error, @r"
-    error: no/such/file.toml: failed to read the mapping file: No such file or directory (os error 2); check its path; a mapping file is UTF-8 text
-    ");
+    insta::assert_snapshot!(error, @"error: no/such/file.toml: failed to read the mapping file: No such file or directory (os error 2); check its path; a mapping file is UTF-8 text");
 }
 
 #[test]

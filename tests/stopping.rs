@@ -10,6 +10,10 @@ use crate::support::wait_for;
 use insta::assert_snapshot;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -244,4 +248,45 @@ fn a_load_killed_before_and_while_it_sends_creates_nothing_twice() {
 #[test]
 fn a_load_killed_again_in_the_middle_creates_nothing_twice() {
     killed_after(&[100, 700]);
+}
+
+#[test]
+fn an_interrupt_while_standard_input_is_read_leaves_nothing_of_it_behind() {
+    for command in ["load --quiet --target sandbox", "check --quiet"] {
+        let place = Place::with_people("");
+        let args = format!("{command} --state-dir state --mapping people.toml --input -");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_csm-loader"))
+            .args(args.split(' '))
+            .current_dir(place.path(""))
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        pipe.write_all(b"email,name\na@example.com,Ana\n").unwrap();
+        let spooled = || -> Option<PathBuf> {
+            let folders = fs::read_dir(place.path("state")).ok()?.flatten();
+            let files = folders.filter_map(|folder| fs::read_dir(folder.path()).ok());
+            files
+                .flatten()
+                .flatten()
+                .map(|file| file.path())
+                .find(|file| file.is_file())
+        };
+        wait_for("the spool of standard input", spooled);
+        let kill = format!("kill -INT {}", child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(5), "{command}");
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(said.starts_with("interrupted"), "{said}");
+        assert_eq!(spooled(), None, "{command}");
+        drop(pipe);
+    }
 }

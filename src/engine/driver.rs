@@ -2,12 +2,12 @@
 //!
 //! Nothing is decided here. Requests run as tasks of their own and report back as events.
 
-use super::context::{Context, Tries, random};
+use super::context::{Context, Tries};
 use super::feed::Feed;
 use super::limits::MaxErrors;
 use super::message::{Command, Durable, Event, Now};
 use super::products::Products;
-use super::state::Engine;
+use super::state::{Engine, not_sent};
 use crate::api::contract::BulkEndpoint;
 use crate::ledger::LedgerError;
 use crate::ledger::record::Record;
@@ -332,7 +332,11 @@ pub(super) async fn single(
                     }
                     outcome
                 }
-                (_, why) => Products::not_sent(row, why.unwrap_or_default(), now(context)),
+                (_, why) => not_sent(
+                    row.row,
+                    why.unwrap_or_default(),
+                    context.clock.unix_millis(),
+                ),
             };
             // each row at once: a single call has no key to repeat it by
             sent.counts.add(outcome.status, 1);
@@ -382,9 +386,4 @@ pub(super) async fn write(context: &Context, records: Vec<Record>) -> Result<(),
         let _ = done.send(result);
     });
     wait.await.unwrap_or(Err(LedgerError::Stopped))
-}
-
-/// Jitter for the state machine.
-pub(super) fn jitter() -> Box<dyn FnMut() -> f64 + Send> {
-    Box::new(random)
 }

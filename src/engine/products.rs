@@ -3,9 +3,7 @@
 //! A single call has no idempotency key. Its fate being unknown, the site is asked before the call is repeated.
 
 use super::context::Context;
-use super::message::Now;
 use super::resolve::products;
-use super::state::not_sent;
 use crate::api::lookup::Named;
 use crate::model::code::{Code, ReasonCode};
 use crate::model::entity::Operation;
@@ -140,11 +138,6 @@ impl Products {
         self.requests += 1;
         self.present.insert(folded.to_owned(), created);
         Ok(())
-    }
-
-    /// The outcome of a row after a stop.
-    pub(super) fn not_sent(row: PreparedRow, why: &str, now: Now) -> RowOutcome {
-        not_sent(row.row, why, now.unix)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A run: its stages one after the other, each settled before the next begins.
 
 use super::batcher::BatchLimits;
-use super::context::Context;
+use super::context::{Context, random};
 use super::driver::{self, DriveError, Sent};
 use super::feed::Feeder;
 use super::limits::MaxErrors;
@@ -341,7 +341,7 @@ fn stage_config(
             Entity::Customer => |text| fold::email(text).into_owned(),
             Entity::Organization | Entity::Product => |text| fold::name(text).into_owned(),
         },
-        random: driver::jitter(),
+        random: Box::new(random),
     }
 }
 

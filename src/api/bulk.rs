@@ -1,9 +1,7 @@
 //! Bulk requests and the tasks they start.
 
-use crate::api::classify::Kind;
 use crate::api::client::{Client, Lacks, Request};
-use crate::api::contract::{self, BulkEndpoint, answer, task_status};
-use crate::api::site::path;
+use crate::api::contract::{Endpoint, answer, task_status};
 use crate::api::words;
 use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView};
 use serde_json::Value;
@@ -16,16 +14,11 @@ impl Client {
     /// An [`ApiError`] of any class; after `MaybeApplied` only the same body with the same key may follow.
     pub async fn submit(
         &self,
-        endpoint: BulkEndpoint,
+        endpoint: Endpoint,
         body: Vec<u8>,
         idempotency_key: &str,
     ) -> Result<Accepted, ApiError> {
-        let request = Request {
-            path: endpoint.path,
-            kind: Kind::Bulk,
-            body: Some(body),
-            key: Some(idempotency_key),
-        };
+        let request = Request::to(endpoint).body(body).key(idempotency_key);
         let read = |value: &Value| id(value).map(TaskId).ok_or(Lacks("the task's id"));
         let (task, trace_id) = self.call(request, read).await?;
         Ok(Accepted { task, trace_id })
@@ -36,8 +29,8 @@ impl Client {
     /// # Errors
     /// An [`ApiError`]; never for a task that the site does not know, which is [`TaskView::Gone`].
     pub async fn task(&self, task: &TaskId) -> Result<TaskView, ApiError> {
-        let path = path(contract::TASK, &task.0);
-        match self.call(Request::get(&path), view).await {
+        let request = Request::to(Endpoint::GetTask).of(&task.0);
+        match self.call(request, view).await {
             Ok((view, _)) => Ok(view),
             // refused by the API itself: a gateway's page is of another class
             Err(ApiError {
@@ -119,7 +112,7 @@ fn scalar(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::contract::ORGANIZATION_PROFILE_BULK;
+
     use crate::api::scripted::{Scripted, Step, answer};
 
     fn seen(body: &str) -> Result<TaskView, &'static str> {
@@ -209,7 +202,7 @@ mod tests {
             let server = Scripted::start(vec![Step::Answer(bytes)]);
             let accepted = server
                 .client()
-                .submit(ORGANIZATION_PROFILE_BULK, b"{}".to_vec(), "k")
+                .submit(Endpoint::BulkOrganizationProfiles, b"{}".to_vec(), "k")
                 .await;
             let accepted = accepted.expect("accepted");
             assert_eq!(accepted.task.0, expected);
@@ -231,7 +224,7 @@ mod tests {
             let server = Scripted::json(202, body);
             let refused = server
                 .client()
-                .submit(ORGANIZATION_PROFILE_BULK, b"{}".to_vec(), "k")
+                .submit(Endpoint::BulkOrganizationProfiles, b"{}".to_vec(), "k")
                 .await;
             assert_eq!(
                 refused.expect_err("unusable").class,

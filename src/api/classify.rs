@@ -22,23 +22,12 @@
 //! | 408, other 5xx | `MaybeApplied` |
 //! | 421, 425 | `NotSent`, by their definition |
 
-use crate::api::contract;
+use crate::api::contract::{self, Endpoint, Kind};
 use crate::api::throttle;
 use crate::api::words::{self, Words};
 use crate::model::clock::UnixMillis;
 use crate::model::reply::{ApiError, ErrorClass};
 use std::time::Duration;
-
-/// The kind of a request: what may have happened when its answer is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A bulk write, with an idempotency key.
-    Bulk,
-    /// A write of one record, without a key.
-    Single,
-    /// Changes nothing.
-    Read,
-}
 
 /// The headers of an answer that matter to anyone here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -151,7 +140,8 @@ pub enum Got<'a> {
 /// What a request that did not succeed means. `request` is how it is called in messages, as
 /// `POST /api/v1/customer/profile/bulk`; `now` is for waits given as an instant.
 #[must_use]
-pub fn classify(request: &str, kind: Kind, got: Got<'_>, now: UnixMillis) -> ApiError {
+pub fn classify(request: &str, endpoint: Endpoint, got: Got<'_>, now: UnixMillis) -> ApiError {
+    let kind = endpoint.kind();
     let (class, message, answer) = match got {
         Got::Unsendable(why) => (
             ErrorClass::Broken,
@@ -192,7 +182,7 @@ pub fn classify(request: &str, kind: Kind, got: Got<'_>, now: UnixMillis) -> Api
             )
         }
         Got::Answer(answer) => {
-            let (class, message) = answered(request, kind, answer, now);
+            let (class, message) = answered(endpoint, answer, now);
             (class, message, Some(answer))
         }
     };
@@ -205,7 +195,8 @@ pub fn classify(request: &str, kind: Kind, got: Got<'_>, now: UnixMillis) -> Api
     }
 }
 
-fn answered(request: &str, kind: Kind, answer: &Answer, now: UnixMillis) -> (ErrorClass, String) {
+fn answered(endpoint: Endpoint, answer: &Answer, now: UnixMillis) -> (ErrorClass, String) {
+    let kind = endpoint.kind();
     let words = match &answer.cut {
         Some(why) => Words::Mute(format!("an answer that breaks off ({why})")),
         None => words::words(answer.headers.get("content-type"), &answer.body),
@@ -213,6 +204,7 @@ fn answered(request: &str, kind: Kind, answer: &Answer, now: UnixMillis) -> (Err
     let plain = || words.text().to_owned();
     let throttled = || ErrorClass::Throttled {
         after: throttle::wait(&answer.headers, now),
+        scope: throttle::scope(&answer.headers),
     };
     match answer.status {
         200..=299 => match kind {
@@ -225,7 +217,7 @@ fn answered(request: &str, kind: Kind, answer: &Answer, now: UnixMillis) -> (Err
         300..=399 => (ErrorClass::Broken, redirect(&answer.headers)),
         401 | 403 | 407 => (
             ErrorClass::AuthWrong,
-            words.with(&auth_hint(request, answer, &words)),
+            words.with(&auth_hint(endpoint, answer, &words)),
         ),
         404 if kind == Kind::Bulk && answer.cut.is_none() => {
             (ErrorClass::AuthWrong, words.with(NO_SUCH_SITE))
@@ -301,20 +293,22 @@ fn redirect(headers: &Headers) -> String {
 }
 
 /// The likeliest cause of a 401, 403 or 407, as far as live sites were seen to tell them apart.
-fn auth_hint(request: &str, answer: &Answer, words: &Words) -> String {
+fn auth_hint(endpoint: Endpoint, answer: &Answer, words: &Words) -> String {
     let failure = answer.headers.get("x-failure-category").unwrap_or_default();
     let login = answer
         .headers
         .get("x-seraph-loginreason")
         .unwrap_or_default();
     let hint = if failure.contains("SCOPE") || words.text().contains("scope does not match") {
-        let known = contract::SCOPES
-            .iter()
-            .find(|(of, ..)| request.starts_with(of));
         // the site never says which
-        return match known {
-            Some((_, scope, _)) => format!("the token lacks a scope, most likely {scope}"),
-            None => "the token lacks a scope that this request needs".to_owned(),
+        let scopes: Vec<_> = endpoint.scopes().map(|(scope, _)| scope).collect();
+        return if scopes.is_empty() {
+            "the token lacks a scope that this request needs".to_owned()
+        } else {
+            format!(
+                "the token lacks a scope, most likely {}",
+                scopes.join(" or ")
+            )
         };
     } else if failure.contains("AUTH_MISMATCH") {
         "e-mail and token belong to different accounts, or a scoped token is used the wrong way"
@@ -355,8 +349,23 @@ mod tests {
 
     const BULK: &str = "POST /api/v1/customer/profile/bulk";
 
+    const ONE_OF_EACH: [Endpoint; 3] = [
+        Endpoint::BulkCustomerProfiles,
+        Endpoint::CreateProduct,
+        Endpoint::GetTask,
+    ];
+
+    fn of(kind: Kind) -> Endpoint {
+        let [bulk, single, read] = ONE_OF_EACH;
+        match kind {
+            Kind::Bulk => bulk,
+            Kind::Single => single,
+            Kind::Read => read,
+        }
+    }
+
     fn class(kind: Kind, answer: &Answer) -> ErrorClass {
-        classify("POST /x", kind, Got::Answer(answer), 0).class
+        classify("POST /x", of(kind), Got::Answer(answer), 0).class
     }
 
     #[test]
@@ -462,7 +471,7 @@ mod tests {
         ];
         let mut shown = String::new();
         for answer in table {
-            let error = classify(BULK, Kind::Bulk, Got::Answer(&answer), 0);
+            let error = classify(BULK, of(Kind::Bulk), Got::Answer(&answer), 0);
             let _ = writeln!(
                 shown,
                 "{} {:?}: {}",
@@ -496,11 +505,11 @@ mod tests {
         415 Broken: an empty answer; no answer this API is known to give
         421 NotSent: an empty answer
         422 Refused: email: is not valid
-        429 Throttled { after: Some(12s) }: The request has been rate-limited. Please try again later.
-        429 Throttled { after: None }: an empty answer
+        429 Throttled { after: Some(12s), scope: Quota }: The request has been rate-limited. Please try again later.
+        429 Throttled { after: None, scope: Quota }: an empty answer
         500 MaybeApplied: Internal error
         502 MaybeApplied: an HTML page ("502 Bad Gateway")
-        503 Throttled { after: Some(12s) }: an empty answer
+        503 Throttled { after: Some(12s), scope: Quota }: an empty answer
         503 MaybeApplied: upstream connect error
         504 MaybeApplied: an empty answer
         302 Broken: a redirect to id.example.com, which is not followed; check the site's address
@@ -509,7 +518,7 @@ mod tests {
         202 MaybeApplied: JSON that breaks off; whether it was carried out is unknown
         204 MaybeApplied: an empty answer; whether it was carried out is unknown
         400 MaybeApplied: an answer that breaks off (connection reset)
-        429 Throttled { after: Some(12s) }: an answer that breaks off (connection reset)
+        429 Throttled { after: Some(12s), scope: Quota }: an answer that breaks off (connection reset)
         "#);
     }
 
@@ -522,7 +531,7 @@ mod tests {
             Got::TimedOut(Duration::from_mins(1)),
             Got::Dropped("connection reset by peer".to_owned()),
         ] {
-            let error = classify("POST /x", Kind::Bulk, got, 0);
+            let error = classify("POST /x", of(Kind::Bulk), got, 0);
             let _ = writeln!(shown, "{:?}: {error}", error.class);
         }
         insta::assert_snapshot!(shown, @r#"
@@ -577,7 +586,7 @@ mod tests {
             (Kind::Single, ErrorClass::MaybeApplied),
             (Kind::Read, ErrorClass::Broken),
         ] {
-            let error = classify("GET /x", kind, Got::Lacking(&empty, "the task's id"), 0);
+            let error = classify("GET /x", of(kind), Got::Lacking(&empty, "the task's id"), 0);
             assert_eq!(error.class, expected);
             assert_eq!(error.status, Some(200));
             assert_eq!(
@@ -606,18 +615,18 @@ mod tests {
             "",
         );
         let mut shown = String::new();
-        for request in [
-            "POST /api/v1/product",
-            "GET /api/v1/tasks/t-1",
-            "POST /api/v1/organization",
+        for endpoint in [
+            Endpoint::CreateProduct,
+            Endpoint::GetCustomer,
+            Endpoint::GetEntitlement,
         ] {
-            let error = classify(request, Kind::Read, Got::Answer(&wrong), 0);
+            let error = classify(&endpoint.name(), endpoint, Got::Answer(&wrong), 0);
             let _ = writeln!(shown, "{error}");
         }
         insta::assert_snapshot!(shown, @r#"
         POST /api/v1/product was answered 401: an empty answer; the token lacks a scope, most likely write:product:jira-service-management
-        GET /api/v1/tasks/t-1 was answered 401: an empty answer; the token lacks a scope, most likely read:task:jira-service-management
-        POST /api/v1/organization was answered 401: an empty answer; the token lacks a scope that this request needs
+        GET /api/v1/customer/{customerId} was answered 401: an empty answer; the token lacks a scope, most likely read:customer:jira-service-management or read:customer.detail:jira-service-management
+        GET /api/v1/entitlement/{entitlementId} was answered 401: an empty answer; the token lacks a scope that this request needs
         "#);
     }
 
@@ -641,8 +650,8 @@ mod tests {
         ) {
             let content = [if html { HTML } else { JSON }];
             let answer = Answer { status, headers: Headers::of(&content), body, cut: None };
-            for kind in [Kind::Bulk, Kind::Single, Kind::Read] {
-                let message = classify(BULK, kind, Got::Answer(&answer), 0).message;
+            for endpoint in ONE_OF_EACH {
+                let message = classify(BULK, endpoint, Got::Answer(&answer), 0).message;
                 proptest::prop_assert!(message.chars().count() <= 800, "{message}");
                 proptest::prop_assert!(!message.chars().any(char::is_control), "{message}");
             }

@@ -4,10 +4,10 @@
 //! nothing is sent a second time once the site may have seen it. Must not know: retries, pacing, what calls mean.
 
 use crate::api::auth::Auth;
-use crate::api::classify::{Answer, Got, Headers, Kind, classify};
-use crate::api::contract;
+use crate::api::classify::{Answer, Got, Headers, classify};
+use crate::api::contract::{self, Contract, Endpoint, Method};
 use crate::api::error::ClientError;
-use crate::api::site::Site;
+use crate::api::site::{Site, path};
 use crate::api::words;
 use crate::model::clock::{Clock, SystemClock};
 use crate::model::reply::ApiError;
@@ -16,7 +16,10 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::error::Error;
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
+use url::form_urlencoded::Serializer;
 
 /// Bytes of an answer that are read, after decompression.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -37,6 +40,19 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// `User-Agent`; the platform asks for `{product}-{source product}-int/{version}`.
     pub user_agent: String,
+    /// What the job says of the API otherwise.
+    pub contract: Arc<Contract>,
+    /// When requests may leave.
+    pub gate: Arc<dyn Gate>,
+}
+
+/// Says when requests may leave, and hears what became of them. Every request of a [`Client`] passes it.
+pub trait Gate: fmt::Debug + Send + Sync {
+    /// Returns when a request to this endpoint may leave.
+    fn ready(&self, endpoint: Endpoint) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// A request did not succeed.
+    fn refused(&self, endpoint: Endpoint, error: &ApiError);
 }
 
 /// A site's API. Each call sends one request; what came back is classified, never repeated.
@@ -44,6 +60,8 @@ pub struct Client {
     http: Http,
     site: Site,
     auth: Auth,
+    contract: Arc<Contract>,
+    gate: Arc<dyn Gate>,
 }
 
 impl fmt::Debug for Client {
@@ -57,45 +75,58 @@ impl fmt::Debug for Client {
 
 /// A request, ready to go.
 pub(super) struct Request<'a> {
-    /// The path and query below the site's base.
-    pub(super) path: &'a str,
-    /// What it does.
-    pub(super) kind: Kind,
-    /// The JSON to `POST`; a `GET` where there is none.
-    pub(super) body: Option<Vec<u8>>,
-    /// The idempotency key of a bulk write.
-    pub(super) key: Option<&'a str>,
+    endpoint: Endpoint,
+    path: String,
+    query: String,
+    body: Option<Vec<u8>>,
+    key: Option<&'a str>,
 }
 
 impl<'a> Request<'a> {
-    /// A read by `GET`.
-    pub(super) fn get(path: &'a str) -> Self {
+    /// A request without body to an endpoint whose path has no parameter.
+    pub(super) fn to(endpoint: Endpoint) -> Self {
         Self {
-            path,
-            kind: Kind::Read,
+            endpoint,
+            path: endpoint.path().to_owned(),
+            query: String::new(),
             body: None,
             key: None,
         }
     }
 
-    /// A `POST` of a small JSON value.
-    pub(super) fn post(path: &'a str, kind: Kind, body: &Value) -> Self {
-        Self {
-            path,
-            kind,
-            body: Some(body.to_string().into_bytes()),
-            key: None,
-        }
+    /// Fills the parameter of the path.
+    pub(super) fn of(mut self, parameter: &str) -> Self {
+        self.path = path(self.endpoint.path(), parameter);
+        self
+    }
+
+    /// Adds to the query.
+    pub(super) fn query(mut self, key: &str, value: &str) -> Self {
+        let mut query = Serializer::new(std::mem::take(&mut self.query));
+        self.query = query.append_pair(key, value).finish();
+        self
+    }
+
+    /// The JSON to send.
+    pub(super) fn json(self, body: &Value) -> Self {
+        self.body(body.to_string().into_bytes())
+    }
+
+    /// The bytes to send.
+    pub(super) fn body(mut self, body: Vec<u8>) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// The idempotency key of a bulk write.
+    pub(super) fn key(mut self, key: &'a str) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// How messages call it: method and path, without the query.
     fn name(&self) -> String {
-        let method = if self.body.is_some() { "POST" } else { "GET" };
-        let path = self
-            .path
-            .split_once('?')
-            .map_or(self.path, |(path, _)| path);
-        format!("{method} {path}")
+        format!("{} {}", self.endpoint.method().name(), self.path)
     }
 }
 
@@ -117,7 +148,15 @@ impl Client {
             http,
             site: config.site,
             auth: config.auth,
+            contract: config.contract,
+            gate: config.gate,
         })
+    }
+
+    /// What the API is taken for.
+    #[must_use]
+    pub fn contract(&self) -> &Contract {
+        &self.contract
     }
 
     /// Sends one request with credentials and reads its JSON; gives the trace id along.
@@ -126,9 +165,16 @@ impl Client {
         request: Request<'_>,
         read: impl FnOnce(&Value) -> Result<T, Lacks>,
     ) -> Result<(T, Option<String>), ApiError> {
-        self.http
+        let endpoint = request.endpoint;
+        self.gate.ready(endpoint).await;
+        let answer = self
+            .http
             .call(&self.site, Some(&self.auth), request, read)
-            .await
+            .await;
+        if let Err(error) = &answer {
+            self.gate.refused(endpoint, error);
+        }
+        answer
     }
 }
 
@@ -190,8 +236,8 @@ impl Http {
         request: Request<'_>,
         read: impl FnOnce(&Value) -> Result<T, Lacks>,
     ) -> Result<(T, Option<String>), ApiError> {
-        let (name, kind) = (request.name(), request.kind);
-        let failed = |got: Got<'_>| classify(&name, kind, got, SystemClock.unix_millis());
+        let (name, endpoint) = (request.name(), request.endpoint);
+        let failed = |got: Got<'_>| classify(&name, endpoint, got, SystemClock.unix_millis());
         let answer = match self.send(site, auth, request).await {
             Ok(answer) => answer,
             Err(error) => return Err(failed(self.nothing(&error))),
@@ -215,11 +261,20 @@ impl Http {
         auth: Option<&Auth>,
         request: Request<'_>,
     ) -> Result<Answer, reqwest::Error> {
-        let url = format!("{}{}", site.base(), request.path);
-        let mut builder = match request.body {
-            Some(body) => self.client.post(url).body(body),
-            None => self.client.get(url),
+        let mut url = format!("{}{}", site.base(request.endpoint.base()), request.path);
+        if !request.query.is_empty() {
+            url.push('?');
+            url.push_str(&request.query);
+        }
+        let mut builder = match request.endpoint.method() {
+            Method::Get => self.client.get(url),
+            Method::Post => self.client.post(url),
+            Method::Put => self.client.put(url),
+            Method::Delete => self.client.delete(url),
         };
+        if let Some(body) = request.body {
+            builder = builder.body(body);
+        }
         builder = match auth {
             Some(Auth::Basic { email, token }) => {
                 builder.basic_auth(email, Some(token.expose_secret()))
@@ -295,9 +350,8 @@ fn setup(error: &dyn Error) -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::contract::CUSTOMER_PROFILE_BULK;
-    use crate::api::scripted::{Scripted, Step, answer, client};
-    use crate::model::reply::{ErrorClass, TaskId};
+    use crate::api::scripted::{AtOnce, Scripted, Step, answer, client};
+    use crate::model::reply::{ErrorClass, TaskId, Throttle};
     use std::net::TcpListener;
 
     const ACCEPTED: &str =
@@ -306,7 +360,7 @@ mod tests {
     async fn submit(client: &Client) -> Result<String, ApiError> {
         let body = br#"{"customerProfiles":[]}"#.to_vec();
         Ok(client
-            .submit(CUSTOMER_PROFILE_BULK, body, "run-1/0")
+            .submit(Endpoint::BulkCustomerProfiles, body, "run-1/0")
             .await?
             .task
             .0)
@@ -364,6 +418,8 @@ mod tests {
             },
             timeout: LONG,
             user_agent: "x".to_owned(),
+            contract: Arc::default(),
+            gate: Arc::new(AtOnce),
         });
         client
             .expect("a client")
@@ -518,7 +574,8 @@ mod tests {
         assert_eq!(
             error.class,
             ErrorClass::Throttled {
-                after: Some(Duration::ZERO)
+                after: Some(Duration::ZERO),
+                scope: Throttle::Quota,
             }
         );
         assert_eq!(error.trace_id.as_deref(), Some("abc123"));
@@ -529,7 +586,7 @@ mod tests {
     async fn a_key_that_no_header_can_carry_is_a_defect_and_not_sent() {
         let client = client("http://127.0.0.1:9", LONG);
         let error = client
-            .submit(CUSTOMER_PROFILE_BULK, Vec::new(), "a\nb")
+            .submit(Endpoint::BulkCustomerProfiles, Vec::new(), "a\nb")
             .await
             .expect_err("bad");
         assert_eq!(error.class, ErrorClass::Broken);
@@ -548,6 +605,8 @@ mod tests {
             },
             timeout: LONG,
             user_agent: user_agent.to_owned(),
+            contract: Arc::default(),
+            gate: Arc::new(AtOnce),
         };
         let message = |config| Client::new(config).expect_err("refused").to_string();
         assert!(message(config("s3 cret", "x")).starts_with("the access token holds"));
@@ -562,7 +621,7 @@ mod tests {
         let shown = format!("{:?}", client("http://127.0.0.1:9", LONG));
         insta::assert_snapshot!(
             shown,
-            @r#"Client { site: Site("http://127.0.0.1:9/jsm/csm/cloudid/c-1"), auth: Basic(…), .. }"#
+            @r#"Client { site: Site { origin: "http://127.0.0.1:9", cloud_id: "c-1", .. }, auth: Basic(…), .. }"#
         );
         let answer = Answer {
             status: 200,

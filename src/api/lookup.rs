@@ -1,14 +1,12 @@
 //! Reads: which organizations and products a site has, and which cloud id.
 
 use crate::api::bulk::id;
-use crate::api::classify::Kind;
 use crate::api::client::{Client, Http, Lacks, Request};
-use crate::api::contract::{self, answer, keys, query};
+use crate::api::contract::{self, Base, Endpoint, Name, answer, keys, query};
 use crate::api::site::Site;
 use crate::model::reply::{ApiError, ErrorClass};
 use serde_json::{Value, json};
 use std::time::Duration;
-use url::form_urlencoded::Serializer;
 
 /// A record that has an id and a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +37,8 @@ impl Client {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        self.fetch_organizations(&json!({ keys::FETCH_ORGANIZATION_NAMES: names }))
-            .await
+        let key = self.contract().name(Name::FetchOrganizationNames);
+        self.fetch_organizations(&json!({ key: names })).await
     }
 
     /// The organizations that have one of the ids, at most [`contract::MAX_FETCH_ORGANIZATIONS`]; those the site
@@ -49,16 +47,15 @@ impl Client {
     /// # Errors
     /// An [`ApiError`] of any class.
     pub async fn organizations_by_id(&self, ids: &[String]) -> Result<Vec<Named>, ApiError> {
-        self.fetch_organizations(&json!({ keys::FETCH_ORGANIZATION_IDS: ids }))
-            .await
+        let key = self.contract().name(Name::FetchOrganizationIds);
+        self.fetch_organizations(&json!({ key: ids })).await
     }
 
     async fn fetch_organizations(&self, body: &Value) -> Result<Vec<Named>, ApiError> {
-        let request = Request::post(contract::ORGANIZATION_FETCH, Kind::Read, body);
+        let request = Request::to(Endpoint::FetchOrganizations).json(body);
+        let key = self.contract().name(Name::FetchedOrganizations);
         let read = |value: &Value| {
-            let list = value
-                .get(keys::FETCHED_ORGANIZATIONS)
-                .and_then(Value::as_array);
+            let list = value.get(key).and_then(Value::as_array);
             all_named(list.ok_or(Lacks("the list organizations"))?)
         };
         Ok(self.call(request, read).await?.0)
@@ -71,7 +68,7 @@ impl Client {
     /// An [`ApiError`] of any class.
     pub async fn customer_emails(&self, ids: &[String]) -> Result<Vec<Named>, ApiError> {
         let body = json!({ keys::CUSTOMER_IDS: ids });
-        let request = Request::post(contract::CUSTOMER_PROFILE_FETCH, Kind::Read, &body);
+        let request = Request::to(Endpoint::FetchCustomerProfiles).json(&body);
         let read = |value: &Value| {
             let list = value.get(answer::PROFILES).and_then(Value::as_array);
             let profiles = list.ok_or(Lacks("the list profiles"))?;
@@ -85,12 +82,11 @@ impl Client {
     /// # Errors
     /// An [`ApiError`] of any class.
     pub async fn products(&self, cursor: Option<&str>) -> Result<ProductPage, ApiError> {
-        let mut query = Serializer::new(String::new());
-        query.append_pair(query::LIMIT, &contract::MAX_PRODUCT_PAGE.to_string());
+        let most = contract::MAX_PRODUCT_PAGE.to_string();
+        let mut request = Request::to(Endpoint::ListProducts).query(query::LIMIT, &most);
         if let Some(cursor) = cursor {
-            query.append_pair(query::CURSOR, cursor);
+            request = request.query(query::CURSOR, cursor);
         }
-        let path = format!("{}?{}", contract::PRODUCT, query.finish());
         let read = |value: &Value| {
             let list = value.get(answer::RESULTS).and_then(Value::as_array);
             let products = all_named(list.ok_or(Lacks("the list results"))?)?;
@@ -105,7 +101,7 @@ impl Client {
                 next: next.map(str::to_owned),
             })
         };
-        Ok(self.call(Request::get(&path), read).await?.0)
+        Ok(self.call(request, read).await?.0)
     }
 }
 
@@ -121,7 +117,7 @@ pub async fn discover(
 ) -> Result<String, ApiError> {
     let unusable = |error: crate::api::error::ClientError| ApiError {
         class: ErrorClass::Broken,
-        request: format!("GET {}", contract::TENANT_INFO),
+        request: Endpoint::TenantInfo.name(),
         status: None,
         message: error.to_string(),
         trace_id: None,
@@ -138,7 +134,7 @@ pub async fn discover(
             .ok_or(Lacks("the site's cloudId"))
     };
     match http
-        .call(&site, None, Request::get(contract::TENANT_INFO), read)
+        .call(&site, None, Request::to(Endpoint::TenantInfo), read)
         .await
     {
         Ok((cloud_id, _)) => Ok(cloud_id),
@@ -146,7 +142,10 @@ pub async fn discover(
             // a name that no site has is answered by a redirect or a page
             if matches!(error.status, Some(300..=399 | 404)) {
                 error.class = ErrorClass::Refused;
-                error.message = format!("there is no site at {}; check its name", site.base());
+                error.message = format!(
+                    "there is no site at {}; check its name",
+                    site.base(Base::Host)
+                );
             }
             Err(error)
         }

@@ -1,10 +1,14 @@
 //! For tests: a server on this machine that follows a script, one step a connection, and remembers what it was sent.
 
 use crate::api::auth::Auth;
-use crate::api::client::{Client, ClientConfig};
+use crate::api::client::{Client, ClientConfig, Gate};
+use crate::api::contract::Endpoint;
 use crate::api::site::Site;
+use crate::model::reply::ApiError;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -83,8 +87,22 @@ pub(super) fn client(origin: &str, timeout: Duration) -> Client {
         },
         timeout,
         user_agent: "jira-csm-loader-int/0.0".to_owned(),
+        contract: Arc::default(),
+        gate: Arc::new(AtOnce),
     })
     .expect("a client")
+}
+
+/// Lets every request leave at once.
+#[derive(Debug)]
+pub(super) struct AtOnce;
+
+impl Gate for AtOnce {
+    fn ready(&self, _: Endpoint) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {})
+    }
+
+    fn refused(&self, _: Endpoint, _: &ApiError) {}
 }
 
 /// An answer's bytes; JSON unless a header says otherwise.

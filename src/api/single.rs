@@ -1,8 +1,7 @@
 //! Writes of one record. They carry no idempotency key: after `MaybeApplied`, look the name up before asking again.
 
-use crate::api::classify::Kind;
 use crate::api::client::{Client, Request};
-use crate::api::contract::{self, keys};
+use crate::api::contract::{Endpoint, keys};
 use crate::api::lookup::{Named, named};
 use crate::model::reply::ApiError;
 use serde_json::json;
@@ -13,7 +12,7 @@ impl Client {
     /// # Errors
     /// An [`ApiError`] of any class; `MaybeApplied` leaves open whether it exists now.
     pub async fn create_organization(&self, name: &str) -> Result<Named, ApiError> {
-        self.create(contract::ORGANIZATION, name).await
+        self.create(Endpoint::CreateOrganization, name).await
     }
 
     /// Creates a product. Documented.
@@ -21,15 +20,12 @@ impl Client {
     /// # Errors
     /// As [`Client::create_organization`].
     pub async fn create_product(&self, name: &str) -> Result<Named, ApiError> {
-        self.create(contract::PRODUCT, name).await
+        self.create(Endpoint::CreateProduct, name).await
     }
 
-    async fn create(&self, path: &str, name: &str) -> Result<Named, ApiError> {
+    async fn create(&self, endpoint: Endpoint, name: &str) -> Result<Named, ApiError> {
         let body = json!({ keys::NAME: name });
-        Ok(self
-            .call(Request::post(path, Kind::Single, &body), named)
-            .await?
-            .0)
+        Ok(self.call(Request::to(endpoint).json(&body), named).await?.0)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Guarantee: credentials leave over https, or to this machine; a parameter never changes the path around it.
 //! Must not know: credentials, answers.
 
-use crate::api::contract;
+use crate::api::contract::{self, Base};
 use crate::api::error::ClientError;
 use std::fmt;
 use url::{Host, Url};
@@ -11,8 +11,10 @@ use url::{Host, Url};
 /// A site's API, by cloud id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Site {
-    /// Without a trailing slash.
-    base: String,
+    /// Scheme and host of the gateway, or of the site itself, with a proxy's path; without a trailing slash.
+    origin: String,
+    /// Empty for a site known by its host alone.
+    cloud_id: String,
     plain: bool,
     local: bool,
 }
@@ -29,9 +31,9 @@ impl Site {
         if cloud_id.trim().is_empty() {
             return Err(ClientError::CloudId);
         }
-        let prefix = path(contract::CLOUD_PREFIX, cloud_id.trim());
         Ok(Self {
-            base: format!("{}{prefix}", url.as_str().trim_end_matches('/')),
+            origin: url.as_str().trim_end_matches('/').to_owned(),
+            cloud_id: cloud_id.trim().to_owned(),
             plain: url.scheme() == "http",
             local: is_loopback(&url),
         })
@@ -49,16 +51,22 @@ impl Site {
             address(&format!("https://{host}"))?
         };
         Ok(Self {
-            base: url.origin().ascii_serialization(),
+            origin: url.origin().ascii_serialization(),
+            cloud_id: String::new(),
             plain: url.scheme() == "http",
             local: is_loopback(&url),
         })
     }
 
-    /// Scheme, host and prefix that every path is appended to, without a trailing slash.
+    /// Scheme, host and prefix that the paths of a base are appended to, without a trailing slash.
     #[must_use]
-    pub fn base(&self) -> &str {
-        &self.base
+    pub fn base(&self, base: Base) -> String {
+        let prefix = match base {
+            Base::Csm => contract::CLOUD_PREFIX,
+            Base::Jira => contract::JIRA_PREFIX,
+            Base::Gateway | Base::Host | Base::Login => "",
+        };
+        format!("{}{}", self.origin, path(prefix, &self.cloud_id))
     }
 
     /// Without TLS, which only this machine gets.
@@ -74,7 +82,10 @@ impl Site {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Site").field(&self.base).finish()
+        f.debug_struct("Site")
+            .field("origin", &self.origin)
+            .field("cloud_id", &self.cloud_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,6 +150,7 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::contract::Endpoint;
 
     #[test]
     fn the_base_holds_origin_and_cloud_id() {
@@ -164,11 +176,14 @@ mod tests {
                 "http://localhost:1/jsm/csm/cloudid/c-1",
             ),
         ] {
-            assert_eq!(Site::cloud(origin, "c-1").expect("usable").base(), base);
+            assert_eq!(
+                Site::cloud(origin, "c-1").expect("usable").base(Base::Csm),
+                base
+            );
         }
         let odd = Site::cloud(contract::ORIGIN, "../a?b").expect("encoded");
         assert_eq!(
-            odd.base(),
+            odd.base(Base::Csm),
             "https://api.atlassian.com/jsm/csm/cloudid/..%2Fa%3Fb"
         );
     }
@@ -181,7 +196,7 @@ mod tests {
             "ACME.atlassian.net",
         ] {
             assert_eq!(
-                Site::host(named).expect("usable").base(),
+                Site::host(named).expect("usable").base(Base::Host),
                 "https://acme.atlassian.net"
             );
         }
@@ -218,11 +233,11 @@ mod tests {
 
     #[test]
     fn parameters_are_encoded_whole() {
-        assert_eq!(path(contract::TASK, "a-1"), "/api/v1/tasks/a-1");
+        assert_eq!(path(Endpoint::GetTask.path(), "a-1"), "/api/v1/tasks/a-1");
         assert_eq!(
-            path(contract::CUSTOMER_PROFILE, "qm:1:2/ü%"),
+            path(Endpoint::GetCustomerProfile.path(), "qm:1:2/ü%"),
             "/api/v1/customer/profile/qm%3A1%3A2%2F%C3%BC%25"
         );
-        assert_eq!(path(contract::PRODUCT, "unused"), contract::PRODUCT);
+        assert_eq!(path("/x", "unused"), "/x");
     }
 }

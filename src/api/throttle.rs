@@ -6,6 +6,7 @@
 
 use crate::api::classify::Headers;
 use crate::model::clock::UnixMillis;
+use crate::model::reply::Throttle;
 use chrono::{DateTime, NaiveDateTime};
 use std::time::Duration;
 
@@ -26,16 +27,21 @@ pub(super) fn wait(headers: &Headers, now: UnixMillis) -> Option<Duration> {
         |text| until(instant(text)?, now),
     );
     // a burst is over within seconds, while the reset may be that of the hourly quota
-    let burst = headers
-        .get("ratelimit-reason")
-        .is_some_and(|reason| reason.contains("burst"));
-    let wait = if burst && retry.is_some() {
+    let wait = if scope(headers) == Throttle::Burst && retry.is_some() {
         retry
     } else {
         retry.max(reset)
     };
     wait.or_else(|| first(headers, ["ratelimit", "beta-ratelimit"], exhausted))
         .map(|wait| wait.min(LONGEST))
+}
+
+/// Which requests the answer means. An unknown reason counts as a quota: waiting too widely does no harm.
+pub(super) fn scope(headers: &Headers) -> Throttle {
+    match headers.get("ratelimit-reason") {
+        Some(reason) if reason.contains("burst") => Throttle::Burst,
+        Some(_) | None => Throttle::Quota,
+    }
 }
 
 fn first<const N: usize>(

@@ -4,13 +4,14 @@
 
 use crate::model::outcome::BatchSeq;
 use crate::model::row::{KeyHash, PreparedRow};
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 /// The caps of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchLimits {
     /// The key of the request's array.
-    pub list_key: &'static str,
+    pub list_key: Cow<'static, str>,
     /// Items a request may hold.
     pub items: usize,
     /// Bytes a request's body may hold; a larger single item travels alone.
@@ -22,7 +23,7 @@ pub struct BatchLimits {
 pub struct Batch {
     seq: BatchSeq,
     rows: Vec<PreparedRow>,
-    list_key: &'static str,
+    list_key: Cow<'static, str>,
 }
 
 impl Batch {
@@ -42,7 +43,7 @@ impl Batch {
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
         let items: usize = self.rows.iter().map(|row| row.item.len() + 1).sum();
-        let mut body = Vec::with_capacity(frame_bytes(self.list_key) + items);
+        let mut body = Vec::with_capacity(frame_bytes(&self.list_key) + items);
         body.extend_from_slice(b"{\"");
         body.extend_from_slice(self.list_key.as_bytes());
         body.extend_from_slice(b"\":[");
@@ -58,7 +59,7 @@ impl Batch {
 }
 
 /// Bytes of a body around its items.
-const fn frame_bytes(list_key: &str) -> usize {
+fn frame_bytes(list_key: &str) -> usize {
     list_key.len() + "{\"\":[]}".len()
 }
 
@@ -80,10 +81,10 @@ impl Batcher {
     #[must_use]
     pub fn new(limits: BatchLimits) -> Self {
         Self {
-            limits,
             next: 1,
             open: Vec::new(),
-            open_bytes: frame_bytes(limits.list_key),
+            open_bytes: frame_bytes(&limits.list_key),
+            limits,
             busy: HashSet::new(),
             deferred: VecDeque::new(),
         }
@@ -119,13 +120,13 @@ impl Batcher {
         if self.open.is_empty() {
             return None;
         }
-        self.open_bytes = frame_bytes(self.limits.list_key);
+        self.open_bytes = frame_bytes(&self.limits.list_key);
         let seq = BatchSeq(self.next);
         self.next += 1;
         Some(Batch {
             seq,
             rows: std::mem::take(&mut self.open),
-            list_key: self.limits.list_key,
+            list_key: self.limits.list_key.clone(),
         })
     }
 
@@ -167,7 +168,7 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     pub(crate) const LIMITS: BatchLimits = BatchLimits {
-        list_key: "customerProfiles",
+        list_key: Cow::Borrowed("customerProfiles"),
         items: 4,
         bytes: 120,
     };

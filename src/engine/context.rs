@@ -1,7 +1,6 @@
-//! What every stage of a run shares: the client, the pace, the clock, the ledger, the audience.
+//! What every stage of a run shares: the client, the clock, the ledger, the audience.
 
 use super::limits::{MaxErrors, TaskSlots};
-use super::pace::Pace;
 use super::retry;
 use super::stop::Stop;
 use crate::api::client::Client;
@@ -61,8 +60,6 @@ impl fmt::Debug for Audience {
 pub struct Context {
     /// The site.
     pub client: Client,
-    /// When requests may leave.
-    pub pace: Pace,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The durable record.
@@ -94,7 +91,6 @@ impl Context {
     {
         let mut tries = Tries::default();
         loop {
-            self.pace.ready().await;
             match call().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) if self.again(stage, &mut tries, &error).await => {}

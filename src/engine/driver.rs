@@ -169,7 +169,7 @@ impl Performer<'_> {
             Command::ReadMore => {}
             Command::Persist(records, then) => self.persist(records, then),
             Command::Submit { batch, key, body } => {
-                let endpoint = self.endpoint;
+                let endpoint = self.endpoint.endpoint;
                 self.spawn(|context| async move {
                     let answer = context.client.submit(endpoint, body.to_vec(), &key).await;
                     context.stop.note_write(&answer);
@@ -210,13 +210,11 @@ impl Performer<'_> {
         A: Future<Output = Event> + Send + 'static,
     {
         let act = act(Arc::clone(self.context));
-        let context = Arc::clone(self.context);
         let answer = Answer {
             events: self.events.clone(),
             otherwise: Some(DriveError::Task),
         };
         tokio::spawn(async move {
-            context.pace.ready().await;
             let event = act.await;
             answer.give(Heard::Event(event));
         });
@@ -270,9 +268,7 @@ async fn identify(
             };
             match found {
                 Ok(found) => break found,
-                Err(error) if context.again(stage, &mut tries, &error).await => {
-                    context.pace.ready().await;
-                }
+                Err(error) if context.again(stage, &mut tries, &error).await => {}
                 Err(_) => break Vec::new(),
             }
         };

@@ -1,10 +1,14 @@
 //! How fast requests may leave: one token bucket for the site, shared by all routes.
 
+use crate::api::client::Gate;
+use crate::api::contract::Endpoint;
+use crate::model::reply::ApiError;
 use governor::clock::DefaultClock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Jitter, Quota, RateLimiter};
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// Requests a second when the job names no number: half of the platform's burst limit for writes.
@@ -30,9 +34,12 @@ impl Pace {
             jitter: Jitter::up_to(spread),
         }
     }
+}
 
-    /// Returns when a request may leave.
-    pub async fn ready(&self) {
-        self.limiter.until_ready_with_jitter(self.jitter).await;
+impl Gate for Pace {
+    fn ready(&self, _: Endpoint) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.limiter.until_ready_with_jitter(self.jitter))
     }
+
+    fn refused(&self, _: Endpoint, _: &ApiError) {}
 }

@@ -154,7 +154,7 @@ impl Sent {
         match error.class {
             _ if self.maybe_applied => (Status::Unconfirmed, Code::AnswerLost),
             ErrorClass::Refused => (Status::Failed, Code::SiteRejected),
-            ErrorClass::AuthWrong => (Status::NotSent, Code::RunStopped),
+            ErrorClass::AuthExpired | ErrorClass::AuthWrong => (Status::NotSent, Code::RunStopped),
             ErrorClass::NotSent
             | ErrorClass::MaybeApplied
             | ErrorClass::Throttled { .. }

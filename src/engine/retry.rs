@@ -38,14 +38,14 @@ pub fn decide(class: &ErrorClass, attempt: u32, throttles: u32, random: f64) -> 
             Decision::Again(backoff(attempt, random))
         }
         ErrorClass::NotSent | ErrorClass::MaybeApplied | ErrorClass::Broken => Decision::GiveUp,
-        ErrorClass::Throttled { after } => {
+        ErrorClass::Throttled { after, .. } => {
             // the site's wish is the minimum; a little on top spreads the callers
             let wait = after.unwrap_or_else(|| backoff(throttles, random));
             Decision::Pause(wait + wait.mul_f64(0.1 * random) + Duration::from_millis(1))
         }
         ErrorClass::Busy => Decision::AwaitSlot,
         ErrorClass::Refused => Decision::Refused,
-        ErrorClass::AuthWrong => Decision::Stop,
+        ErrorClass::AuthExpired | ErrorClass::AuthWrong => Decision::Stop,
     }
 }
 
@@ -59,6 +59,7 @@ pub fn backoff(attempt: u32, random: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::reply::Throttle;
 
     #[test]
     fn the_class_alone_decides() {
@@ -89,6 +90,7 @@ mod tests {
         for random in [0.0, 0.5, 0.999] {
             let class = ErrorClass::Throttled {
                 after: Some(Duration::from_secs(7)),
+                scope: Throttle::Quota,
             };
             let Decision::Pause(wait) = decide(&class, 99, 1, random) else {
                 panic!("no pause")
@@ -96,7 +98,10 @@ mod tests {
             assert!(wait > Duration::from_secs(7) && wait < Duration::from_secs(8));
         }
         assert!(backoff(30, 1.0) <= CAP);
-        let silent = ErrorClass::Throttled { after: None };
+        let silent = ErrorClass::Throttled {
+            after: None,
+            scope: Throttle::Quota,
+        };
         let waits = [1, 2, 3].map(|throttles| decide(&silent, 1, throttles, 0.0));
         assert!(waits.is_sorted_by(|left, right| match (left, right) {
             (Decision::Pause(left), Decision::Pause(right)) => left < right,

@@ -328,13 +328,17 @@ fn stage_config(
     StageConfig {
         stage,
         batches: BatchLimits {
-            list_key: endpoint.list_key,
+            list_key: endpoint
+                .list
+                .in_contract(context.client.contract())
+                .to_owned()
+                .into(),
             items: endpoint.max_items,
             bytes: contract::MAX_BODY_BYTES,
         },
         nonce: context.nonce,
         slots: context.slots,
-        most_slots: contract::MAX_TASKS,
+        most_slots: context.client.contract().task_limit,
         max_errors,
         details: job.plan.detail_names().to_vec(),
         fold: match job.plan.entity() {

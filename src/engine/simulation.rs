@@ -7,7 +7,9 @@ use super::message::{Command, Durable, Event, Now, StageConfig};
 use super::state::Engine;
 use crate::ledger::record::Record;
 use crate::model::outcome::{BatchSeq, RowOutcome, Status};
-use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView};
+use crate::model::reply::{
+    Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView, Throttle,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -229,7 +231,10 @@ impl World {
             1 => Err(error(ErrorClass::Refused)),
             2 => {
                 let after = Duration::from_millis(self.dice.roll(3_000));
-                Err(error(ErrorClass::Throttled { after: Some(after) }))
+                Err(error(ErrorClass::Throttled {
+                    after: Some(after),
+                    scope: Throttle::Quota,
+                }))
             }
             3 => Err(error(ErrorClass::MaybeApplied)),
             mood => {

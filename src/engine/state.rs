@@ -67,7 +67,7 @@ impl Engine {
     #[must_use]
     pub fn new(config: StageConfig) -> Self {
         Self {
-            batcher: Batcher::new(config.batches),
+            batcher: Batcher::new(config.batches.clone()),
             gate: SlotGate::new(config.slots, config.most_slots),
             held: VecDeque::new(),
             flights: BTreeMap::new(),

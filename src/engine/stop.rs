@@ -35,7 +35,7 @@ impl Stop {
 
     /// Takes note that the site did not let us in.
     pub fn note(&self, error: &ApiError) {
-        if error.class == ErrorClass::AuthWrong {
+        if matches!(error.class, ErrorClass::AuthExpired | ErrorClass::AuthWrong) {
             self.shared.refused.store(true, Ordering::Relaxed);
         }
     }

@@ -62,15 +62,28 @@ pub enum ErrorClass {
     Throttled {
         /// How long, where it says so.
         after: Option<Duration>,
+        /// Which requests it means.
+        scope: Throttle,
     },
     /// All task slots of the site are taken: back-pressure, not an error.
     Busy,
     /// The site refused the request and applied nothing of it.
     Refused,
+    /// The access token may have expired: with a new one the same request may succeed. Nothing was applied.
+    AuthExpired,
     /// The credentials or permissions do not suffice, or the site is not there: no request of this kind can succeed.
     AuthWrong,
     /// The answer makes no sense: a defect of ours, or a change of the API.
     Broken,
+}
+
+/// Which requests a wait means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Throttle {
+    /// Too many within a second: requests to the same endpoint.
+    Burst,
+    /// A quota is used up, or the site does not say: every request.
+    Quota,
 }
 
 /// A request that did not succeed.

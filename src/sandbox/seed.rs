@@ -19,10 +19,10 @@
 //! What the site has already stays as it is, by folded name, so that a site can be seeded again and again.
 
 use super::error::SandboxError;
+use super::site::Entity;
 use super::site::{Failure, Field, FieldKind, Item, Site};
 use crate::api::contract::MAX_DETAIL_FIELDS;
 use crate::model::clock::UnixMillis;
-use crate::model::entity::Entity;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -5,10 +5,10 @@
 
 use super::keeper::Desk;
 use super::policy::Policy;
+use super::site::Entity;
 use super::site::{self, INSPECTION_PAGE, Refusal, Site, Submission};
-use crate::api::contract::{self, answer, keys};
+use crate::api::contract::{self, Endpoint, answer, keys};
 use crate::model::clock::UnixMillis;
-use crate::model::entity::Entity;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request, State};
@@ -44,24 +44,42 @@ pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str) -> Router {
     };
     let guarded = middleware::from_fn_with_state(shared.clone(), guard);
     let api = Router::new()
-        .route(contract::CUSTOMER_PROFILE_BULK.path, post(bulk_customers))
+        .route(Endpoint::BulkCustomerProfiles.path(), post(bulk_customers))
         .route(
-            contract::ORGANIZATION_PROFILE_BULK.path,
+            Endpoint::BulkOrganizationProfiles.path(),
             post(bulk_organizations),
         )
-        .route(contract::TASK, get(task))
-        .route(contract::PRODUCT, get(products).post(create_product))
-        .route(contract::PRODUCT_BY_ID, get(product))
-        .route(contract::ORGANIZATION, post(create_organization))
-        .route(contract::ORGANIZATION_FETCH, post(fetch_organizations))
-        .route(contract::ORGANIZATION_BY_ID, get(organization))
-        .route(contract::ORGANIZATION_PROFILE, get(organization_profile))
-        .route(contract::CUSTOMER_PROFILE_FETCH, post(fetch_customers))
-        .route(contract::CUSTOMER_PROFILE, get(customer_profile))
-        .route(contract::CUSTOMER_SEARCH, post(search))
-        .route(contract::CUSTOMER_DETAIL_FIELDS, get(customer_fields))
+        .route(Endpoint::GetTask.path(), get(task))
         .route(
-            contract::ORGANIZATION_DETAIL_FIELDS,
+            Endpoint::ListProducts.path(),
+            get(products).post(create_product),
+        )
+        .route(Endpoint::GetProduct.path(), get(product))
+        .route(
+            Endpoint::CreateOrganization.path(),
+            post(create_organization),
+        )
+        .route(
+            Endpoint::FetchOrganizations.path(),
+            post(fetch_organizations),
+        )
+        .route(Endpoint::GetOrganization.path(), get(organization))
+        .route(
+            Endpoint::GetOrganizationProfile.path(),
+            get(organization_profile),
+        )
+        .route(
+            Endpoint::FetchCustomerProfiles.path(),
+            post(fetch_customers),
+        )
+        .route(Endpoint::GetCustomerProfile.path(), get(customer_profile))
+        .route(Endpoint::SearchCustomersByDetailField.path(), post(search))
+        .route(
+            Endpoint::ListCustomerDetailFields.path(),
+            get(customer_fields),
+        )
+        .route(
+            Endpoint::ListOrganizationDetailFields.path(),
             get(organization_fields),
         )
         .fallback(nowhere)
@@ -69,7 +87,7 @@ pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str) -> Router {
         .layer(guarded);
     Router::new()
         .nest(contract::CLOUD_PREFIX, api)
-        .route(contract::TENANT_INFO, get(tenant_info))
+        .route(Endpoint::TenantInfo.path(), get(tenant_info))
         .route("/admin/audit", get(audit))
         .route("/admin/state", get(counts))
         .route("/admin/customers", get(customers))

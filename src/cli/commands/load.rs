@@ -159,6 +159,8 @@ impl Loader {
             auth,
             timeout: TIMEOUT,
             user_agent: USER_AGENT.into(),
+            contract: Arc::default(),
+            gate: Arc::new(Pace::new(self.settings.requests_per_second)),
         };
         let client = Client::new(config).map_err(|error| Failure::of(Exit::Input, &error))?;
         let header = RunHeader {
@@ -177,7 +179,6 @@ impl Loader {
         });
         let context = Arc::new(Context {
             client,
-            pace: Pace::new(self.settings.requests_per_second),
             clock: Arc::clone(&self.clock),
             ledger: handle,
             audience: self.audience.clone(),

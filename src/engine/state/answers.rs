@@ -67,6 +67,7 @@ impl Engine {
             | ErrorClass::Throttled { .. }
             | ErrorClass::Busy
             | ErrorClass::Refused
+            | ErrorClass::AuthExpired
             | ErrorClass::AuthWrong => {}
         }
         if matches!(error.class, ErrorClass::Throttled { .. }) {
@@ -243,7 +244,7 @@ impl Engine {
             return self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);
         }
         match &error.class {
-            ErrorClass::AuthWrong => {
+            ErrorClass::AuthExpired | ErrorClass::AuthWrong => {
                 self.stop(error.to_string());
                 let errors = [error.message.clone()];
                 self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);

@@ -7,7 +7,7 @@ use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::outcome::{BatchSeq, Status};
-use crate::model::reply::{ApiError, ErrorClass};
+use crate::model::reply::{ApiError, ErrorClass, Throttle};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -119,7 +119,10 @@ fn after_a_stop_a_batch_that_was_turned_away_is_not_sent_again() {
     for class in [
         ErrorClass::NotSent,
         ErrorClass::Busy,
-        ErrorClass::Throttled { after: None },
+        ErrorClass::Throttled {
+            after: None,
+            scope: Throttle::Quota,
+        },
     ] {
         let mut one = OneBatch::sending();
         assert_eq!(ends(&one.step(Event::Stop("interrupted".into()))), []);

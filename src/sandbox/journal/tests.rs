@@ -1,8 +1,8 @@
 //! What a crash, damage, or another process may do to a journal.
 
 use super::*;
-use crate::model::entity::Entity;
 use crate::sandbox::policy::Policy;
+use crate::sandbox::site::Entity;
 use crate::sandbox::site::{Item, Submission};
 use insta::assert_snapshot;
 use serde_json::Value;

@@ -2,11 +2,11 @@
 //!
 //! Records and tasks go by their numbers; ids follow from them. Keys are short because a site writes millions.
 
+use super::entity::Entity;
 use super::failure::Failure;
 use super::fields::Field;
 use super::records::DetailValues;
 use crate::model::clock::UnixMillis;
-use crate::model::entity::Entity;
 use serde::{Deserialize, Serialize};
 
 /// One change. Repeating all changes in order gives the same site.

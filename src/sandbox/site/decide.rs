@@ -1,12 +1,13 @@
 //! What becomes of one item: a write, or all the reasons against it. An item with any failure writes nothing.
 
 use super::change::Write;
+use super::entity::Entity;
 use super::failure::{Failure, Part, already_exists, not_found};
 use super::fields::{BadDetail, is_email};
 use super::records::DetailValues;
 use super::request::Item;
 use super::{Site, ids};
-use crate::model::entity::{Entity, Operation};
+use crate::model::entity::Operation;
 use std::borrow::Cow;
 
 /// Collects the failures of one item.

@@ -1,7 +1,8 @@
 //! Why an item was not written, in the site's words. The words seen on live sites are marked; the others are guesses.
 
+use super::entity::Entity;
 use crate::api::contract::{answer, operation_word};
-use crate::model::entity::{Entity, Operation};
+use crate::model::entity::Operation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! The ids a site gives out: functions of its cloud id and a record's number, so that equal loads give equal ids.
 
-use crate::model::entity::Entity;
+use super::entity::Entity;
 use uuid::Uuid;
 
 /// The id of the record with this number.

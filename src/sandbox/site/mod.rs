@@ -6,6 +6,7 @@
 
 mod change;
 mod decide;
+mod entity;
 mod failure;
 mod fields;
 mod ids;
@@ -17,15 +18,15 @@ mod tasks;
 mod tests;
 
 pub(super) use change::Change;
+pub(super) use entity::Entity;
 pub(super) use failure::Failure;
 pub(super) use fields::{Field, FieldKind};
 pub(super) use read::INSPECTION_PAGE;
 pub(super) use request::{Item, Named, body, required};
 
 use super::policy::Policy;
-use crate::api::contract::{self, answer};
+use crate::api::contract::{self, Endpoint, answer};
 use crate::model::clock::UnixMillis;
-use crate::model::entity::Entity;
 use change::{Accepted, Finished, Write};
 use fields::Fields;
 use records::Table;
@@ -199,7 +200,7 @@ impl Site {
 
     fn submitted(&self, task: u32) -> Value {
         let id = ids::task(self.cloud, task).to_string();
-        let url = contract::TASK.replace("{taskId}", &id);
+        let url = Endpoint::GetTask.path().replace("{taskId}", &id);
         json!({ (answer::ID): id, (answer::STATUS_URL): url })
     }
 

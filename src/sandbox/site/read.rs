@@ -1,6 +1,7 @@
 //! What the site answers when it is read, as JSON of the contract, and what its inspection shows.
 
 use super::change::Accepted;
+use super::entity::Entity;
 use super::failure::entity_word;
 use super::records::Record;
 use super::request::{FetchCustomers, FetchOrganizations, Search, required};
@@ -8,7 +9,6 @@ use super::tasks::{self, Work};
 use super::{Failure, Refusal, Site, ids};
 use crate::api::contract::{self, answer, keys, task_status};
 use crate::model::clock::UnixMillis;
-use crate::model::entity::Entity;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 

@@ -1,8 +1,9 @@
 //! Request bodies, read strictly: a key the contract does not name refuses the whole request.
 
 use super::Refusal;
-use crate::api::contract::{self, keys, operation_word};
-use crate::model::entity::{Entity, Operation};
+use super::entity::Entity;
+use crate::api::contract::{self, Contract, keys, operation_word};
+use crate::model::entity::Operation;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -41,7 +42,7 @@ macro_rules! object {
 }
 
 object! {
-    struct CustomerBulk { items: Vec<CustomerItem> = contract::CUSTOMER_PROFILE_BULK.list_key, }
+    struct CustomerBulk { items: Vec<CustomerItem> = contract::Name::CustomerProfiles.default(), }
 }
 object! {
     struct CustomerItem { operation: Verb = keys::OPERATION, payload: CustomerPayload = keys::PAYLOAD, }
@@ -58,7 +59,7 @@ object! {
 }
 object! {
     struct OrganizationBulk {
-        items: Vec<OrganizationItem> = contract::ORGANIZATION_PROFILE_BULK.list_key,
+        items: Vec<OrganizationItem> = contract::ORGANIZATION_PROFILES,
     }
 }
 object! {
@@ -207,15 +208,20 @@ pub(in crate::sandbox) fn required<T>(value: Option<T>, key: &str) -> Result<T, 
 
 /// Reads the items of a bulk request for customers or organizations.
 pub(in crate::sandbox) fn bulk(entity: Entity, bytes: &[u8]) -> Result<Vec<Item>, Refusal> {
-    let endpoint = contract::bulk_endpoint(entity)
-        .ok_or_else(|| Refusal::not_found("There is no such bulk endpoint"))?;
+    let endpoint = match entity {
+        Entity::Customer => contract::CUSTOMER_PROFILE_BULK,
+        Entity::Organization => contract::ORGANIZATION_PROFILE_BULK,
+        Entity::Product => return Err(Refusal::not_found("There is no such bulk endpoint")),
+    };
+    let contract = Contract::default();
+    let list_key = endpoint.list.in_contract(&contract);
     let items: Vec<Item> = if entity == Entity::Customer {
         let items = body::<CustomerBulk>(bytes)?.items;
-        let items = required(items, endpoint.list_key)?;
+        let items = required(items, list_key)?;
         items.into_iter().map(customer).collect::<Result<_, _>>()?
     } else {
         let items = body::<OrganizationBulk>(bytes)?.items;
-        let items = required(items, endpoint.list_key)?;
+        let items = required(items, list_key)?;
         items
             .into_iter()
             .map(organization)
@@ -226,8 +232,7 @@ pub(in crate::sandbox) fn bulk(entity: Entity, bytes: &[u8]) -> Result<Vec<Item>
         return Ok(items);
     }
     Err(Refusal::bad_request(format!(
-        "{} must hold between 1 and {most} items, not {count}",
-        endpoint.list_key
+        "{list_key} must hold between 1 and {most} items, not {count}"
     )))
 }
 

@@ -166,7 +166,7 @@ pub(super) fn millis_after(micros: i64) -> UnixMillis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entity::Entity;
+    use crate::sandbox::site::entity::Entity;
 
     #[test]
     fn tasks_start_when_a_worker_is_free_first_come_first_served() {

@@ -1,9 +1,9 @@
 //! The site's rules, without sockets and files.
 
+use super::entity::Entity;
 use super::{Change, Field, FieldKind, Refusal, Site, Submission};
 use crate::api::contract::{KEY_REUSED_MESSAGE, TASK_LIMIT_MESSAGE};
 use crate::model::clock::UnixMillis;
-use crate::model::entity::Entity;
 use crate::sandbox::policy::Policy;
 use proptest::prelude::*;
 use serde_json::{Value, json};

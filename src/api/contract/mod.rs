@@ -1,7 +1,13 @@
 //! Every path, key and limit of the CSM API: the one place. Each name carries its grade, since part of the
-//! API is known by guess only; `[contract]` in a job file will override those.
+//! API is known by guess only; `[contract]` in a job file says those otherwise.
 //!
 //! A leaf of its own: `mapping` and `sandbox` may see it.
+
+mod endpoint;
+mod name;
+
+pub use endpoint::{Base, Endpoint, Kind, Method};
+pub use name::{Contract, IdForm, Name};
 
 use crate::model::entity::Entity;
 
@@ -14,19 +20,6 @@ pub enum Grade {
     Seen,
     /// Our guess.
     Guess,
-}
-
-/// The limits of one bulk endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BulkEndpoint {
-    /// Path below the API's base, from `/api/v1`.
-    pub path: &'static str,
-    /// The key of the request's array.
-    pub list_key: &'static str,
-    /// Items a request may hold.
-    pub max_items: usize,
-    /// How path and key are known.
-    pub grade: Grade,
 }
 
 /// Bytes a request body may hold. No limit is documented; small bodies pass every gateway.
@@ -42,20 +35,56 @@ pub const MAX_PRODUCT_PAGE: usize = 100;
 /// Non-terminal tasks a site allows; one page says 5, another 10.
 pub const MAX_TASKS: usize = 5;
 
+/// One bulk endpoint and its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkEndpoint {
+    /// Where requests go.
+    pub endpoint: Endpoint,
+    /// The key of the request's array.
+    pub list: ListKey,
+    /// Items a request may hold.
+    pub max_items: usize,
+    /// Detail operations a request may hold over all its items; `None` where they are not counted.
+    pub max_operations: Option<usize>,
+}
+
+/// The key of a bulk request's array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListKey {
+    /// Documented.
+    Fixed(&'static str),
+    /// Open to `[contract]`.
+    Open(Name),
+}
+
+impl ListKey {
+    /// The key itself.
+    #[must_use]
+    pub fn in_contract(self, contract: &Contract) -> &str {
+        match self {
+            Self::Fixed(key) => key,
+            Self::Open(name) => contract.name(name),
+        }
+    }
+}
+
 /// Bulk customer profiles. Key seen, cap documented.
 pub const CUSTOMER_PROFILE_BULK: BulkEndpoint = BulkEndpoint {
-    path: "/api/v1/customer/profile/bulk",
-    list_key: "customerProfiles",
+    endpoint: Endpoint::BulkCustomerProfiles,
+    list: ListKey::Open(Name::CustomerProfiles),
     max_items: 100,
-    grade: Grade::Seen,
+    max_operations: None,
 };
+
+/// The list of a bulk request for organization profiles. Documented.
+pub const ORGANIZATION_PROFILES: &str = "organizationProfiles";
 
 /// Bulk organization profiles.
 pub const ORGANIZATION_PROFILE_BULK: BulkEndpoint = BulkEndpoint {
-    path: "/api/v1/organization/profile/bulk",
-    list_key: "organizationProfiles",
+    endpoint: Endpoint::BulkOrganizationProfiles,
+    list: ListKey::Fixed(ORGANIZATION_PROFILES),
     max_items: 100,
-    grade: Grade::Documented,
+    max_operations: None,
 };
 
 /// The bulk endpoint that takes an entity's profiles; products have none.
@@ -68,38 +97,16 @@ pub const fn bulk_endpoint(entity: Entity) -> Option<BulkEndpoint> {
     }
 }
 
-/// `GET`: a bulk task's state, by id.
-pub const TASK: &str = "/api/v1/tasks/{taskId}";
-/// `POST`: organizations by id or name. The keys inside are a guess.
-pub const ORGANIZATION_FETCH: &str = "/api/v1/organization/fetch";
-/// `POST`: creates one organization by name. The key inside is a guess.
-pub const ORGANIZATION: &str = "/api/v1/organization";
-/// `GET`: one organization, by id.
-pub const ORGANIZATION_BY_ID: &str = "/api/v1/organization/{organizationId}";
-/// `GET`: an organization's profile, by id.
-pub const ORGANIZATION_PROFILE: &str = "/api/v1/organization/profile/{organizationId}";
-/// `POST`: up to 25 customer profiles by id.
-pub const CUSTOMER_PROFILE_FETCH: &str = "/api/v1/customer/profile/fetch";
-/// `GET`: a customer's profile, by id.
-pub const CUSTOMER_PROFILE: &str = "/api/v1/customer/profile/{customerId}";
-/// `POST`: customers by the value of a detail field.
-pub const CUSTOMER_SEARCH: &str = "/api/v1/customer/search-by-detail-field";
-/// `GET`: the customer detail fields of the site.
-pub const CUSTOMER_DETAIL_FIELDS: &str = "/api/v1/customer/details";
-/// `GET`: the organization detail fields of the site.
-pub const ORGANIZATION_DETAIL_FIELDS: &str = "/api/v1/organization/details";
-/// `GET`: pages of products. `POST`: creates one by name.
-pub const PRODUCT: &str = "/api/v1/product";
-/// `GET`: one product, by id.
-pub const PRODUCT_BY_ID: &str = "/api/v1/product/{productId}";
-/// On the site's own host: its cloud id, without credentials.
-pub const TENANT_INFO: &str = "/_edge/tenant_info";
-/// The key in the answer of [`TENANT_INFO`].
+/// The key in the answer of [`Endpoint::TenantInfo`].
 pub const TENANT_CLOUD_ID: &str = "cloudId";
-/// Below the gateway's origin, before `/api/v1`.
+/// Below the gateway's origin, before `/api/v1`: see [`Base::Csm`].
 pub const CLOUD_PREFIX: &str = "/jsm/csm/cloudid/{cloudId}";
+/// Below the gateway's origin: see [`Base::Jira`].
+pub const JIRA_PREFIX: &str = "/ex/jira/{cloudId}";
 /// The gateway's origin.
 pub const ORIGIN: &str = "https://api.atlassian.com";
+/// The origin of [`Base::Login`].
+pub const LOGIN_ORIGIN: &str = "https://auth.atlassian.com";
 /// Header that names a bulk request: same key and body give the same task.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// Header that opts in to experimental methods; always sent.
@@ -133,15 +140,15 @@ pub mod keys {
     /// The values of a detail field.
     pub const VALUES: &str = "values";
     /// Organizations of a customer; holds [`ORGANIZATION_IDS`].
-    pub const ASSOCIATE_ORGANIZATIONS: &str = "associateOrganizations";
+    pub const ASSOCIATE_ORGANIZATIONS: &str = super::Name::AssociateOrganizations.default();
     /// Ids inside [`ASSOCIATE_ORGANIZATIONS`], as strings.
     pub const ORGANIZATION_IDS: &str = "organizationIds";
     /// Ids asked for in `organization/fetch`. A guess.
-    pub const FETCH_ORGANIZATION_IDS: &str = "organizationIds";
+    pub const FETCH_ORGANIZATION_IDS: &str = super::Name::FetchOrganizationIds.default();
     /// Names asked for in `organization/fetch`. A guess.
-    pub const FETCH_ORGANIZATION_NAMES: &str = "organizationNames";
+    pub const FETCH_ORGANIZATION_NAMES: &str = super::Name::FetchOrganizationNames.default();
     /// The list in the answer of `organization/fetch`, each `{id, name}`. A guess.
-    pub const FETCHED_ORGANIZATIONS: &str = "organizations";
+    pub const FETCHED_ORGANIZATIONS: &str = super::Name::FetchedOrganizations.default();
     /// Customers of an organization; holds [`CUSTOMER_IDS`].
     pub const ASSOCIATE_CUSTOMERS: &str = "associateCustomers";
     /// Ids inside [`ASSOCIATE_CUSTOMERS`], and asked for in `customer/profile/fetch`.
@@ -151,9 +158,9 @@ pub mod keys {
     /// The value a criterion asks for.
     pub const VALUE: &str = "value";
     /// Products of a customer or organization; holds [`PRODUCT_IDS`]. A guess.
-    pub const ASSOCIATE_PRODUCTS: &str = "associateProducts";
+    pub const ASSOCIATE_PRODUCTS: &str = super::Name::AssociateProducts.default();
     /// Ids inside [`ASSOCIATE_PRODUCTS`]. A guess.
-    pub const PRODUCT_IDS: &str = "productIds";
+    pub const PRODUCT_IDS: &str = super::Name::ProductIds.default();
 }
 
 /// Keys inside answers that are not those of payloads.
@@ -240,32 +247,3 @@ pub const fn operation_word(operation: crate::model::entity::Operation) -> &'sta
         Operation::Upsert => "UPSERT",
     }
 }
-
-/// Scopes that requests need of a scoped token or an OAuth app, by method and path, as far as they are known.
-pub const SCOPES: [(&str, &str, Grade); 5] = [
-    (
-        "POST /api/v1/customer/profile/bulk",
-        "write:customer.profile:jira-service-management",
-        Grade::Seen,
-    ),
-    (
-        "POST /api/v1/organization/profile/bulk",
-        "write:organization.profile:jira-service-management",
-        Grade::Documented,
-    ),
-    (
-        "GET /api/v1/tasks/",
-        "read:task:jira-service-management",
-        Grade::Documented,
-    ),
-    (
-        "GET /api/v1/product",
-        "read:product:jira-service-management",
-        Grade::Documented,
-    ),
-    (
-        "POST /api/v1/product",
-        "write:product:jira-service-management",
-        Grade::Documented,
-    ),
-];

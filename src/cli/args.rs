@@ -190,6 +190,9 @@ pub(super) struct SandboxArgs {
     /// Fill the site from this file first (what is there stays)
     #[arg(long, value_name = "FILE")]
     pub(super) seed: Option<PathBuf>,
+    /// Give OAuth tokens, and let in only who this file names (see the README)
+    #[arg(long, value_name = "FILE")]
+    pub(super) auth: Option<PathBuf>,
     /// Fill the site and end, without serving
     #[arg(long, requires = "seed")]
     pub(super) seed_only: bool,

@@ -3,7 +3,7 @@
 use crate::api::auth::consent::same_host;
 use crate::api::client::{Client, Lacks, Request};
 use crate::api::contract::oauth::keys as oauth;
-use crate::api::contract::{Endpoint, answer, keys};
+use crate::api::contract::{Endpoint, answer, keys, query};
 use crate::model::reply::ApiError;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -35,6 +35,15 @@ impl Client {
         };
         let request = Request::to(Endpoint::AccessibleResources);
         Ok(self.call(request, read).await?.0)
+    }
+
+    /// Asks an endpoint that reads and has no parameter whether it lets us in, for one record where it gives pages.
+    ///
+    /// # Errors
+    /// An [`ApiError`] of any class.
+    pub async fn probe(&self, endpoint: Endpoint) -> Result<(), ApiError> {
+        let request = Request::to(endpoint).query(query::LIMIT, "1");
+        self.call(request, |_| Ok(())).await.map(drop)
     }
 }
 

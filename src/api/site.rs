@@ -81,6 +81,12 @@ impl Site {
         format!("{}{}", self.origin, path(prefix, &self.cloud_id))
     }
 
+    /// The cloud id; empty for a server that belongs to no site.
+    #[must_use]
+    pub fn cloud_id(&self) -> &str {
+        &self.cloud_id
+    }
+
     /// Without TLS, which only this machine gets.
     pub(super) fn is_plain(&self) -> bool {
         self.plain

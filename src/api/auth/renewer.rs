@@ -117,6 +117,12 @@ impl Renewer {
         renewed
     }
 
+    /// The app's id.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.shared.login.client_id()
+    }
+
     /// What is kept of the consent.
     ///
     /// # Errors

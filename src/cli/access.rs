@@ -94,9 +94,7 @@ fn credentials(
     let var = |name: &str| std::env::var(name).ok();
     let (login, source) = match secrets::find(&auth.table, &auth.base, var)? {
         Credentials::Ready(ready) => return Ok((ready, None)),
-        Credentials::ClientCredentials(app) => {
-            (login(auth, app, clock)?, Source::ClientCredentials)
-        }
+        Credentials::Service(app) => (login(auth, app, clock)?, Source::ClientCredentials),
         Credentials::OAuth { app, refresh_token } => {
             let consented = Consented {
                 store: Store::new(auth.tokens.clone()),

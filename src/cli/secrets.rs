@@ -20,7 +20,7 @@ pub(super) enum Credentials {
         refresh_token: Option<SecretString>,
     },
     /// A service account's credential.
-    ClientCredentials(App),
+    Service(App),
 }
 
 /// Finds the credentials of a job. `base` is the folder that the job's paths start from; `var` looks a variable up.
@@ -37,14 +37,14 @@ pub(super) fn find(
         let id = found.open(
             "CSM_LOADER_CLIENT_ID",
             table.client_id.as_ref(),
-            &table.client_id_file,
+            table.client_id_file.as_ref(),
         )?;
         let client_id = id.ok_or_else(|| {
             missing("set CSM_LOADER_CLIENT_ID, or client_id in [auth], to the app's client id")
         })?;
         let client_secret = found.required(
             "CSM_LOADER_CLIENT_SECRET",
-            &table.client_secret_file,
+            table.client_secret_file.as_ref(),
             "client_secret_file",
         )?;
         Ok(App {
@@ -54,13 +54,17 @@ pub(super) fn find(
     };
     match table.method.unwrap_or_default() {
         AuthMethod::Basic => {
-            let email = found.open("CSM_LOADER_EMAIL", table.email.as_ref(), &table.email_file)?;
+            let email = found.open(
+                "CSM_LOADER_EMAIL",
+                table.email.as_ref(),
+                table.email_file.as_ref(),
+            )?;
             let email = email.ok_or_else(|| {
                 missing("set CSM_LOADER_EMAIL, or email in [auth], to the account's address")
             })?;
             let token = found.required(
                 "CSM_LOADER_API_TOKEN",
-                &table.api_token_file,
+                table.api_token_file.as_ref(),
                 "api_token_file",
             )?;
             Ok(Credentials::Ready(Auth::Basic { email, token }))
@@ -68,16 +72,19 @@ pub(super) fn find(
         AuthMethod::Bearer => {
             let token = found.required(
                 "CSM_LOADER_ACCESS_TOKEN",
-                &table.access_token_file,
+                table.access_token_file.as_ref(),
                 "access_token_file",
             )?;
             Ok(Credentials::Ready(Auth::Bearer { token }))
         }
         AuthMethod::OAuth => Ok(Credentials::OAuth {
             app: app()?,
-            refresh_token: found.secret("CSM_LOADER_REFRESH_TOKEN", &table.refresh_token_file)?,
+            refresh_token: found.secret(
+                "CSM_LOADER_REFRESH_TOKEN",
+                table.refresh_token_file.as_ref(),
+            )?,
         }),
-        AuthMethod::ClientCredentials => Ok(Credentials::ClientCredentials(app()?)),
+        AuthMethod::ClientCredentials => Ok(Credentials::Service(app()?)),
     }
 }
 
@@ -91,7 +98,7 @@ struct Found<'a, V> {
 }
 
 impl<V: Fn(&str) -> Option<String>> Found<'_, V> {
-    fn secret(&self, name: &str, file: &Option<PathBuf>) -> Result<Option<SecretString>, Failure> {
+    fn secret(&self, name: &str, file: Option<&PathBuf>) -> Result<Option<SecretString>, Failure> {
         match ((self.var)(name), file) {
             (Some(value), _) => Ok(Some(SecretString::from(value))),
             (None, Some(path)) => read_private(&self.base.join(path)).map(Some),
@@ -102,7 +109,7 @@ impl<V: Fn(&str) -> Option<String>> Found<'_, V> {
     fn required(
         &self,
         name: &str,
-        file: &Option<PathBuf>,
+        file: Option<&PathBuf>,
         key: &str,
     ) -> Result<SecretString, Failure> {
         self.secret(name, file)?.ok_or_else(|| {
@@ -117,7 +124,7 @@ impl<V: Fn(&str) -> Option<String>> Found<'_, V> {
         &self,
         name: &str,
         written: Option<&String>,
-        file: &Option<PathBuf>,
+        file: Option<&PathBuf>,
     ) -> Result<Option<String>, Failure> {
         if let Some(value) = (self.var)(name) {
             return Ok(Some(value));

@@ -155,7 +155,7 @@ impl Tokens {
         &mut self,
         now: UnixMillis,
         query: &HashMap<String, String>,
-        code: String,
+        code: &str,
     ) -> Result<String, &'static str> {
         let get = |key: &str| query.get(key).filter(|value| !value.is_empty());
         let client =
@@ -178,7 +178,7 @@ impl Tokens {
             revoked: false,
         });
         self.codes.insert(
-            code.clone(),
+            code.to_owned(),
             Code {
                 consent: self.consents.len() - 1,
                 redirect_uri: redirect_uri.clone(),
@@ -189,7 +189,7 @@ impl Tokens {
         let mut answer = url::form_urlencoded::Serializer::new(String::new());
         answer
             .append_pair(keys::STATE, state)
-            .append_pair(keys::CODE, &code);
+            .append_pair(keys::CODE, code);
         Ok(format!("{redirect_uri}?{}", answer.finish()))
     }
 
@@ -534,7 +534,7 @@ mod tests {
             let query = query.iter().chain(more);
             let query = query.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
             self.tokens
-                .authorize(now, &query.collect(), "c0de".to_owned())
+                .authorize(now, &query.collect(), "c0de")
                 .unwrap()
         }
 

@@ -98,6 +98,7 @@ impl Question {
     ///
     /// # Errors
     /// [`CallbackError`].
+    #[must_use]
     pub fn code(&self, target: &str) -> Option<Result<SecretString, CallbackError>> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         (path == CALLBACK).then(|| self.read(query))

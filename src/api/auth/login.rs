@@ -237,6 +237,7 @@ mod tests {
     use super::*;
     use crate::api::scripted::{Scripted, Step, answer};
     use crate::model::clock::SystemClock;
+    use std::fmt::Write as _;
 
     fn login(server: &Scripted) -> Login {
         let app = App {
@@ -331,7 +332,7 @@ mod tests {
             } else {
                 ""
             };
-            shown.push_str(&format!("{:?}{kind}: {}\n", not.error.class, not.error));
+            let _ = writeln!(shown, "{:?}{kind}: {}", not.error.class, not.error);
         }
         assert!(
             !shown.contains("s3cret") && !shown.contains("r3fresh"),

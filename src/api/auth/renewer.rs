@@ -330,11 +330,11 @@ fn unkept(why: &str) -> ApiError {
     local(ErrorClass::AuthWrong, why.to_owned())
 }
 
-/// An error of ours, before the login server was asked.
+/// An error of ours, not of the login server.
 fn local(class: ErrorClass, message: String) -> ApiError {
     ApiError {
         class,
-        request: Endpoint::Token.name(),
+        request: String::new(),
         status: None,
         message,
         trace_id: None,

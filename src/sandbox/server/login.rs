@@ -103,7 +103,7 @@ async fn authorize(
 ) -> Response {
     let code = Uuid::new_v4().simple().to_string();
     let (now, mut tokens) = (doorman.now(), doorman.tokens());
-    match tokens.authorize(now, &query, code) {
+    match tokens.authorize(now, &query, &code) {
         Ok(address) => (StatusCode::FOUND, [(header::LOCATION, address)]).into_response(),
         Err(why) => (StatusCode::BAD_REQUEST, why).into_response(),
     }

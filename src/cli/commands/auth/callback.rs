@@ -138,7 +138,7 @@ mod tests {
                 .collect()
         });
         let question = Arc::new(Question::new("st4te".to_owned(), None, address.port()));
-        let code = wait(listener, &question, Duration::from_secs(60)).await;
+        let code = wait(listener, &question, Duration::from_mins(1)).await;
         (browser.join().unwrap(), code)
     }
 

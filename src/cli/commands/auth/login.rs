@@ -33,14 +33,18 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub(in crate::cli) fn run(args: &LoginArgs) -> Result<Exit, Failure> {
     let var = |name: &str| std::env::var(name).ok();
     let mut settings = AccessSettings::resolve(&args.access, var)?;
-    let method = *settings.auth.table.method.get_or_insert(AuthMethod::OAuth);
+    let method = settings.auth.table.method.get_or_insert(AuthMethod::OAuth);
+    let other = || {
+        let message = "only method = \"oauth\" knows a login, and [auth] names another; change it, or say --method oauth";
+        Failure::new(Exit::Input, message)
+    };
+    if *method != AuthMethod::OAuth {
+        return Err(other());
+    }
     let Credentials::OAuth { app, refresh_token } =
         secrets::find(&settings.auth.table, &settings.auth.base, var)?
     else {
-        let message = format!(
-            "a login is for method = \"oauth\", and the job's method is {method:?}; change it, or say --method oauth"
-        );
-        return Err(Failure::new(Exit::Input, message));
+        return Err(other());
     };
     if matches!(settings.site, SiteSettings::Sandbox { .. }) {
         return Err(embedded());
@@ -55,7 +59,7 @@ pub(in crate::cli) fn run(args: &LoginArgs) -> Result<Exit, Failure> {
             &login,
             granted,
             &site,
-            refresh_token,
+            refresh_token.as_ref(),
             clock.unix_millis(),
         )
     })?;
@@ -133,7 +137,7 @@ fn keep(
     login: &Login,
     granted: Granted,
     site: &Resource,
-    given: Option<SecretString>,
+    given: Option<&SecretString>,
     now: i64,
 ) -> Result<String, Failure> {
     let refresh = granted.refresh.ok_or_else(|| {
@@ -160,7 +164,7 @@ fn keep(
         scopes: granted.scopes,
         replaced: before.map(|before| before.replaced).unwrap_or_default(),
     };
-    if let Some(given) = &given {
+    if let Some(given) = given {
         tokens.replace(given);
     }
     locked

@@ -5,13 +5,14 @@ use crate::api::auth::Auth;
 use crate::api::auth::age::{consent_end, date};
 use crate::api::auth::renewer::Renewer;
 use crate::api::client::Client;
-use crate::api::contract::oauth::FAMILIES;
-use crate::api::contract::{Endpoint, Grade};
+use crate::api::contract::Endpoint;
+use crate::api::contract::oauth::{self, FAMILIES};
 use crate::cli::access::{Access, client, enter, unusable};
 use crate::cli::args::AuthArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::{AccessSettings, SiteSettings};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -118,22 +119,25 @@ async fn of_app(
 
 /// Which scopes are missing, by what needs them.
 fn missing(granted: &[String]) -> String {
+    let known = oauth::scopes(false);
     let mut text = String::new();
     for (family, endpoints) in FAMILIES {
         let needed = endpoints.iter().flat_map(|endpoint| endpoint.scopes());
-        let mut lacking: Vec<_> = needed
-            .filter(|(scope, _)| !granted.contains(scope))
+        let lacking: BTreeSet<_> = needed
+            .map(|(scope, _)| scope)
+            .filter(|scope| !granted.contains(scope))
+            .map(|scope| {
+                if known.contains(&scope) {
+                    scope
+                } else {
+                    format!("{scope} (its name is a guess)")
+                }
+            })
             .collect();
-        // where one endpoint's page names what is a guess for another
-        lacking.sort_by_key(|(scope, grade)| (scope.clone(), *grade == Grade::Guess));
-        lacking.dedup_by(|(later, _), (first, _)| later == first);
-        for (scope, grade) in lacking {
-            let guess = match grade {
-                Grade::Guess => " (its name is a guess)",
-                Grade::Documented | Grade::Seen => "",
-            };
+        if !lacking.is_empty() {
+            let lacking: Vec<_> = lacking.into_iter().collect();
             // writing to a String cannot fail
-            let _ = write!(text, "\n  for {family}: {scope}{guess}");
+            let _ = write!(text, "\n  for {family}: {}", lacking.join(", "));
         }
     }
     if text.is_empty() {
@@ -146,7 +150,6 @@ fn missing(granted: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::contract::oauth;
 
     #[test]
     fn missing_scopes_are_named_by_what_needs_them() {

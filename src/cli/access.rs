@@ -46,6 +46,10 @@ pub(super) async fn enter(
     auth: &AuthSettings,
     clock: Arc<dyn Clock>,
 ) -> Result<Access, Failure> {
+    let (SiteSettings::Host { origin, .. } | SiteSettings::Cloud { origin, .. }) = site else {
+        return Err(embedded());
+    };
+    let gateway = Site::server(origin).map_err(|error| unusable(&error))?;
     let (auth, consent) = credentials(site, auth, Arc::clone(&clock))?;
     let mut warnings = Vec::new();
     if let Some(renewer) = &consent
@@ -61,7 +65,6 @@ pub(super) async fn enter(
         }
         SiteSettings::Host { host, origin } => {
             let cloud_id = if consent.is_some() {
-                let gateway = Site::server(origin).map_err(|error| unusable(&error))?;
                 let sites = client(gateway, auth.clone())?.accessible_resources().await;
                 let sites = sites.map_err(|error| unusable(&error))?;
                 let chosen = choose(&sites, host);

@@ -16,7 +16,8 @@
 //! | … as an HTML page, on a write | `Refused`: the edge sent it, so the API never saw the request; the same text would trip the same filter again |
 //! | … as an HTML page, on a read | `MaybeApplied`: not the API's word, ask again |
 //! | … whose body broke off | `MaybeApplied`: it might have said "busy" |
-//! | 401, 403, 407 | `AuthWrong`, with the likeliest cause |
+//! | 401 of the gateway without a mark of its cause | `AuthExpired`: of the known causes, the one without a mark |
+//! | 401 otherwise, 403, 407 | `AuthWrong`, with the likeliest cause |
 //! | 404 on a bulk request | `AuthWrong`: a collection cannot be missing, so the site or its product is |
 //! | 429; 503 with `Retry-After` | `Throttled` |
 //! | 408, other 5xx | `MaybeApplied` |
@@ -215,6 +216,10 @@ fn answered(endpoint: Endpoint, answer: &Answer, now: UnixMillis) -> (ErrorClass
             ),
         },
         300..=399 => (ErrorClass::Broken, redirect(&answer.headers)),
+        401 if expired(answer, &words) => (
+            ErrorClass::AuthExpired,
+            words.with(&auth_hint(endpoint, answer, &words)),
+        ),
         401 | 403 | 407 => (
             ErrorClass::AuthWrong,
             words.with(&auth_hint(endpoint, answer, &words)),
@@ -292,6 +297,17 @@ fn redirect(headers: &Headers) -> String {
     }
 }
 
+/// How a message begins that speaks of a lacking scope.
+pub(super) const LACKS_SCOPE: &str = "the token lacks a scope";
+
+/// A 401 that bears no mark of another cause than a token that expired.
+fn expired(answer: &Answer, words: &Words) -> bool {
+    answer.headers.get("x-failure-category").is_none()
+        && answer.headers.get("x-seraph-loginreason").is_none()
+        && !matches!(words, Words::Page(_))
+        && !words.text().contains("scope does not match")
+}
+
 /// The likeliest cause of a 401, 403 or 407, as far as live sites were seen to tell them apart.
 fn auth_hint(endpoint: Endpoint, answer: &Answer, words: &Words) -> String {
     let failure = answer.headers.get("x-failure-category").unwrap_or_default();
@@ -303,12 +319,9 @@ fn auth_hint(endpoint: Endpoint, answer: &Answer, words: &Words) -> String {
         // the site never says which
         let scopes: Vec<_> = endpoint.scopes().map(|(scope, _)| scope).collect();
         return if scopes.is_empty() {
-            "the token lacks a scope that this request needs".to_owned()
+            format!("{LACKS_SCOPE} that this request needs")
         } else {
-            format!(
-                "the token lacks a scope, most likely {}",
-                scopes.join(" or ")
-            )
+            format!("{LACKS_SCOPE}, most likely {}", scopes.join(" or "))
         };
     } else if failure.contains("AUTH_MISMATCH") {
         "e-mail and token belong to different accounts, or a scoped token is used the wrong way"
@@ -486,7 +499,7 @@ mod tests {
         400 Refused: an empty answer
         400 Refused: JSON that breaks off
         400 Refused: an HTML page ("HTTP Status 400 – Bad Request"); a gateway refused the request before the API saw it; a text in it may trip the gateway's filter
-        401 AuthWrong: Unauthorized (check e-mail and token; the token may have expired)
+        401 AuthExpired: Unauthorized (check e-mail and token; the token may have expired)
         401 AuthWrong: Unauthorized; scope does not match (the token lacks a scope, most likely write:customer.profile:jira-service-management)
         401 AuthWrong: Unauthorized; scope does not match (the token lacks a scope, most likely write:customer.profile:jira-service-management)
         401 AuthWrong: an empty answer; e-mail and token belong to different accounts, or a scoped token is used the wrong way

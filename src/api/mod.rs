@@ -8,7 +8,7 @@
 //! | [`contract`], [`fold`] | names, limits and comparison rules of the API |
 //! | [`client`] | the transport: one request, one answer |
 //! | [`site`], [`auth`] | where requests go, and as whom |
-//! | [`bulk`], [`single`], [`lookup`] | the calls |
+//! | [`bulk`], [`single`], [`lookup`], [`resources`] | the calls |
 //! | [`classify`], [`throttle`], [`words`] | what an answer means, how long it asks to wait, what it says |
 
 pub mod auth;
@@ -19,6 +19,7 @@ pub mod contract;
 pub mod error;
 pub mod fold;
 pub mod lookup;
+pub mod resources;
 pub mod single;
 pub mod site;
 pub mod throttle;

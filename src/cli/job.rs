@@ -47,12 +47,19 @@ pub(super) struct SandboxTable {
 pub(super) struct AuthTable {
     pub(super) method: Option<AuthMethod>,
     pub(super) email: Option<String>,
+    pub(super) email_file: Option<PathBuf>,
     pub(super) api_token_file: Option<PathBuf>,
     pub(super) access_token_file: Option<PathBuf>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_id_file: Option<PathBuf>,
+    pub(super) client_secret_file: Option<PathBuf>,
+    pub(super) refresh_token_file: Option<PathBuf>,
+    pub(super) tokens_file: Option<PathBuf>,
+    pub(super) login_url: Option<String>,
 }
 
 /// How to identify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum AuthMethod {
     /// E-mail and API token.
@@ -60,6 +67,12 @@ pub(super) enum AuthMethod {
     Basic,
     /// An access token.
     Bearer,
+    /// A person's consent to an app.
+    #[value(name = "oauth")]
+    #[serde(rename = "oauth")]
+    OAuth,
+    /// A service account's credential.
+    ClientCredentials,
 }
 
 /// `[limits]`

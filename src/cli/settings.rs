@@ -1,6 +1,6 @@
 //! The settings as run: flags over environment over job file over defaults, resolved once.
 
-use super::args::{LoadArgs, StageArgs, Target};
+use super::args::{AuthArgs, LoadArgs, StageArgs, Target};
 use super::exit::{Exit, Failure};
 use super::job::{AuthTable, CsvTable, Job, SiteTable, StageTable};
 use crate::api::contract;
@@ -49,13 +49,66 @@ pub(super) struct CheckSettings {
     pub(super) stages: Vec<StageSettings>,
 }
 
+/// As whom to go to a site.
+#[derive(Debug)]
+pub(super) struct AuthSettings {
+    pub(super) table: AuthTable,
+    /// The folder that secret files start from.
+    pub(super) base: PathBuf,
+    /// The file that keeps tokens.
+    pub(super) tokens: PathBuf,
+    /// Where tokens come from.
+    pub(super) login_origin: String,
+}
+
+/// What `auth` needs.
+#[derive(Debug)]
+pub(super) struct AccessSettings {
+    pub(super) site: SiteSettings,
+    pub(super) auth: AuthSettings,
+}
+
+impl AccessSettings {
+    /// Resolves the settings of `auth`.
+    ///
+    /// # Errors
+    /// When the job file or a flag says what cannot be.
+    pub(super) fn resolve(
+        args: &AuthArgs,
+        var: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let (mut job, base) = read_job(args.job.as_deref())?;
+        let state_dir = state_dir(args.state_dir.as_deref(), &job, &base);
+        job.auth.method = args.method.or(job.auth.method);
+        Ok(Self {
+            auth: AuthSettings::new(job.auth, base, &state_dir),
+            site: site(None, args.site.as_ref(), var, job.site, None)?,
+        })
+    }
+}
+
+impl AuthSettings {
+    fn new(mut table: AuthTable, base: PathBuf, state_dir: &Path) -> Self {
+        Self {
+            tokens: match table.tokens_file.take() {
+                Some(file) => base.join(file),
+                None => state_dir.join("tokens.json"),
+            },
+            login_origin: table
+                .login_url
+                .take()
+                .unwrap_or_else(|| contract::LOGIN_ORIGIN.to_owned()),
+            table,
+            base,
+        }
+    }
+}
+
 /// What `load` needs.
 #[derive(Debug)]
 pub(super) struct LoadSettings {
     pub(super) site: SiteSettings,
-    pub(super) auth: AuthTable,
-    /// The folder that secret files start from.
-    pub(super) base: PathBuf,
+    pub(super) auth: AuthSettings,
     pub(super) state_dir: PathBuf,
     pub(super) slots: TaskSlots,
     pub(super) requests_per_second: NonZeroU32,
@@ -69,8 +122,8 @@ impl CheckSettings {
     /// # Errors
     /// When the job file or a flag says what cannot be.
     pub(super) fn resolve(args: &StageArgs) -> Result<Self, Failure> {
-        let (job, base) = read_job(args)?;
-        let state_dir = state_dir(args, &job, &base);
+        let (job, base) = read_job(args.job.as_deref())?;
+        let state_dir = state_dir(args.state_dir.as_deref(), &job, &base);
         Ok(Self {
             state_dir,
             stages: stages(args, job.stages, &base)?,
@@ -87,8 +140,8 @@ impl LoadSettings {
         args: &LoadArgs,
         var: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let (job, base) = read_job(&args.stage)?;
-        let state_dir = state_dir(&args.stage, &job, &base);
+        let (job, base) = read_job(args.stage.job.as_deref())?;
+        let state_dir = state_dir(args.stage.state_dir.as_deref(), &job, &base);
         let in_limits = |key: &str, error: String| input(format!("{key} in [limits]: {error}"));
         let slots = match (args.task_slots, job.limits.task_slots) {
             (Some(slots), _) => slots,
@@ -109,12 +162,15 @@ impl LoadSettings {
         };
         Ok(Self {
             site: site(
-                args,
+                args.target,
+                args.site.as_ref(),
                 var,
                 job.site,
-                job.sandbox.seed.map(|seed| base.join(seed)),
+                args.sandbox_seed
+                    .clone()
+                    .or(job.sandbox.seed.map(|seed| base.join(seed))),
             )?,
-            auth: job.auth,
+            auth: AuthSettings::new(job.auth, base.clone(), &state_dir),
             state_dir,
             slots,
             requests_per_second: args
@@ -123,7 +179,6 @@ impl LoadSettings {
                 .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
             max_errors,
             stages: stages(&args.stage, job.stages, &base)?,
-            base,
         })
     }
 }
@@ -133,8 +188,8 @@ fn input(message: String) -> Failure {
 }
 
 /// The job file and the folder that its paths start from; without one, the current folder.
-fn read_job(args: &StageArgs) -> Result<(Job, PathBuf), Failure> {
-    match &args.job {
+fn read_job(job: Option<&Path>) -> Result<(Job, PathBuf), Failure> {
+    match job {
         None => Ok((Job::default(), PathBuf::new())),
         Some(path) => {
             let base = path.parent().map(Path::to_owned).unwrap_or_default();
@@ -143,9 +198,9 @@ fn read_job(args: &StageArgs) -> Result<(Job, PathBuf), Failure> {
     }
 }
 
-fn state_dir(args: &StageArgs, job: &Job, base: &Path) -> PathBuf {
-    match (&args.state_dir, &job.state.dir) {
-        (Some(dir), _) => dir.clone(),
+fn state_dir(flag: Option<&Path>, job: &Job, base: &Path) -> PathBuf {
+    match (flag, &job.state.dir) {
+        (Some(dir), _) => dir.to_owned(),
         (None, Some(dir)) => base.join(dir),
         (None, None) => base.join(STATE_DIR),
     }
@@ -153,19 +208,19 @@ fn state_dir(args: &StageArgs, job: &Job, base: &Path) -> PathBuf {
 
 /// Flags over environment over job file; on each level the sandbox or a site.
 fn site(
-    args: &LoadArgs,
+    target: Option<Target>,
+    host: Option<&String>,
     var: impl Fn(&str) -> Option<String>,
     table: SiteTable,
     seed: Option<PathBuf>,
 ) -> Result<SiteSettings, Failure> {
-    let seed = args.sandbox_seed.clone().or(seed);
     let origin = table
         .base_url
         .unwrap_or_else(|| contract::ORIGIN.to_owned());
-    if args.target == Some(Target::Sandbox) {
+    if target == Some(Target::Sandbox) {
         return Ok(SiteSettings::Sandbox { seed });
     }
-    if let Some(host) = &args.site {
+    if let Some(host) = host {
         return Ok(SiteSettings::Host {
             host: host.clone(),
             origin,

@@ -12,6 +12,7 @@
 //! | `seed` | fills a site from a file |
 //! | `journal` | keeps a site on disk |
 //! | `keeper` | the one thread that owns site and journal |
+//! | `tokens` | who is let in, and the login server, pure |
 //! | `server` | HTTP |
 
 mod error;
@@ -21,10 +22,12 @@ mod policy;
 mod seed;
 mod server;
 mod site;
+mod tokens;
 
 pub use error::SandboxError;
 pub use policy::Policy;
 pub use seed::{SeedReport, Seeded};
+pub use tokens::{Account, Client, TokenPolicy};
 
 use crate::model::clock::Clock;
 use journal::Journal;
@@ -89,6 +92,7 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
     let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let (site_clock, site_policy) = (Arc::clone(&clock), policy.clone());
+    let door_clock = Arc::clone(&clock);
     let opened = spawn_blocking(move || {
         let (site, journal, _) = open(state.as_deref(), seed.as_deref(), &*site_clock)?;
         let cloud_id = site.cloud_id().to_string();
@@ -98,7 +102,7 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
         .await
         .map_err(|_| SandboxError::Panicked("opening"))?;
     let (keeper, cloud_id) = opened?;
-    let router = server::router(keeper.desk(), policy, &cloud_id);
+    let router = server::router(keeper.desk(), policy, &cloud_id, door_clock);
     let (stop, stopped) = oneshot::channel();
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         // either way, told to or dropped, it is to stop

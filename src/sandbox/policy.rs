@@ -1,5 +1,6 @@
 //! How strict and how fast the site is: limits and times. The site's rules read it and never change it.
 
+use super::tokens::TokenPolicy;
 use crate::api::contract;
 
 /// The limits and times of a site.
@@ -23,6 +24,8 @@ pub struct Policy {
     pub require_experimental: bool,
     /// The only `Authorization` header that is let in, as sent; `None` lets in any Basic or Bearer.
     pub authorization: Option<String>,
+    /// Checks who is let in, and gives tokens; with `None`, `authorization` alone counts.
+    pub tokens: Option<TokenPolicy>,
 }
 
 impl Default for Policy {
@@ -38,6 +41,7 @@ impl Default for Policy {
             submit_status: 202,
             require_experimental: false,
             authorization: None,
+            tokens: None,
         }
     }
 }

@@ -3,12 +3,15 @@
 //! Duty: check what belongs to the transport (credentials, cloud id, headers, sizes), read requests, write answers.
 //! Must not know: the site's rules.
 
+mod login;
+
 use super::keeper::Desk;
 use super::policy::Policy;
 use super::site::Entity;
 use super::site::{self, INSPECTION_PAGE, Refusal, Site, Submission};
+use super::tokens::NotLetIn;
 use crate::api::contract::{self, Endpoint, answer, keys};
-use crate::model::clock::UnixMillis;
+use crate::model::clock::{Clock, UnixMillis};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request, State};
@@ -17,6 +20,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use login::Doorman;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::future::poll_fn;
@@ -33,14 +37,19 @@ struct Shared {
     desk: Desk,
     policy: Arc<Policy>,
     cloud_id: Arc<str>,
+    doorman: Option<Doorman>,
 }
 
 /// The routes of a site.
-pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str) -> Router {
+pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str, clock: Arc<dyn Clock>) -> Router {
+    let tokens = policy.tokens.clone();
+    let doorman = tokens.map(|tokens| Doorman::new(tokens, clock, cloud_id));
+    let login = doorman.clone().map(Doorman::routes);
     let shared = Shared {
         desk,
         policy: Arc::new(policy),
         cloud_id: cloud_id.into(),
+        doorman,
     };
     let guarded = middleware::from_fn_with_state(shared.clone(), guard);
     let api = Router::new()
@@ -96,6 +105,7 @@ pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)
+        .merge(login.unwrap_or_default())
 }
 
 impl IntoResponse for Refusal {
@@ -121,10 +131,13 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    if !authorized(&shared.policy, request.headers()) {
-        // the gateway's shape of an error, not the API's
-        let body = json!({ "code": 401, "message": "Unauthorized" });
-        return (StatusCode::UNAUTHORIZED, Json(body)).into_response();
+    let refusal = match &shared.doorman {
+        Some(doorman) => doorman.refusal(&request),
+        None if authorized(&shared.policy, request.headers()) => None,
+        None => Some(NotLetIn::Unauthorized.into_response()),
+    };
+    if let Some(refusal) = refusal {
+        return refusal;
     }
     let cloud_id = params.iter().find(|(name, _)| *name == "cloudId");
     if cloud_id.is_none_or(|(_, id)| id != &*shared.cloud_id) {

@@ -120,7 +120,7 @@ type Script = Box<dyn FnMut(&Request) -> Answer + Send>;
 
 /// A served site. Its threads end with the connections of its client.
 pub(crate) struct Scripted {
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 

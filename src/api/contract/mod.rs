@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod name;
+pub mod oauth;
 
 pub use endpoint::{Base, Endpoint, Kind, Method};
 pub use name::{Contract, IdForm, Name};

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(super) mod auth;
 pub(super) mod check;
 pub(super) mod codes;
 pub(super) mod load;

@@ -6,8 +6,9 @@ use crate::cli::signals::{self, Words};
 use crate::engine::stop::Stop;
 use crate::ledger::StateFolder;
 use crate::model::clock::SystemClock;
-use crate::sandbox::{self, Policy, SandboxConfig};
+use crate::sandbox::{self, Policy, SandboxConfig, TokenPolicy};
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The folder of the sandbox's site inside a state folder.
@@ -42,7 +43,10 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             listen: args.listen,
             state: Some(folder),
             seed: args.seed.clone(),
-            policy: Policy::default(),
+            policy: Policy {
+                tokens: args.auth.as_deref().map(token_policy).transpose()?,
+                ..Policy::default()
+            },
         };
         let running = sandbox::start(config, Arc::new(SystemClock))
             .await
@@ -66,6 +70,17 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             .map_err(|error| Failure::of(Exit::Stopped, &error))?;
         Ok(Exit::Done)
     })
+}
+
+/// Who is let in.
+fn token_policy(path: &Path) -> Result<TokenPolicy, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        let name = path.display();
+        Failure::new(Exit::Input, format!("failed to read {name}: {error}"))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    // the parser would quote a line that may hold a secret
+    toml::from_str(&text).map_err(|error: toml::de::Error| failed(&error.message()))
 }
 
 fn say(text: &str) {

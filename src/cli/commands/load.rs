@@ -21,7 +21,7 @@ use crate::ledger::record::RunHeader;
 use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
 use crate::model::event::RunEvent;
-use crate::sandbox::{self, Policy, Running, SandboxConfig};
+use crate::sandbox::{self, Running, SandboxConfig};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use std::io::{self, Write};
@@ -204,7 +204,7 @@ impl Loader {
     async fn site(&self) -> Result<(Site, Auth, String, Option<Running>), Failure> {
         let unusable = |error: &dyn std::error::Error| Failure::of(Exit::Input, error);
         match &self.settings.site {
-            SiteSettings::Sandbox { seed } => {
+            SiteSettings::Sandbox { seed, policy } => {
                 let folder = self
                     .ledger
                     .folder()
@@ -214,7 +214,7 @@ impl Loader {
                     listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                     state: Some(folder),
                     seed: seed.clone(),
-                    policy: Policy::default(),
+                    policy: (**policy).clone(),
                 };
                 let running = sandbox::start(config, Arc::clone(&self.clock))
                     .await

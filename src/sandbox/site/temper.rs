@@ -119,15 +119,15 @@ mod tests {
 
     /// Loads customers in requests of some size; the keys of those who are there, and of those in an organization.
     fn load(policy: &Policy, emails: &[String], size: usize) -> [BTreeSet<String>; 2] {
-        let mut site = site(policy);
+        let mut tempered = site(policy);
         for (n, emails) in (0..).zip(emails.chunks(size)) {
             let items: Vec<_> = emails.iter().map(|email| item(email)).collect();
             let body = json!({ "customerProfiles": items }).to_string();
             let submission = Submission::read(Entity::Customer, format!("{n}"), body.into_bytes());
-            site.submit(policy, n * 1000, submission).unwrap();
-            site.advance(policy, n * 1000 + 999);
+            tempered.submit(policy, n * 1000, submission).unwrap();
+            tempered.advance(policy, n * 1000 + 999);
         }
-        let list = site.list(Entity::Customer, None, 10_000);
+        let list = tempered.list(Entity::Customer, None, 10_000);
         let all = list["results"].as_array().unwrap();
         let key = |record: &Value| record["key"].as_str().unwrap().to_owned();
         let member = |record: &&Value| record["organizations"] != json!([]);

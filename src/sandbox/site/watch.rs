@@ -75,8 +75,8 @@ impl Site {
 
     /// The latest time the site knows of: it may be ahead of the machine's, when the site's clock ran faster.
     pub(in crate::sandbox) fn latest(&self) -> UnixMillis {
-        let written = self.audit.last().map(|entry| entry.at);
-        let accepted = self.tasks.latest();
-        written.into_iter().chain(accepted).max().unwrap_or(0)
+        // seeds are written at the machine's time, so the last entry need not be the latest
+        let written = self.audit.iter().map(|entry| entry.at);
+        written.chain(self.tasks.latest()).max().unwrap_or(0)
     }
 }

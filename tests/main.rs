@@ -13,5 +13,6 @@ mod layering;
 mod malformed;
 mod mapping;
 mod policies;
+mod sandbox_policies;
 mod stopping;
 mod support;

@@ -247,6 +247,28 @@ pub(super) struct SandboxArgs {
     /// Fill the site and end, without serving
     #[arg(long, requires = "seed")]
     pub(super) seed_only: bool,
+    #[command(flatten)]
+    pub(super) policy: PolicyArgs,
+    /// List the knobs of a policy with their value in each preset, and end
+    #[arg(long)]
+    pub(super) policies: bool,
+}
+
+/// How a sandbox behaves.
+#[derive(Debug, clap::Args)]
+pub(super) struct PolicyArgs {
+    /// How the site behaves: documented, live-2026, hostile, or a file of knobs [default: documented]
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub(super) policy: Option<String>,
+    /// Set one knob of the policy otherwise, as often as needed
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// What chance in the policy starts from; the same number, the same fate [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(super) random_seed: Option<u32>,
+    /// Let the site's clock run so many times as fast [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(super) time_scale: Option<u32>,
 }
 
 #[cfg(test)]

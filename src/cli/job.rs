@@ -39,6 +39,11 @@ pub(super) struct SiteTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct SandboxTable {
     pub(super) seed: Option<PathBuf>,
+    pub(super) policy: Option<String>,
+    #[serde(default)]
+    pub(super) set: toml::Table,
+    pub(super) random_seed: Option<u32>,
+    pub(super) time_scale: Option<u32>,
 }
 
 /// `[auth]`: which secret, never the secret itself.

@@ -2,12 +2,13 @@
 
 use super::args::{AuthArgs, LoadArgs, StageArgs, Target};
 use super::exit::{Exit, Failure};
-use super::job::{AuthTable, CsvTable, Job, SiteTable, StageTable};
+use super::job::{AuthTable, CsvTable, Job, SandboxTable, SiteTable, StageTable};
 use crate::api::contract;
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
 use crate::model::entity::Entity;
+use crate::sandbox::{self, PolicyChoice};
 use crate::source::{CsvOptions, Format, Header};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -16,10 +17,13 @@ use std::path::{Path, PathBuf};
 pub(super) const STATE_DIR: &str = ".csm-loader";
 
 /// Where rows go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum SiteSettings {
     /// The site inside this program, filled from a file first.
-    Sandbox { seed: Option<PathBuf> },
+    Sandbox {
+        seed: Option<PathBuf>,
+        policy: Box<sandbox::Policy>,
+    },
     /// A site whose cloud id is looked up.
     Host { host: String, origin: String },
     /// A site by its cloud id.
@@ -82,7 +86,16 @@ impl AccessSettings {
         job.auth.method = args.method.or(job.auth.method);
         Ok(Self {
             auth: AuthSettings::new(job.auth, base, &state_dir),
-            site: site(None, args.site.as_ref(), var, job.site, None)?,
+            site: site(
+                None,
+                args.site.as_ref(),
+                var,
+                job.site,
+                SiteSettings::Sandbox {
+                    seed: None,
+                    policy: Box::default(),
+                },
+            )?,
         })
     }
 }
@@ -166,9 +179,7 @@ impl LoadSettings {
                 args.site.as_ref(),
                 var,
                 job.site,
-                args.sandbox_seed
-                    .clone()
-                    .or(job.sandbox.seed.map(|seed| base.join(seed))),
+                embedded(args, job.sandbox, &base)?,
             )?,
             auth: AuthSettings::new(job.auth, base.clone(), &state_dir),
             state_dir,
@@ -206,19 +217,38 @@ fn state_dir(flag: Option<&Path>, job: &Job, base: &Path) -> PathBuf {
     }
 }
 
+/// The site inside this program, should it be asked for.
+fn embedded(args: &LoadArgs, table: SandboxTable, base: &Path) -> Result<SiteSettings, Failure> {
+    let mut choice = PolicyChoice {
+        policy: table.policy,
+        base: base.to_owned(),
+        set: table.set.into_iter().collect(),
+    };
+    choice.set_number("random_seed", table.random_seed);
+    choice.set_number("time_scale", table.time_scale);
+    let policy = choice
+        .resolve()
+        .map_err(|error| Failure::of(Exit::Input, &error))?;
+    let seed = table.seed.map(|seed| base.join(seed));
+    Ok(SiteSettings::Sandbox {
+        seed: args.sandbox_seed.clone().or(seed),
+        policy: Box::new(policy),
+    })
+}
+
 /// Flags over environment over job file; on each level the sandbox or a site.
 fn site(
     target: Option<Target>,
     host: Option<&String>,
     var: impl Fn(&str) -> Option<String>,
     table: SiteTable,
-    seed: Option<PathBuf>,
+    sandbox: SiteSettings,
 ) -> Result<SiteSettings, Failure> {
     let origin = table
         .base_url
         .unwrap_or_else(|| contract::ORIGIN.to_owned());
     if target == Some(Target::Sandbox) {
-        return Ok(SiteSettings::Sandbox { seed });
+        return Ok(sandbox);
     }
     if let Some(host) = host {
         return Ok(SiteSettings::Host {
@@ -227,7 +257,7 @@ fn site(
         });
     }
     match (var("CSM_LOADER_TARGET").as_deref(), var("CSM_LOADER_SITE")) {
-        (Some("sandbox"), None) => return Ok(SiteSettings::Sandbox { seed }),
+        (Some("sandbox"), None) => return Ok(sandbox),
         (None, Some(host)) => return Ok(SiteSettings::Host { host, origin }),
         (None, None) => {}
         (Some(other), None) => {
@@ -241,7 +271,7 @@ fn site(
         }
     }
     match (table.target.as_deref(), table.site, table.cloud_id) {
-        (Some("sandbox"), None, None) => Ok(SiteSettings::Sandbox { seed }),
+        (Some("sandbox"), None, None) => Ok(sandbox),
         (Some(other), None, None) => Err(input(format!(
             "target = {other:?} in [site] is not known; the one target is \"sandbox\""
         ))),
@@ -476,7 +506,10 @@ mod tests {
         let acme = |site| matches!(site, SiteSettings::Host { host, .. } if host == "acme.example");
         assert_eq!(
             site(&["--target", "sandbox"], None, Some("acme.example")).unwrap(),
-            SiteSettings::Sandbox { seed: None }
+            SiteSettings::Sandbox {
+                seed: None,
+                policy: Box::default()
+            }
         );
         assert!(acme(
             site(&["--site", "acme.example"], Some("sandbox"), None).unwrap()

@@ -7,29 +7,39 @@
 //!
 //! | module | duty |
 //! | --- | --- |
-//! | `policy` | limits and times |
+//! | `policy` | limits, times and misbehaviour: knobs, presets, chance |
 //! | `site` | state and rules, pure |
 //! | `seed` | fills a site from a file |
 //! | `journal` | keeps a site on disk |
 //! | `keeper` | the one thread that owns site and journal |
 //! | `tokens` | who is let in, and the login server, pure |
+//! | `lag` | the site as its readers see it |
+//! | `time` | the site's clock |
+//! | `faults` | what happens to requests and answers on their way |
 //! | `server` | HTTP |
 
 mod error;
+mod faults;
 mod journal;
 mod keeper;
+mod lag;
 mod policy;
 mod seed;
 mod server;
 mod site;
+mod time;
 mod tokens;
 
 pub use error::SandboxError;
-pub use policy::Policy;
+pub use policy::{
+    FailureNames, FailuresShown, OneBadItem, Policy, PolicyChoice, PolicyError, Preset, Share,
+    TaskOrder, ThrottleStyle, TimedOut, listing,
+};
 pub use seed::{SeedReport, Seeded};
 pub use tokens::{Account, Client, TokenPolicy};
 
 use crate::model::clock::Clock;
+use faults::{Faults, Wire, Wires};
 use journal::Journal;
 use keeper::Keeper;
 use seed::Seed;
@@ -39,6 +49,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use time::SiteClock;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -58,8 +69,10 @@ pub struct SandboxConfig {
     pub state: Option<PathBuf>,
     /// File that fills the site with what it does not have yet.
     pub seed: Option<PathBuf>,
-    /// Limits and times.
+    /// Limits, times and moods.
     pub policy: Policy,
+    /// Who is let in, where tokens are checked and given; with `None` the policy alone says.
+    pub tokens: Option<TokenPolicy>,
 }
 
 /// A site that is being served. Dropping it stops the server, [`Running::stop`] also waits for it.
@@ -81,6 +94,7 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
         state,
         seed,
         policy,
+        tokens,
     } = config;
     if !listen.ip().is_loopback() {
         return Err(SandboxError::NotLoopback(listen));
@@ -91,20 +105,24 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
     };
     let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
-    let (site_clock, site_policy) = (Arc::clone(&clock), policy.clone());
+    let faults = Faults::new(&policy, Arc::clone(&clock));
+    let site_policy = policy.clone();
     let door_clock = Arc::clone(&clock);
     let opened = spawn_blocking(move || {
-        let (site, journal, _) = open(state.as_deref(), seed.as_deref(), &*site_clock)?;
+        let (site, journal, _) = open(state.as_deref(), seed.as_deref(), &*clock)?;
         let cloud_id = site.cloud_id().to_string();
+        let clock = SiteClock::new(clock, site_policy.time_scale, site.latest());
         Keeper::start(site, journal, site_policy, clock).map(|keeper| (keeper, cloud_id))
     });
     let opened = opened
         .await
         .map_err(|_| SandboxError::Panicked("opening"))?;
     let (keeper, cloud_id) = opened?;
-    let router = server::router(keeper.desk(), policy, &cloud_id, door_clock);
+    let doorman = tokens.map(|tokens| (tokens, door_clock));
+    let router = server::router(keeper.desk(), policy, &cloud_id, faults, doorman);
+    let service = router.into_make_service_with_connect_info::<Wire>();
     let (stop, stopped) = oneshot::channel();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+    let server = axum::serve(Wires(listener), service).with_graceful_shutdown(async {
         // either way, told to or dropped, it is to stop
         let _ = stopped.await;
     });

@@ -5,11 +5,13 @@
 
 mod login;
 
+use super::faults::{Faults, misbehave};
 use super::keeper::Desk;
 use super::policy::Policy;
 use super::site::Entity;
 use super::site::{self, INSPECTION_PAGE, Refusal, Site, Submission};
 use super::tokens::NotLetIn;
+use super::tokens::TokenPolicy;
 use crate::api::contract::{self, Endpoint, answer, keys};
 use crate::model::clock::{Clock, UnixMillis};
 use axum::Router;
@@ -37,20 +39,28 @@ struct Shared {
     desk: Desk,
     policy: Arc<Policy>,
     cloud_id: Arc<str>,
+    faults: Arc<Faults>,
     doorman: Option<Doorman>,
 }
 
 /// The routes of a site.
-pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str, clock: Arc<dyn Clock>) -> Router {
-    let tokens = policy.tokens.clone();
-    let doorman = tokens.map(|tokens| Doorman::new(tokens, clock, cloud_id));
+pub(super) fn router(
+    desk: Desk,
+    policy: Policy,
+    cloud_id: &str,
+    faults: Faults,
+    tokens: Option<(TokenPolicy, Arc<dyn Clock>)>,
+) -> Router {
+    let doorman = tokens.map(|(tokens, clock)| Doorman::new(tokens, clock, cloud_id));
     let login = doorman.clone().map(Doorman::routes);
     let shared = Shared {
         desk,
         policy: Arc::new(policy),
         cloud_id: cloud_id.into(),
+        faults: Arc::new(faults),
         doorman,
     };
+    let misbehaving = middleware::from_fn_with_state(Arc::clone(&shared.faults), misbehave);
     let guarded = middleware::from_fn_with_state(shared.clone(), guard);
     let api = Router::new()
         .route(Endpoint::BulkCustomerProfiles.path(), post(bulk_customers))
@@ -93,12 +103,14 @@ pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str, clock: Arc<dyn 
         )
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
-        .layer(guarded);
+        .layer(guarded)
+        .layer(misbehaving);
     Router::new()
         .nest(contract::CLOUD_PREFIX, api)
         .route(Endpoint::TenantInfo.path(), get(tenant_info))
         .route("/admin/audit", get(audit))
         .route("/admin/state", get(counts))
+        .route("/admin/violations", get(violations))
         .route("/admin/customers", get(customers))
         .route("/admin/organizations", get(organizations))
         .route("/admin/products", get(all_products))
@@ -262,6 +274,14 @@ impl Shared {
         self.desk.ask(job).await?.map(Json)
     }
 
+    /// Reads the site as it is seen now.
+    async fn look(
+        &self,
+        look: impl FnOnce(&Site, &Policy, UnixMillis) -> Result<Value, Refusal> + Send + 'static,
+    ) -> Answered {
+        self.desk.look(look).await?.map(Json)
+    }
+
     /// 412 where the site wants the opt-in and the request has none.
     fn opted_in(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let sent = headers.get(contract::EXPERIMENTAL_API);
@@ -324,7 +344,7 @@ async fn task(State(app): App, headers: HeaderMap, Id(id): Id) -> Answered {
 
 async fn products(State(app): App, Query(paging): Query<Paging>) -> Answered {
     let limit = number(paging.limit.as_ref());
-    app.ask(move |site, _, _| site.products(limit, paging.cursor.as_deref()))
+    app.look(move |site, _, _| site.products(limit, paging.cursor.as_deref()))
         .await
 }
 
@@ -339,7 +359,7 @@ async fn create_product(State(app): App, JsonBytes(body): JsonBytes) -> Answered
 }
 
 async fn product(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, _, _| site.product(&id)).await
+    app.look(move |site, _, _| site.product(&id)).await
 }
 
 async fn create_organization(State(app): App, JsonBytes(body): JsonBytes) -> Answered {
@@ -357,28 +377,28 @@ async fn create_organization(State(app): App, JsonBytes(body): JsonBytes) -> Ans
 }
 
 async fn organization(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, _, _| site.organization(&id)).await
+    app.look(move |site, _, _| site.organization(&id)).await
 }
 
 async fn organization_profile(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, _, _| site.organization_profile(&id))
+    app.look(move |site, _, _| site.organization_profile(&id))
         .await
 }
 
 async fn fetch_organizations(State(app): App, JsonBytes(body): JsonBytes) -> Answered {
     let wanted = site::body(&body)?;
-    app.ask(move |site, _, _| site.fetch_organizations(wanted))
+    app.look(move |site, _, _| site.fetch_organizations(wanted))
         .await
 }
 
 async fn fetch_customers(State(app): App, JsonBytes(body): JsonBytes) -> Answered {
     let wanted = site::body(&body)?;
-    app.ask(move |site, _, _| site.fetch_customers(wanted))
+    app.look(move |site, _, _| site.fetch_customers(wanted))
         .await
 }
 
 async fn customer_profile(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, _, _| site.customer_profile(&id)).await
+    app.look(move |site, _, _| site.customer_profile(&id)).await
 }
 
 async fn search(
@@ -389,7 +409,7 @@ async fn search(
     let wanted = site::body(&body)?;
     let page = number(paging.page.as_ref()).unwrap_or(0);
     let most = number(paging.max_results.as_ref());
-    app.ask(move |site, _, _| site.search(wanted, page, most))
+    app.look(move |site, _, _| site.search(wanted, page, most))
         .await
 }
 
@@ -416,6 +436,12 @@ async fn audit(State(app): App, Query(paging): Query<Paging>) -> Answered {
 
 async fn counts(State(app): App) -> Answered {
     app.ask(|site, _, _| Ok(site.counts())).await
+}
+
+async fn violations(State(app): App) -> Answered {
+    let mut seen = app.faults.violations();
+    seen.extend(app.desk.ask(|site, _, _| site.violations()).await?);
+    Ok(Json(seen.into()))
 }
 
 async fn customers(app: App, paging: Query<Paging>) -> Answered {

@@ -20,7 +20,7 @@ use crate::ledger::record::RunHeader;
 use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
 use crate::model::event::RunEvent;
-use crate::sandbox::{self, Policy, Running, SandboxConfig};
+use crate::sandbox::{self, Running, SandboxConfig};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use std::io::{self, Write};
@@ -208,7 +208,7 @@ impl Loader {
 
     /// The way to the site, which may be the one inside this program.
     async fn access(&self) -> Result<(Access, Option<Running>), Failure> {
-        let SiteSettings::Sandbox { seed } = &self.settings.site else {
+        let SiteSettings::Sandbox { seed, policy } = &self.settings.site else {
             let (site, auth) = (&self.settings.site, &self.settings.auth);
             let access = access::enter(site, auth, Arc::clone(&self.clock)).await?;
             return Ok((access, None));
@@ -223,7 +223,8 @@ impl Loader {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             state: Some(folder),
             seed: seed.clone(),
-            policy: Policy::default(),
+            policy: (**policy).clone(),
+            tokens: None,
         };
         let running = sandbox::start(config, Arc::clone(&self.clock))
             .await

@@ -1,14 +1,14 @@
 //! `csm-loader sandbox`: serves the local site until interrupted.
 
-use crate::cli::args::SandboxArgs;
+use crate::cli::args::{PolicyArgs, SandboxArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::signals::{self, Words};
 use crate::engine::stop::Stop;
 use crate::ledger::StateFolder;
 use crate::model::clock::SystemClock;
-use crate::sandbox::{self, Policy, SandboxConfig, TokenPolicy};
+use crate::sandbox::{self, PolicyChoice, PolicyError, SandboxConfig, TokenPolicy};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The folder of the sandbox's site inside a state folder.
@@ -23,8 +23,15 @@ const INTERRUPTED: Words = Words {
 /// Serves, or fills, the site of a state folder.
 ///
 /// # Errors
-/// When the folder, the seed or the address cannot be used.
+/// When the policy, the folder, the seed or the address cannot be used.
 pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
+    if args.policies {
+        say(sandbox::listing().trim_end());
+        return Ok(Exit::Done);
+    }
+    let policy = choice(&args.policy)
+        .and_then(|choice| choice.resolve())
+        .map_err(|error| Failure::of(Exit::Input, &error))?;
     let state =
         StateFolder::open(&args.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
     let folder = state
@@ -43,10 +50,8 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             listen: args.listen,
             state: Some(folder),
             seed: args.seed.clone(),
-            policy: Policy {
-                tokens: args.auth.as_deref().map(token_policy).transpose()?,
-                ..Policy::default()
-            },
+            policy,
+            tokens: args.auth.as_deref().map(token_policy).transpose()?,
         };
         let running = sandbox::start(config, Arc::new(SystemClock))
             .await
@@ -81,6 +86,21 @@ fn token_policy(path: &Path) -> Result<TokenPolicy, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
     // the parser would quote a line that may hold a secret
     toml::from_str(&text).map_err(|error: toml::de::Error| failed(&error.message()))
+}
+
+/// The policy that the flags ask for.
+fn choice(args: &PolicyArgs) -> Result<PolicyChoice, PolicyError> {
+    let mut choice = PolicyChoice {
+        policy: args.policy.clone(),
+        base: PathBuf::new(),
+        set: Vec::new(),
+    };
+    choice.set_number("random_seed", args.random_seed);
+    choice.set_number("time_scale", args.time_scale);
+    for text in &args.set {
+        choice.set_text(text)?;
+    }
+    Ok(choice)
 }
 
 fn say(text: &str) {

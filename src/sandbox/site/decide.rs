@@ -21,6 +21,23 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// Refuses an item in the policy's words, as if it was about its first detail.
+    fn dislike(&mut self, item: &Item, words: &str) {
+        let first = item.details.first().map(|(name, _)| name.clone());
+        self.failures.push(Failure {
+            entity: self.entity,
+            id: self.id.clone(),
+            operation: self.operation,
+            part: if first.is_some() {
+                Part::Detail
+            } else {
+                Part::Record
+            },
+            parts: first.into_iter().collect(),
+            error: Cow::Owned(words.to_owned()),
+        });
+    }
+
     fn fail(&mut self, part: Part, parts: Vec<String>, error: &'static str) {
         self.failures.push(Failure {
             entity: self.entity,
@@ -100,6 +117,16 @@ impl Site {
             judge.fail(Part::Record, Vec::new(), error);
             return Err(judge.failures);
         }
+        let key = match existing {
+            Some(number) => table.fold(&table.get(number).name),
+            None => table.fold(item.name.as_deref().unwrap_or_default()),
+        };
+        if let Some(words) = self.temper.refuses(entity, &key) {
+            judge.dislike(item, words);
+            return Err(judge.failures);
+        }
+        let associates = !self.temper.ignores_associations(entity, &key);
+        let list = |ids| if associates { ids } else { &[][..] };
         let name = self.new_name(&mut judge, existing, item);
         if item
             .display_name
@@ -118,10 +145,10 @@ impl Site {
             organizations: judge.references(
                 Part::Organization,
                 Entity::Organization,
-                &item.organizations,
+                list(&item.organizations),
             ),
-            customers: judge.references(Part::Customer, Entity::Customer, &item.customers),
-            products: judge.references(Part::Product, Entity::Product, &item.products),
+            customers: judge.references(Part::Customer, Entity::Customer, list(&item.customers)),
+            products: judge.references(Part::Product, Entity::Product, list(&item.products)),
         };
         if judge.failures.is_empty() {
             Ok(write)

@@ -78,7 +78,7 @@ pub(super) enum BadDetail {
 }
 
 /// The detail fields of one kind of record. A field's number is its place.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Fields(Vec<Field>);
 
 impl Fields {

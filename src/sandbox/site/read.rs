@@ -1,13 +1,11 @@
 //! What the site answers when it is read, as JSON of the contract, and what its inspection shows.
 
-use super::change::Accepted;
 use super::entity::Entity;
 use super::failure::entity_word;
 use super::records::Record;
 use super::request::{FetchCustomers, FetchOrganizations, Search, required};
-use super::tasks::{self, Work};
 use super::{Failure, Refusal, Site, ids};
-use crate::api::contract::{self, answer, keys, task_status};
+use crate::api::contract::{self, answer, keys};
 use crate::model::clock::UnixMillis;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
@@ -28,31 +26,19 @@ impl Site {
     /// `GET /tasks/{id}`.
     pub(in crate::sandbox) fn task(&self, now: UnixMillis, id: &str) -> Result<Value, Refusal> {
         let task = self.tasks.by_id(id);
-        let task = task.ok_or_else(|| Refusal::not_found("Task not found"))?;
-        let Accepted { at, start, end, .. } = task.accepted;
-        let (status, updated, failures) = match &task.work {
-            Work::Done(failures) => (
-                task_status::FINISHED,
-                tasks::millis_after(end),
-                &failures[..],
-            ),
-            Work::Items(_) | Work::Body(_) if now.saturating_mul(1000) >= start => (
-                task_status::IN_PROGRESS,
-                tasks::millis_after(start),
-                &[][..],
-            ),
-            Work::Items(_) | Work::Body(_) => (task_status::NOT_STARTED, at, &[][..]),
-        };
+        let gone = || Refusal::not_found("Task not found");
+        let task = task.ok_or_else(gone)?;
+        let view = task.view(now).ok_or_else(gone)?;
         Ok(json!({
             (answer::ID): id,
             (answer::TYPE): match task.accepted.entity {
                 Entity::Customer => "BULK_CUSTOMER_PROFILE_CREATE_UPDATE",
                 Entity::Organization | Entity::Product => "BULK_ORGANIZATION_PROFILE_CREATE_UPDATE",
             },
-            (answer::STATUS): status,
-            (answer::FAILURES): failures.iter().map(Failure::to_json).collect::<Vec<_>>(),
-            (answer::CREATED_AT): rfc3339(at),
-            (answer::UPDATED_AT): rfc3339(updated),
+            (answer::STATUS): view.status,
+            (answer::FAILURES): view.failures.iter().map(Failure::to_json).collect::<Vec<_>>(),
+            (answer::CREATED_AT): rfc3339(task.accepted.at),
+            (answer::UPDATED_AT): rfc3339(view.updated),
         }))
     }
 

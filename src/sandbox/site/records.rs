@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_128;
 pub(super) type DetailValues = Vec<(u8, Vec<String>)>;
 
 /// The detail values of a record, encoded: one allocation a record instead of one a value.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Details(Box<str>);
 
 impl Details {
@@ -51,7 +51,7 @@ impl Details {
 }
 
 /// A customer, organization or product.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Record {
     /// The e-mail address of a customer, the name of the others; as sent.
     pub name: Box<str>,
@@ -66,7 +66,7 @@ pub(super) struct Record {
 }
 
 /// All records of one kind. A record's number is its place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Table {
     entity: Entity,
     records: Vec<Record>,

@@ -2,6 +2,7 @@
 
 use crate::api::client::{Client, Lacks, Request};
 use crate::api::contract::{Endpoint, answer, task_status};
+use crate::api::read::{id, scalar};
 use crate::api::words;
 use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView};
 use serde_json::Value;
@@ -41,11 +42,6 @@ impl Client {
             Err(error) => Err(error),
         }
     }
-}
-
-/// An id, which comes as a string or a number.
-pub(super) fn id(value: &Value) -> Option<String> {
-    scalar(value.get(answer::ID)?)
 }
 
 /// A state other than the two documented final ones counts as running: whoever polls has a deadline.
@@ -97,15 +93,6 @@ fn failure(item: &Value) -> TaskFailure {
             Some(error) => words::line(&error),
             None => "the site gave no reason".to_owned(),
         },
-    }
-}
-
-/// A string that is not empty, or a number.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }
 

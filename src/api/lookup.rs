@@ -1,8 +1,8 @@
 //! Reads: which organizations and products a site has, and which cloud id.
 
-use crate::api::bulk::id;
 use crate::api::client::{Client, Http, Lacks, Request};
 use crate::api::contract::{self, Base, Endpoint, Name, answer, keys, query};
+use crate::api::read::id;
 use crate::api::site::Site;
 use crate::model::reply::{ApiError, ErrorClass};
 use serde_json::{Value, json};

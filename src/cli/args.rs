@@ -32,6 +32,15 @@ pub(super) enum Command {
     Sandbox(SandboxArgs),
     /// List every result code with its cause and cure
     Codes,
+    /// List what the API is taken for: each name, endpoint and limit, and how well it is known
+    Contract(ContractArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ContractArgs {
+    /// Job file whose [contract] says some of it otherwise
+    #[arg(long, value_name = "JOB.toml")]
+    pub(super) job: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

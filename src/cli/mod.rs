@@ -6,6 +6,7 @@
 
 mod args;
 mod commands;
+mod contract;
 mod exit;
 mod job;
 mod open;
@@ -41,6 +42,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::Sandbox(args) => commands::sandbox::run(&args),
         Command::Codes => commands::codes::run(),
+        Command::Contract(args) => commands::contract::run(&args),
     };
     match ended {
         Ok(exit) => exit.into(),

@@ -3,7 +3,7 @@
 use super::args::{LoadArgs, StageArgs, Target};
 use super::exit::{Exit, Failure};
 use super::job::{AuthTable, CsvTable, Job, SiteTable, StageTable};
-use crate::api::contract;
+use crate::api::contract::{self, Contract};
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
@@ -11,6 +11,7 @@ use crate::model::entity::Entity;
 use crate::source::{CsvOptions, Format, Header};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The state folder when nobody names one.
 pub(super) const STATE_DIR: &str = ".csm-loader";
@@ -60,6 +61,8 @@ pub(super) struct LoadSettings {
     pub(super) slots: TaskSlots,
     pub(super) requests_per_second: NonZeroU32,
     pub(super) max_errors: Option<MaxErrors>,
+    /// What the job says of the API otherwise.
+    pub(super) contract: Arc<Contract>,
     pub(super) stages: Vec<StageSettings>,
 }
 
@@ -122,6 +125,7 @@ impl LoadSettings {
                 .or(job.limits.requests_per_second)
                 .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
             max_errors,
+            contract: Arc::new(job.contract.0),
             stages: stages(&args.stage, job.stages, &base)?,
             base,
         })

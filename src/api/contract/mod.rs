@@ -3,9 +3,11 @@
 //!
 //! A leaf of its own: `mapping` and `sandbox` may see it.
 
+mod cap;
 mod endpoint;
 mod name;
 
+pub use cap::{Cap, MAX_BULK_DEFINITIONS, MAX_BULK_OPERATIONS, MAX_BULK_RECORDS};
 pub use endpoint::{Base, Endpoint, Kind, Method};
 pub use name::{Contract, IdForm, Name};
 
@@ -20,6 +22,18 @@ pub enum Grade {
     Seen,
     /// Our guess.
     Guess,
+}
+
+impl Grade {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Documented => "documented",
+            Self::Seen => "seen",
+            Self::Guess => "guess",
+        }
+    }
 }
 
 /// Bytes a request body may hold. No limit is documented; small bodies pass every gateway.

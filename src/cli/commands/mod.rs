@@ -2,6 +2,7 @@
 
 pub(super) mod check;
 pub(super) mod codes;
+pub(super) mod contract;
 pub(super) mod load;
 pub(super) mod sandbox;
 mod show;

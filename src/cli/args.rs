@@ -202,6 +202,14 @@ pub(super) struct SandboxArgs {
     /// Fill the site and end, without serving
     #[arg(long, requires = "seed")]
     pub(super) seed_only: bool,
+    /// Append every exchange to this file, one JSON object a line; it holds the loaded rows' personal data (mode 600)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CSM_LOADER_SANDBOX_TRAFFIC",
+        hide_env_values = true
+    )]
+    pub(super) traffic: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub(super) struct SiteTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct SandboxTable {
     pub(super) seed: Option<PathBuf>,
+    pub(super) traffic: Option<PathBuf>,
 }
 
 /// `[auth]`: which secret, never the secret itself.

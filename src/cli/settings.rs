@@ -63,6 +63,8 @@ pub(super) struct LoadSettings {
     pub(super) max_errors: Option<MaxErrors>,
     /// What the job says of the API otherwise.
     pub(super) contract: Arc<Contract>,
+    /// Where the embedded sandbox logs its exchanges.
+    pub(super) sandbox_traffic: Option<PathBuf>,
     pub(super) stages: Vec<StageSettings>,
 }
 
@@ -110,7 +112,11 @@ impl LoadSettings {
             ),
             (None, None) => None,
         };
+        // a test tool: no flag
+        let sandbox_traffic = var("CSM_LOADER_SANDBOX_TRAFFIC").map(PathBuf::from);
+        let of_job = job.sandbox.traffic.map(|path| base.join(path));
         Ok(Self {
+            sandbox_traffic: sandbox_traffic.or(of_job),
             site: site(
                 args,
                 var,

@@ -13,6 +13,7 @@
 //! | `journal` | keeps a site on disk |
 //! | `keeper` | the one thread that owns site and journal |
 //! | `server` | HTTP |
+//! | `traffic` | a log of what passes, for tests |
 
 mod error;
 mod journal;
@@ -21,6 +22,7 @@ mod policy;
 mod seed;
 mod server;
 mod site;
+mod traffic;
 
 pub use error::SandboxError;
 pub use policy::Policy;
@@ -57,6 +59,8 @@ pub struct SandboxConfig {
     pub seed: Option<PathBuf>,
     /// Limits and times.
     pub policy: Policy,
+    /// File that every exchange is appended to, bodies included; credentials are left out.
+    pub traffic: Option<PathBuf>,
 }
 
 /// A site that is being served. Dropping it stops the server, [`Running::stop`] also waits for it.
@@ -71,17 +75,19 @@ pub struct Running {
 /// Serves a site.
 ///
 /// # Errors
-/// When the address, the state folder or the seed cannot be used.
+/// When the address, the state folder, the seed or the traffic log cannot be used.
 pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Running, SandboxError> {
     let SandboxConfig {
         listen,
         state,
         seed,
         policy,
+        traffic,
     } = config;
     if !listen.ip().is_loopback() {
         return Err(SandboxError::NotLoopback(listen));
     }
+    let traffic = traffic.as_deref().map(traffic::Log::open).transpose()?;
     let cannot_listen = |source| SandboxError::Bind {
         address: listen,
         source,
@@ -98,7 +104,10 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
         .await
         .map_err(|_| SandboxError::Panicked("opening"))?;
     let (keeper, cloud_id) = opened?;
-    let router = server::router(keeper.desk(), policy, &cloud_id);
+    let mut router = server::router(keeper.desk(), policy, &cloud_id);
+    if let Some(log) = traffic {
+        router = log.of(router);
+    }
     let (stop, stopped) = oneshot::channel();
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         // either way, told to or dropped, it is to stop

@@ -215,6 +215,7 @@ impl Loader {
                     state: Some(folder),
                     seed: seed.clone(),
                     policy: Policy::default(),
+                    traffic: self.settings.sandbox_traffic.clone(),
                 };
                 let running = sandbox::start(config, Arc::clone(&self.clock))
                     .await

@@ -43,6 +43,7 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             state: Some(folder),
             seed: args.seed.clone(),
             policy: Policy::default(),
+            traffic: args.traffic.clone(),
         };
         let running = sandbox::start(config, Arc::new(SystemClock))
             .await

@@ -4,11 +4,13 @@
 
 mod answers;
 mod cli;
+mod contract;
 mod demo;
 mod exports;
 mod faults;
 mod formats;
 mod inputs;
+mod judge;
 mod layering;
 mod malformed;
 mod mapping;

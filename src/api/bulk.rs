@@ -1,7 +1,7 @@
 //! Bulk requests and the tasks they start.
 
 use crate::api::client::{Client, Lacks, Request};
-use crate::api::contract::{Endpoint, answer, task_status};
+use crate::api::contract::{Endpoint, Kind, answer, task_status};
 use crate::api::read::{id, scalar};
 use crate::api::words;
 use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView};
@@ -19,6 +19,7 @@ impl Client {
         body: Vec<u8>,
         idempotency_key: &str,
     ) -> Result<Accepted, ApiError> {
+        debug_assert!(endpoint.kind() == Kind::Bulk, "no bulk endpoint");
         let request = Request::to(endpoint).body(body).key(idempotency_key);
         let read = |value: &Value| id(value).map(TaskId).ok_or(Lacks("the task's id"));
         let (task, trace_id) = self.call(request, read).await?;

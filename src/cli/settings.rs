@@ -441,6 +441,30 @@ mod tests {
     }
 
     #[test]
+    fn the_traffic_log_comes_from_the_environment_then_from_beside_the_job_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = folder.path().join("job.toml");
+        let text = "[site]\ntarget = \"sandbox\"\n[sandbox]\ntraffic = \"t.jsonl\"\n\
+                    [[stage]]\nmapping = \"c.toml\"\ninput = \"c.csv\"\n";
+        std::fs::write(&job, text).unwrap();
+        let line = ["csm-loader", "load", job.to_str().unwrap()];
+        let Command::Load(args) = Args::try_parse_from(line).unwrap().command else {
+            panic!("not load")
+        };
+        let traffic = |var: Option<&str>| {
+            let var = |name: &str| var.filter(|_| name == "CSM_LOADER_SANDBOX_TRAFFIC");
+            let settings = LoadSettings::resolve(&args, |name| var(name).map(str::to_owned));
+            settings.unwrap().sandbox_traffic
+        };
+        assert_eq!(traffic(None), Some(folder.path().join("t.jsonl")));
+        assert_eq!(traffic(Some("x")), Some(PathBuf::from("x")));
+        assert_eq!(
+            load(&["--target", "sandbox"]).unwrap().sandbox_traffic,
+            None
+        );
+    }
+
+    #[test]
     fn what_cannot_be_is_said() {
         insta::assert_snapshot!(load(&[]).unwrap_err(), @"no site: name one with --site acme.atlassian.net, try things on the local one with --target sandbox, or write [site] into the job file");
         let failure = load(&["--target", "sandbox", "--csv-delimiter", "::"]).unwrap_err();

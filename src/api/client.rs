@@ -81,6 +81,7 @@ pub(super) struct Request<'a> {
     query: String,
     body: Option<Vec<u8>>,
     key: Option<&'a str>,
+    may_be_empty: bool,
 }
 
 impl<'a> Request<'a> {
@@ -92,6 +93,7 @@ impl<'a> Request<'a> {
             query: String::new(),
             body: None,
             key: None,
+            may_be_empty: false,
         }
     }
 
@@ -122,6 +124,12 @@ impl<'a> Request<'a> {
     /// The idempotency key of a bulk write.
     pub(super) fn key(mut self, key: &'a str) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// Success may come without a body, which then reads as null.
+    pub(super) fn may_be_empty(mut self) -> Self {
+        self.may_be_empty = true;
         self
     }
 
@@ -267,13 +275,16 @@ impl Http {
         read: impl FnOnce(&Value) -> Result<T, Lacks>,
     ) -> Answered<T> {
         let (name, endpoint) = (request.name(), request.endpoint);
+        let may_be_empty = request.may_be_empty;
         let failed = |got: Got<'_>| classify(&name, endpoint, got, SystemClock.unix_millis());
         let answer = self.answer(site, pass, request).await?;
         if !answer.is_success() || answer.cut.is_some() {
             return Err(failed(Got::Answer(&answer)));
         }
+        let empty = may_be_empty && answer.body.trim_ascii().is_empty();
+        let json = if empty { b"null" } else { &*answer.body };
         // an HTML page is no JSON, so its status cannot make it pass
-        match serde_json::from_slice(&answer.body) {
+        match serde_json::from_slice(json) {
             Ok(value) => match read(&value) {
                 Ok(read) => Ok((read, answer.headers.trace_id())),
                 Err(Lacks(what)) => Err(failed(Got::Lacking(&answer, what))),

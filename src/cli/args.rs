@@ -36,6 +36,15 @@ pub(super) enum Command {
     Sandbox(SandboxArgs),
     /// List every result code with its cause and cure
     Codes,
+    /// List what the API is taken for: each name, endpoint and limit, and how well it is known
+    Contract(ContractArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ContractArgs {
+    /// Job file whose [contract] says some of it otherwise
+    #[arg(long, value_name = "JOB.toml")]
+    pub(super) job: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -252,6 +261,14 @@ pub(super) struct SandboxArgs {
     /// List the knobs of a policy with their value in each preset, and end
     #[arg(long)]
     pub(super) policies: bool,
+    /// Append every exchange to this file, one JSON object a line; it holds the loaded rows' personal data (mode 600)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CSM_LOADER_SANDBOX_TRAFFIC",
+        hide_env_values = true
+    )]
+    pub(super) traffic: Option<PathBuf>,
 }
 
 /// How a sandbox behaves.

@@ -1,5 +1,6 @@
 //! The job file as written: site, credentials' source, limits, stages. Unknown keys are errors with a caret.
 
+use super::contract::ContractTable;
 use super::exit::{Exit, Failure};
 use crate::dedupe::Policy;
 use crate::model::entity::Entity;
@@ -20,6 +21,8 @@ pub(super) struct Job {
     pub(super) limits: LimitsTable,
     #[serde(default)]
     pub(super) state: StateTable,
+    #[serde(default)]
+    pub(super) contract: ContractTable,
     #[serde(default, rename = "stage")]
     pub(super) stages: Vec<StageTable>,
 }
@@ -44,6 +47,7 @@ pub(super) struct SandboxTable {
     pub(super) set: toml::Table,
     pub(super) random_seed: Option<u32>,
     pub(super) time_scale: Option<u32>,
+    pub(super) traffic: Option<PathBuf>,
 }
 
 /// `[auth]`: which secret, never the secret itself.

@@ -7,6 +7,7 @@
 mod access;
 mod args;
 mod commands;
+mod contract;
 mod exit;
 mod job;
 mod open;
@@ -44,6 +45,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Auth(AuthCommand::Status(args)) => commands::auth::status(&args),
         Command::Sandbox(args) => commands::sandbox::run(&args),
         Command::Codes => commands::codes::run(),
+        Command::Contract(args) => commands::contract::run(&args),
     };
     match ended {
         Ok(exit) => exit.into(),

@@ -3,7 +3,7 @@
 use super::args::{AuthArgs, LoadArgs, StageArgs, Target};
 use super::exit::{Exit, Failure};
 use super::job::{AuthTable, CsvTable, Job, SandboxTable, SiteTable, StageTable};
-use crate::api::contract;
+use crate::api::contract::{self, Contract};
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
@@ -12,6 +12,7 @@ use crate::sandbox::{self, PolicyChoice};
 use crate::source::{CsvOptions, Format, Header};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The state folder when nobody names one.
 pub(super) const STATE_DIR: &str = ".csm-loader";
@@ -126,6 +127,10 @@ pub(super) struct LoadSettings {
     pub(super) slots: TaskSlots,
     pub(super) requests_per_second: NonZeroU32,
     pub(super) max_errors: Option<MaxErrors>,
+    /// What the job says of the API otherwise.
+    pub(super) contract: Arc<Contract>,
+    /// Where the embedded sandbox logs its exchanges.
+    pub(super) sandbox_traffic: Option<PathBuf>,
     pub(super) stages: Vec<StageSettings>,
 }
 
@@ -173,7 +178,11 @@ impl LoadSettings {
             ),
             (None, None) => None,
         };
+        // a test tool: no flag
+        let sandbox_traffic = var("CSM_LOADER_SANDBOX_TRAFFIC").map(PathBuf::from);
+        let of_job = job.sandbox.traffic.clone().map(|path| base.join(path));
         Ok(Self {
+            sandbox_traffic: sandbox_traffic.or(of_job),
             site: site(
                 args.target,
                 args.site.as_ref(),
@@ -189,6 +198,7 @@ impl LoadSettings {
                 .or(job.limits.requests_per_second)
                 .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
             max_errors,
+            contract: Arc::new(job.contract.0),
             stages: stages(&args.stage, job.stages, &base)?,
         })
     }
@@ -516,6 +526,30 @@ mod tests {
         ));
         assert!(acme(site(&[], None, Some("acme.example")).unwrap()));
         insta::assert_snapshot!(site(&[], Some("sandbox"), Some("acme.example")).unwrap_err(), @"CSM_LOADER_TARGET and CSM_LOADER_SITE are both set; unset one, or say which with --target or --site");
+    }
+
+    #[test]
+    fn the_traffic_log_comes_from_the_environment_then_from_beside_the_job_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = folder.path().join("job.toml");
+        let text = "[site]\ntarget = \"sandbox\"\n[sandbox]\ntraffic = \"t.jsonl\"\n\
+                    [[stage]]\nmapping = \"c.toml\"\ninput = \"c.csv\"\n";
+        std::fs::write(&job, text).unwrap();
+        let line = ["csm-loader", "load", job.to_str().unwrap()];
+        let Command::Load(args) = Args::try_parse_from(line).unwrap().command else {
+            panic!("not load")
+        };
+        let traffic = |var: Option<&str>| {
+            let var = |name: &str| var.filter(|_| name == "CSM_LOADER_SANDBOX_TRAFFIC");
+            let settings = LoadSettings::resolve(&args, |name| var(name).map(str::to_owned));
+            settings.unwrap().sandbox_traffic
+        };
+        assert_eq!(traffic(None), Some(folder.path().join("t.jsonl")));
+        assert_eq!(traffic(Some("x")), Some(PathBuf::from("x")));
+        assert_eq!(
+            load(&["--target", "sandbox"]).unwrap().sandbox_traffic,
+            None
+        );
     }
 
     #[test]

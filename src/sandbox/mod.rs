@@ -17,6 +17,7 @@
 //! | `time` | the site's clock |
 //! | `faults` | what happens to requests and answers on their way |
 //! | `server` | HTTP |
+//! | `traffic` | a log of what passes, for tests |
 
 mod error;
 mod faults;
@@ -29,6 +30,7 @@ mod server;
 mod site;
 mod time;
 mod tokens;
+mod traffic;
 
 pub use error::SandboxError;
 pub use policy::{
@@ -73,6 +75,8 @@ pub struct SandboxConfig {
     pub policy: Policy,
     /// Who is let in, where tokens are checked and given; with `None` the policy alone says.
     pub tokens: Option<TokenPolicy>,
+    /// File that every exchange is appended to, bodies included; credentials are left out.
+    pub traffic: Option<PathBuf>,
 }
 
 /// A site that is being served. Dropping it stops the server, [`Running::stop`] also waits for it.
@@ -87,7 +91,7 @@ pub struct Running {
 /// Serves a site.
 ///
 /// # Errors
-/// When the address, the state folder or the seed cannot be used.
+/// When the address, the state folder, the seed or the traffic log cannot be used.
 pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Running, SandboxError> {
     let SandboxConfig {
         listen,
@@ -95,10 +99,12 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
         seed,
         policy,
         tokens,
+        traffic,
     } = config;
     if !listen.ip().is_loopback() {
         return Err(SandboxError::NotLoopback(listen));
     }
+    let traffic = traffic.as_deref().map(traffic::Log::open).transpose()?;
     let cannot_listen = |source| SandboxError::Bind {
         address: listen,
         source,
@@ -119,7 +125,10 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
         .map_err(|_| SandboxError::Panicked("opening"))?;
     let (keeper, cloud_id) = opened?;
     let doorman = tokens.map(|tokens| (tokens, door_clock));
-    let router = server::router(keeper.desk(), policy, &cloud_id, faults, doorman);
+    let mut router = server::router(keeper.desk(), policy, &cloud_id, faults, doorman);
+    if let Some(log) = traffic {
+        router = log.of(router);
+    }
     let service = router.into_make_service_with_connect_info::<Wire>();
     let (stop, stopped) = oneshot::channel();
     let server = axum::serve(Wires(listener), service).with_graceful_shutdown(async {

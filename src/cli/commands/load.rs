@@ -159,7 +159,7 @@ impl Loader {
             auth,
             timeout: TIMEOUT,
             user_agent: USER_AGENT.into(),
-            contract: Arc::default(),
+            contract: Arc::clone(&self.settings.contract),
             gate: Arc::new(Pace::new(self.settings.requests_per_second)),
         };
         let client = Client::new(config).map_err(|error| Failure::of(Exit::Input, &error))?;
@@ -225,6 +225,7 @@ impl Loader {
             seed: seed.clone(),
             policy: (**policy).clone(),
             tokens: None,
+            traffic: self.settings.sandbox_traffic.clone(),
         };
         let running = sandbox::start(config, Arc::clone(&self.clock))
             .await

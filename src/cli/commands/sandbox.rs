@@ -52,6 +52,7 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             seed: args.seed.clone(),
             policy,
             tokens: args.auth.as_deref().map(token_policy).transpose()?,
+            traffic: args.traffic.clone(),
         };
         let running = sandbox::start(config, Arc::new(SystemClock))
             .await

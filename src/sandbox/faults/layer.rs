@@ -2,9 +2,10 @@
 
 use super::trickle::Trickle;
 use super::wire::Wire;
-use super::{Fate, Fault, Faults, answers};
+use super::{Fate, Faults, answers};
 use crate::api::contract::Kind;
 use crate::sandbox::policy::RequestFault;
+use crate::sandbox::traffic::Fault;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};

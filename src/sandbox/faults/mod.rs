@@ -37,10 +37,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Marks an answer that is not the site's own: the name of the knob that made it so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault(pub &'static str);
-
 /// What befalls requests.
 pub(super) struct Faults {
     policy: Policy,

@@ -60,6 +60,7 @@ impl World {
             seed: None,
             policy,
             tokens: None,
+            traffic: None,
         };
         let clock: Arc<dyn Clock> = hands.clone();
         let running = runtime.block_on(start(config, clock)).unwrap();

@@ -96,6 +96,7 @@ impl World {
             seed: Some(self.folder.path().join("site.toml")),
             policy: self.policy.clone(),
             tokens: None,
+            traffic: None,
         };
         let started = start(config, Arc::clone(&self.clock));
         self.running = Some(self.runtime.block_on(started).unwrap());
@@ -541,6 +542,7 @@ fn a_sandbox_that_cannot_start_says_why() {
             seed: seed.map(Path::to_owned),
             policy: Policy::default(),
             tokens: None,
+            traffic: None,
         };
         let error: SandboxError = world
             .runtime

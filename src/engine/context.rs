@@ -2,6 +2,7 @@
 
 use super::limits::{MaxErrors, TaskSlots};
 use super::retry;
+pub use super::retry::Tries;
 use super::stop::Stop;
 use crate::api::client::Client;
 use crate::ledger::RunHandle;
@@ -74,6 +75,8 @@ pub struct Context {
     pub nonce: Uuid,
     /// Task slots wanted.
     pub slots: TaskSlots,
+    /// Repetitions that look-ups and single calls may make.
+    pub budget: Mutex<retry::Budget>,
     /// When to stop because of rows that did not load.
     pub max_errors: Option<MaxErrors>,
     /// A private folder for what outgrows memory.
@@ -103,17 +106,14 @@ impl Context {
     /// or a stop was asked for.
     pub async fn again(&self, stage: u32, tries: &mut Tries, error: &ApiError) -> bool {
         self.stop.note(error);
-        let attempt = tries.failed + 1;
-        let wait = match retry::decide(&error.class, attempt, tries.throttled, random()) {
+        let wait = match tries.decide(&error.class, random()) {
             retry::Decision::Again(wait) => {
-                tries.failed += 1;
-                wait
+                let now = self.clock.instant();
+                let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+                wait.max(budget.take(now))
             }
-            retry::Decision::Pause(wait) => {
-                tries.throttled += 1;
-                wait
-            }
-            retry::Decision::AwaitSlot => retry::backoff(attempt, random()),
+            retry::Decision::Pause(wait) => wait,
+            retry::Decision::AwaitSlot => tries.backoff(random()),
             retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
                 return false;
             }
@@ -125,13 +125,6 @@ impl Context {
             () = self.stop.asked() => false,
         }
     }
-}
-
-/// How often a request did not succeed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tries {
-    failed: u32,
-    throttled: u32,
 }
 
 /// Uniform in 0..1, for jitter.

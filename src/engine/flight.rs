@@ -54,7 +54,7 @@ pub(super) struct Flight {
     /// An earlier attempt may have reached the site.
     pub(super) maybe_applied: bool,
     pub(super) first_sent: Option<Instant>,
-    /// Our unfinished tasks when it was sent last, itself among them.
+    /// Our tasks that the site had when it was sent last, itself among them.
     pub(super) depth: usize,
 }
 

@@ -28,7 +28,7 @@ const SPACINGS: usize = 8;
 pub struct Ended {
     /// From its submission to its end.
     pub took: Duration,
-    /// Our unfinished tasks when it was submitted, itself among them.
+    /// Our unfinished tasks that the site had when it was submitted, itself among them.
     pub depth: usize,
     /// It finished: it neither failed nor vanished nor ran out of time.
     pub clean: bool,

@@ -275,6 +275,9 @@ impl Engine {
     }
 
     fn send_due(&mut self, now: Now, mut active: usize, commands: &mut Vec<Command>) {
+        // those still on their way may reach the site in any order
+        let waiting = |flight: &&Flight| matches!(flight.phase, Phase::Waiting(_));
+        let depth = 1 + self.flights.values().filter(waiting).count();
         for (seq, flight) in &mut self.flights {
             let due = match flight.phase {
                 Phase::Queued => self.gate.open(now.at, active),
@@ -289,7 +292,7 @@ impl Engine {
             }
             flight.phase = Phase::Sending;
             flight.attempts += 1;
-            flight.depth = active;
+            flight.depth = depth;
             flight.first_sent.get_or_insert(now.at);
             commands.push(Command::Submit {
                 batch: *seq,

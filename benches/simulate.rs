@@ -3,6 +3,10 @@
 
 #![expect(clippy::print_stdout, reason = "a program that prints measurements")]
 
+#[path = "../src/engine/simulation/account.rs"]
+mod account;
+#[path = "../src/engine/simulation/loader.rs"]
+mod loader;
 #[path = "../src/engine/simulation/site.rs"]
 mod site;
 #[path = "../src/engine/simulation/world.rs"]
@@ -27,10 +31,11 @@ mod parts {
     pub(super) use csm_loader::model::slice::Slice;
 }
 
+use loader::Load;
 use parts::TaskSlots;
 use site::{Dice, Terms};
 use std::time::{Duration, Instant};
-use world::{Load, World};
+use world::World;
 
 /// How long a task takes.
 type Times = fn(&mut Dice) -> Duration;

@@ -12,7 +12,7 @@ use crate::model::reply::ApiError;
 use crate::report::progress::Reporter;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// Passes events to whoever shows them, from any thread.
@@ -95,11 +95,18 @@ impl Context {
         let mut tries = Tries::default();
         loop {
             match call().await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.budget().succeeded();
+                    return Ok(answer);
+                }
                 Err(error) if self.again(stage, &mut tries, &error).await => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn budget(&self) -> MutexGuard<'_, retry::Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a request that did not succeed may be repeated; `false` when repeating does not help (any more),
@@ -109,8 +116,7 @@ impl Context {
         let wait = match tries.decide(&error.class, random()) {
             retry::Decision::Again(wait) => {
                 let now = self.clock.instant();
-                let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-                wait.max(budget.take(now))
+                wait.max(self.budget().take(now))
             }
             retry::Decision::Pause(wait) => wait,
             retry::Decision::AwaitSlot => tries.backoff(random()),

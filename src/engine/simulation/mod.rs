@@ -1,7 +1,9 @@
 //! The state machine, with the gate that its requests pass, against a made-up site in made-up time.
 //!
-//! `world` and `site` are also part of `benches/simulate.rs`, and so take all they need from `parts`.
+//! All but the tests is also part of `benches/simulate.rs`, and so takes what it needs from `parts`.
 
+mod account;
+mod loader;
 mod orders;
 mod scenarios;
 mod site;

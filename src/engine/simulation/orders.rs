@@ -1,9 +1,10 @@
 //! Random orders of events: whatever happens when, every row ends in exactly one status, keys never fly together,
 //! limits and waits are respected, and there is an end. What must never happen is asserted by the world itself.
 
+use super::loader::Load;
 use super::parts::{Status, TaskSlots};
 use super::site::{Dice, Terms};
-use super::world::{Load, World};
+use super::world::World;
 use proptest::prelude::*;
 use std::time::Duration;
 

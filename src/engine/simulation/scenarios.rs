@@ -1,8 +1,10 @@
 //! Whole loads in made-up time, and what they cost against one that knew every task's time beforehand.
 
+use super::account::Account;
+use super::loader::Load;
 use super::parts::{Status, TaskSlots};
 use super::site::{Dice, Terms};
-use super::world::{Account, Load, World};
+use super::world::World;
 use std::time::Duration;
 
 fn eight_seconds(_: &mut Dice) -> Duration {

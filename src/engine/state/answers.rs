@@ -187,42 +187,43 @@ impl Engine {
         let Phase::Waiting(wait) = &mut flight.phase else {
             return;
         };
+        self.budget.succeeded();
         let age = now.at.duration_since(wait.since);
         let asked = wait.asked.take().unwrap_or(now.at);
         let asked = asked.duration_since(wait.since);
         // the site looked somewhere between
         let looked = (asked + age) / 2;
-        self.budget.succeeded();
-        if view == TaskView::Running {
-            wait.tries = Tries::default();
-            wait.senseless = 0;
-            wait.running = Some(looked);
-            wait.next_poll = wait.since + self.polling.next(asked, age);
-            self.gate.unfinished(now.at, age);
-            if age >= poll::DEADLINE {
-                self.end_unconfirmed(now, seq, Code::TaskTimeout, &[], commands);
-            }
-            return;
-        }
-        if view != TaskView::Gone {
-            self.polling.learn(wait.running, looked);
-        }
-        self.gate.ended(
-            now.at,
-            Ended {
-                took: age,
-                depth: flight.depth,
-                clean: matches!(view, TaskView::Finished(_)),
-            },
-        );
+        let ended = |clean| Ended {
+            took: age,
+            depth: flight.depth,
+            clean,
+        };
         match view {
-            TaskView::Running => {}
-            TaskView::Finished(failures) => self.finished_with(now, seq, failures, commands),
+            TaskView::Running => {
+                wait.tries = Tries::default();
+                wait.senseless = 0;
+                wait.running = Some(looked);
+                wait.next_poll = wait.since + self.polling.next(asked, age);
+                self.gate.unfinished(now.at, age);
+                if age >= poll::DEADLINE {
+                    self.end_unconfirmed(now, seq, Code::TaskTimeout, &[], commands);
+                }
+            }
+            TaskView::Finished(failures) => {
+                self.polling.learn(wait.running, looked);
+                self.gate.ended(now.at, ended(true));
+                self.finished_with(now, seq, failures, commands);
+            }
             TaskView::Failed(failures) => {
+                self.polling.learn(wait.running, looked);
+                self.gate.ended(now.at, ended(false));
                 let errors: Vec<_> = failures.into_iter().map(|failure| failure.error).collect();
                 self.end_unconfirmed(now, seq, Code::TaskFailed, &errors, commands);
             }
-            TaskView::Gone => self.end_unconfirmed(now, seq, Code::TaskGone, &[], commands),
+            TaskView::Gone => {
+                self.gate.ended(now.at, ended(false));
+                self.end_unconfirmed(now, seq, Code::TaskGone, &[], commands);
+            }
         }
     }
 

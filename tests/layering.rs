@@ -5,16 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 9] = [
+const PURE_ENGINE: [&str; 11] = [
     "engine::attribute",
     "engine::batcher",
     "engine::flight",
     "engine::limits",
     "engine::message",
     "engine::poll",
+    "engine::quiet",
     "engine::retry",
     "engine::slots",
     "engine::state",
+    "engine::why",
 ];
 
 /// What a place may import of this crate: the first rule whose place is a prefix of the file's module counts.

@@ -8,6 +8,7 @@ use super::limits::MaxErrors;
 use super::message::{Command, Durable, Event, Now};
 use super::products::Products;
 use super::state::{Engine, not_sent};
+use super::why;
 use crate::api::contract::BulkEndpoint;
 use crate::ledger::LedgerError;
 use crate::ledger::record::Record;
@@ -339,7 +340,7 @@ pub(super) async fn single(
             persist(context, stage, vec![outcome]).await?;
             let most = max_errors.filter(|most| most.exceeded(sent.counts.errors(), sent.records));
             if let Some(most) = most {
-                context.stop.set(most.why());
+                context.stop.set(why::too_many_errors(most));
             }
         }
         for outcome in &outcomes {

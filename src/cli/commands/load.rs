@@ -25,7 +25,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
 /// What a load says when interrupted.
@@ -192,6 +192,7 @@ impl Loader {
             run: self.run.clone(),
             nonce: self.nonce,
             slots: self.settings.slots,
+            budget: Mutex::default(),
             max_errors: self.settings.max_errors,
             spool: self.spool.clone(),
         });

@@ -11,6 +11,7 @@
 
 mod cast;
 mod compile;
+mod definition;
 mod diagnostic;
 mod draft;
 mod expr;

@@ -1,6 +1,7 @@
 //! `csm-loader check`: reads, maps and validates without a site.
 
 use super::{load, show};
+use crate::api::contract::Contract;
 use crate::cli::args::CheckArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::open::{Naming, open};
@@ -47,7 +48,12 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         date: &load::date(clock.unix_millis()),
         run: "check",
     };
-    let jobs = open(&settings.stages, spool.path(), &naming)?;
+    let jobs = open(
+        &settings.stages,
+        spool.path(),
+        &naming,
+        &Contract::default(),
+    )?;
     let (audience, _) = show::audience(&args.show, &clock)?;
     let mut all_good = true;
     let mut failed = None;

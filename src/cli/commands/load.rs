@@ -4,6 +4,7 @@ use super::sandbox::FOLDER;
 use super::show;
 use crate::api::auth::Auth;
 use crate::api::client::{Client, ClientConfig};
+use crate::api::contract::Contract;
 use crate::api::lookup;
 use crate::api::site::Site;
 use crate::cli::args::LoadArgs;
@@ -82,7 +83,7 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         date: &date(clock.unix_millis()),
         run: &run,
     };
-    let jobs = open(&settings.stages, &spool, &naming)?;
+    let jobs = open(&settings.stages, &spool, &naming, &Contract::default())?;
     drop(opening);
     drop(entered);
     let ledger = Ledger::open(state).map_err(|error| Failure::of(Exit::Input, &error))?;

@@ -1,6 +1,7 @@
 //! What holds for any input.
 
 use super::{chunk, plan_for, text};
+use crate::api::contract::Contract;
 use crate::mapping::expr::{self, Expression};
 use crate::mapping::{Emit, Known, Plan, References};
 use crate::model::row::{Mapped, PreparedRow, RowId};
@@ -610,7 +611,7 @@ proptest! {
         let schema = columns.map(|column| (column.name().to_string(), column.dtype().clone()));
         let schema = SourceSchema::new(schema.collect());
         let faults = match super::parse(&text) {
-            Ok(file) => Plan::compile(&file, &schema).err(),
+            Ok(file) => Plan::compile(&file, &schema, &Contract::default()).err(),
             Err(faults) => Some(faults),
         };
         if let Some(faults) = faults {

@@ -8,7 +8,7 @@
 //! | [`contract`], [`fold`] | names, limits and comparison rules of the API |
 //! | [`client`] | the transport: one request, one answer |
 //! | [`site`], [`auth`] | where requests go, and as whom |
-//! | [`bulk`], [`single`], [`lookup`] | the calls |
+//! | [`bulk`], [`single`], [`lookup`], [`definitions`] | the calls |
 //! | [`classify`], [`throttle`], [`words`] | what an answer means, how long it asks to wait, what it says |
 
 pub mod auth;
@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod classify;
 pub mod client;
 pub mod contract;
+pub mod definitions;
 pub mod error;
 pub mod fold;
 pub mod lookup;

@@ -2,6 +2,7 @@
 
 use super::batcher::BatchLimits;
 use super::context::{Context, random};
+use super::definitions;
 use super::driver::{self, DriveError, Sent};
 use super::feed::Feeder;
 use super::limits::MaxErrors;
@@ -176,6 +177,9 @@ async fn run_stage(
         Some(endpoint) => {
             let engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
             driver::bulk(context, stage, entity, endpoint, engine, feed, first.rows).await
+        }
+        None if entity == Entity::DetailField => {
+            definitions::drive(context, stage, max_errors, feed, first.rows).await
         }
         None => driver::single(context, stage, operation, max_errors, feed, first.rows).await,
     };

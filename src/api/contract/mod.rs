@@ -9,7 +9,7 @@ mod name;
 pub use endpoint::{Base, Endpoint, Kind, Method};
 pub use name::{Contract, IdForm, Name};
 
-use crate::model::entity::{Entity, Family, Verb};
+use crate::model::entity::{Entity, Family, Owner, Verb};
 
 /// How a name is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,8 +160,8 @@ pub const ORGANIZATION_DEFINITIONS_BULK: BulkEndpoint = BulkEndpoint {
     max_operations: None,
 };
 
-/// The bulk endpoint that takes an entity's rows. Products have none; definitions have one for each kind of record,
-/// see [`CUSTOMER_DEFINITIONS_BULK`].
+/// The bulk endpoint that takes an entity's rows. Products have none; definitions have one for each kind of record, see
+/// [`definitions_bulk`].
 #[must_use]
 pub const fn bulk_endpoint(entity: Entity, family: Family) -> Option<BulkEndpoint> {
     match (entity, family) {
@@ -172,6 +172,16 @@ pub const fn bulk_endpoint(entity: Entity, family: Family) -> Option<BulkEndpoin
         (Entity::Organization, Family::Account) => Some(ORGANIZATION_BULK),
         (Entity::Organization, Family::Details) => Some(ORGANIZATION_DETAILS_BULK),
         (Entity::Product | Entity::DetailField, _) => None,
+    }
+}
+
+/// The bulk endpoint that takes definitions of detail fields; those of entitlements are created one by one.
+#[must_use]
+pub const fn definitions_bulk(owner: Owner) -> Option<BulkEndpoint> {
+    match owner {
+        Owner::Customer => Some(CUSTOMER_DEFINITIONS_BULK),
+        Owner::Organization => Some(ORGANIZATION_DEFINITIONS_BULK),
+        Owner::Entitlement => None,
     }
 }
 

@@ -4,7 +4,9 @@
 
 mod cli;
 mod demo;
+mod detail_fields;
 mod exports;
+mod families;
 mod faults;
 mod formats;
 mod inputs;

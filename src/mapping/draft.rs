@@ -6,10 +6,10 @@ use crate::mapping::payload::{self, Detail};
 use crate::mapping::plan::{Identity, Inner};
 use crate::mapping::references::{Known, OnMissing, RefKind, References};
 use crate::mapping::value::{Cell, RowFault, Sink};
+use crate::mapping::writer::{Place, Writer, Written};
 use crate::model::code::Code;
 use crate::model::entity::{Entity, Family};
-use crate::model::row::{FileId, KeyHash, Mapped, PreparedRow, Reason, RejectedRow, RowId, RowRef};
-use crate::model::slice::Slice;
+use crate::model::row::{FileId, KeyHash, Mapped, Reason, RowId};
 use crate::source::chunk::{BadRow, RowChunk};
 use polars::prelude::StringChunked;
 use std::iter::Peekable;
@@ -332,91 +332,4 @@ fn reasons(
         reasons.push((fault.order, fault.reason));
     }
     reasons
-}
-
-/// A row's place, its key being a part of the buffer.
-struct Place {
-    id: RowId,
-    file: FileId,
-    line: Option<u64>,
-    key: Range<usize>,
-}
-
-impl Place {
-    fn row(self, buffer: &Arc<Vec<u8>>) -> RowRef {
-        RowRef {
-            id: self.id,
-            file: self.file,
-            line: self.line,
-            key: Slice::new(buffer, self.key),
-        }
-    }
-}
-
-/// A prepared row, its texts being parts of the buffer.
-struct Written {
-    place: Place,
-    hash: KeyHash,
-    identity: Range<usize>,
-    item: Range<usize>,
-    details: u64,
-}
-
-/// Fills the one buffer of a chunk; slices of it can be made when it is full.
-struct Writer {
-    buffer: Vec<u8>,
-    rows: Vec<Written>,
-    rejected: Vec<(Place, Vec<Reason>)>,
-}
-
-impl Writer {
-    fn new(rows: usize) -> Self {
-        Self {
-            buffer: Vec::new(),
-            rows: Vec::with_capacity(rows),
-            rejected: Vec::new(),
-        }
-    }
-
-    fn put(&mut self, text: &str) -> Range<usize> {
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(text.as_bytes());
-        start..self.buffer.len()
-    }
-
-    fn bad(&mut self, record: BadRow, file: FileId) {
-        let place = Place {
-            id: record.row,
-            file,
-            line: record.line,
-            key: 0..0,
-        };
-        let reason = Reason {
-            code: record.code.into(),
-            field: None,
-            message: record.message,
-        };
-        self.rejected.push((place, vec![reason]));
-    }
-
-    fn finish(mut self) -> Mapped {
-        self.buffer.shrink_to_fit();
-        let buffer = Arc::new(self.buffer);
-        let rows = self.rows.into_iter().map(|row| PreparedRow {
-            hash: row.hash,
-            identity: Slice::new(&buffer, row.identity),
-            item: Slice::new(&buffer, row.item),
-            details: row.details,
-            row: row.place.row(&buffer),
-        });
-        let rejected = self.rejected.into_iter();
-        let rejected = rejected.map(|(place, reasons)| RejectedRow {
-            row: place.row(&buffer),
-            reasons,
-        });
-        Mapped {
-            rows: rows.collect(),
-            rejected: rejected.collect(),
-        }
-    }
 }

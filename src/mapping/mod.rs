@@ -27,6 +27,7 @@ mod syntax;
 mod tree;
 mod types;
 mod value;
+mod writer;
 
 pub use diagnostic::Diagnostics;
 pub use draft::{Draft, Emit};

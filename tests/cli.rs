@@ -48,7 +48,7 @@ fn help_of_load_lists_every_flag() {
 
     Options:
           --entity <ENTITY>
-              What to load: customer, organization or product [default: the mapping's entity]
+              What to load: customer, organization, product, detail-field [default: the mapping's]
 
           --mapping <FILE>
               Mapping file
@@ -247,7 +247,7 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     For more information, try '--help'.
     "#);
     assert_snapshot!(usage("load --mapping people.toml --input people.csv --entity person"), @r#"
-    error: invalid value 'person' for '--entity <ENTITY>': unknown entity "person"; use product, organization or customer
+    error: invalid value 'person' for '--entity <ENTITY>': unknown entity "person"; use detail-field, product, organization or customer
 
     For more information, try '--help'.
     "#);

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 11] = [
+const PURE_ENGINE: [&str; 12] = [
     "engine::attribute",
     "engine::batcher",
+    "engine::definitions::decide",
     "engine::flight",
     "engine::limits",
     "engine::message",

@@ -106,7 +106,7 @@ pub(super) struct StageArgs {
     /// Job file that names site, limits and stages
     #[arg(value_name = "JOB.toml", conflicts_with_all = ["entity", "mapping", "input"])]
     pub(super) job: Option<PathBuf>,
-    /// What to load: customer, organization or product [default: the mapping's entity]
+    /// What to load: customer, organization, product, detail-field [default: the mapping's]
     #[arg(long)]
     pub(super) entity: Option<Entity>,
     /// Mapping file

@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod batcher;
 pub mod check;
 pub mod context;
+mod definitions;
 pub mod drafts;
 pub mod driver;
 pub mod feed;

@@ -1,7 +1,7 @@
 //! What can be written to the ledger.
 
 use crate::model::clock::UnixMillis;
-use crate::model::entity::{Entity, Operation};
+use crate::model::entity::{Asked, Entity};
 use crate::model::outcome::{BatchSeq, RowOutcome};
 use crate::model::reply::TaskId;
 use crate::model::row::RowRef;
@@ -28,7 +28,7 @@ pub struct StageHeader {
     /// What it loads.
     pub entity: Entity,
     /// With which verb.
-    pub operation: Operation,
+    pub operation: Asked,
     /// Digest of the mapping file.
     pub mapping: u128,
     /// Path of the results file.
@@ -76,7 +76,7 @@ pub enum Record {
         batch: BatchSeq,
         /// The trace id of a refusal; an accepted batch keeps the one of its acceptance.
         trace_id: Option<String>,
-        /// One outcome per row of the batch.
+        /// The outcomes of its rows. Each has one, but for a refused batch of definitions: rows without one travel on.
         outcomes: Vec<RowOutcome>,
         /// When.
         at: UnixMillis,

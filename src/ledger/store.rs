@@ -351,7 +351,7 @@ mod tests {
         Record::StageStarted(StageHeader {
             stage: 0,
             entity: Entity::Customer,
-            operation: Operation::Upsert,
+            operation: Operation::Upsert.into(),
             mapping: 1,
             results: None,
             files: vec![("a.csv".into(), 10, 2)],

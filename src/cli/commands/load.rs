@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         date: &date(clock.unix_millis()),
         run: &run,
     };
-    let jobs = open(&settings.stages, &spool, &naming)?;
+    let jobs = open(&settings.stages, &spool, &naming, &settings.contract)?;
     drop(opening);
     drop(entered);
     let ledger = Ledger::open(state).map_err(|error| Failure::of(Exit::Input, &error))?;

@@ -91,6 +91,7 @@ impl Loader {
                 list_key: "customerProfiles".into(),
                 items: load.items,
                 bytes: 1 << 20,
+                operations: None,
             },
             // each loader has its own keys
             nonce: uuid::Uuid::from_u128(u128::from(seed)),

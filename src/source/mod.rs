@@ -22,16 +22,25 @@ mod detect;
 pub mod digest;
 mod error;
 mod expand;
+mod json_lines;
+mod kept;
 mod kind;
 mod parquet;
+mod recorded;
+mod row_set;
 mod spec;
 mod spool;
 mod stretch;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use cells::RowCells;
 pub use chunks::Chunks;
 pub use dataset::{Dataset, SourceFile};
 pub use error::{Place, SourceError, SourceErrorKind, SourceErrors};
+pub use kept::{KeptPlace, RowKeeper};
+pub use recorded::{RecordedColumn, RecordedKind, RecordedSchema, RecordedSource};
+pub use row_set::RowSet;
 pub use spec::{ChunkRequest, CsvOptions, Format, Header, SourceSpec, UnknownFormat};
+pub use texts::{At, TextChunk, TextTable, Texts};

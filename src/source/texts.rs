@@ -6,6 +6,7 @@ use super::error::{SourceError, SourceErrorKind, SourceErrors};
 use super::spec::{ChunkRequest, CsvOptions, SourceSpec};
 use super::{Chunks, Dataset, json_lines};
 use polars::prelude::StringChunked;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::path::Path;
 const MAX_RECORD: usize = 64 << 20;
 
 /// Where a record stands in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum At {
     /// The physical line, from 1, on which it starts.
     Line(u64),

@@ -12,5 +12,6 @@ mod layering;
 mod malformed;
 mod mapping;
 mod policies;
+mod retry_files;
 mod stopping;
 mod support;

@@ -2,6 +2,7 @@
 
 pub(crate) mod place;
 pub(crate) mod process;
+pub(crate) mod recalled;
 pub(crate) mod sandbox;
 pub(crate) mod scripted;
 pub(crate) mod table;

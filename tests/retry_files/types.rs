@@ -166,7 +166,7 @@ fn all(dataset: &Dataset, no_empty: bool) -> (SourceSchema, Table) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn cells_of_every_type_come_back_from_every_format(source in prop::collection::vec(cells(), 1..8)) {

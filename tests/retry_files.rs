@@ -485,6 +485,13 @@ fn new_results_overwrite_neither_the_sheet_nor_an_input() {
     insta::assert_snapshot!(refusal(dotted), @"the results file …/spool/../out.csv is the file that is retried; name another with --results");
     insta::assert_snapshot!(refusal(input), @"the results file …/customers.csv is an input (customers.csv); name another with --results");
 
+    // rows of a file with src. columns do not come from the input, and it is still none to be written over
+    desk.publish("full.csv", true);
+    let input = desk.path("customers.csv");
+    let error = desk.retry_with("full.csv", |request| request.results = Some(input));
+    let error = desk.words(&error.unwrap_err());
+    insta::assert_snapshot!(error, @"the results file …/customers.csv is an input (customers.csv); name another with --results");
+
     let prepared = desk.retry("out.csv").unwrap();
     assert_eq!(prepared.results, desk.path("out-retry.csv"));
     desk.write("out-retry.csv", "");

@@ -1,8 +1,8 @@
 //! Where the results of a retry go: never over the file that is retried, nor over the source.
 
 use super::error::RetryError;
+use super::ledgered::KnownStage;
 use crate::report::results::format_of;
-use crate::source::Dataset;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -45,14 +45,15 @@ fn numbered(stem: &str) -> (&str, u64) {
         .map_or((stem, 1), |(stem, number)| (stem, number.saturating_add(1)))
 }
 
-/// Checks that the new results overwrite nothing that is read; links are followed.
+/// Checks that the new results overwrite neither the retried file nor an input of its stage, whether that is read again or
+/// not; links are followed.
 ///
 /// # Errors
 /// When they do.
 pub(super) fn check_results(
     results: &Path,
     retried: &Path,
-    dataset: &Dataset,
+    stage: &KnownStage,
 ) -> Result<(), RetryError> {
     let overwrites = |what: String| RetryError::Overwrites {
         path: results.to_owned(),
@@ -62,8 +63,12 @@ pub(super) fn check_results(
     if place == leads_to(retried) {
         return Err(overwrites("the file that is retried".to_owned()));
     }
-    let mut files = dataset.files().iter();
-    match files.find(|file| leads_to(&file.path) == place) {
+    let Some(source) = &stage.source else {
+        return Ok(());
+    };
+    let base = Path::new(&source.base);
+    let mut files = stage.files.iter();
+    match files.find(|file| leads_to(&base.join(&file.name)) == place) {
         Some(file) => Err(overwrites(format!("an input ({})", file.name))),
         None => Ok(()),
     }

@@ -78,6 +78,12 @@ pub fn prepare(request: &Request<'_>, ledger: &mut impl Ledgered) -> Result<Prep
     let Some(mapping) = mapping else {
         return Err(RetryError::NoMapping { run });
     };
+    let results = match &request.results {
+        Some(results) => results.clone(),
+        None => default_results(request.file, |path| path.symlink_metadata().is_ok()),
+    };
+    check_results(&results, request.file, &stage)?;
+    check_place(&results)?;
     told.added = file.added().to_vec();
     let count = rows.len();
     let (dataset, origin) = if file.source_columns().is_empty() {
@@ -120,12 +126,6 @@ pub fn prepare(request: &Request<'_>, ledger: &mut impl Ledgered) -> Result<Prep
         }
         (copier.keeper.finish()?, Origin::ResultsFile)
     };
-    let results = match &request.results {
-        Some(results) => results.clone(),
-        None => default_results(request.file, |path| path.symlink_metadata().is_ok()),
-    };
-    check_results(&results, request.file, &dataset)?;
-    check_place(&results)?;
     Ok(Prepared {
         run,
         stage: stage.stage,

@@ -4,10 +4,10 @@ use super::chunk::SourceSchema;
 use super::chunks::Chunks;
 use super::csv::{self, Settings, Short};
 use super::detect::{self, Container};
+use super::differences::differences;
 use super::error::{SourceError, SourceErrorKind, SourceErrors};
 use super::expand::{self, Found};
 use super::kept;
-use super::kind::in_words;
 use super::row_set::RowSet;
 use super::spec::{ChunkRequest, Format, SourceSpec};
 use super::stretch::Limits;
@@ -205,7 +205,12 @@ impl Dataset {
             match open(&file, files.len(), spec.format, &settings) {
                 Ok((source, layout)) => {
                     if let (Some(first), Some(columns)) = (files.first(), layouts.first()) {
-                        faults.extend(differences(&source.name, &layout, &first.name, columns));
+                        faults.extend(differences(
+                            &source.name,
+                            &layout.columns,
+                            &first.name,
+                            &columns.columns,
+                        ));
                     }
                     files.push(source);
                     layouts.push(layout);
@@ -383,45 +388,4 @@ fn open(
             partitions,
         },
     ))
-}
-
-/// What keeps two files from being one dataset.
-fn differences(name: &str, layout: &Layout, first_name: &str, first: &Layout) -> Vec<SourceError> {
-    let fault = |what: String, cure: &str| {
-        SourceError::new(SourceErrorKind::Schema, what, cure).in_file(name)
-    };
-    let kind = |layout: &Layout, name: &str| {
-        layout
-            .columns
-            .iter()
-            .find(|(column, _)| column == name)
-            .map(|(_, kind)| kind.clone())
-    };
-    let mut faults = Vec::new();
-    for (column, expected) in &first.columns {
-        match kind(layout, column) {
-            None => faults.push(fault(
-                format!("column \"{column}\" is missing; {first_name} has it"),
-                "export both with the same columns, or load them apart",
-            )),
-            Some(found) if found != *expected => faults.push(fault(
-                format!(
-                    "column \"{column}\" is {}; in {first_name} it is {}",
-                    in_words(&found),
-                    in_words(expected)
-                ),
-                "export both with the same types, or load them apart",
-            )),
-            Some(_) => {}
-        }
-    }
-    for (column, _) in &layout.columns {
-        if kind(first, column).is_none() {
-            faults.push(fault(
-                format!("column \"{column}\" is surplus; {first_name} does not have it"),
-                "export both with the same columns, or load them apart",
-            ));
-        }
-    }
-    faults
 }

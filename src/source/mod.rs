@@ -19,6 +19,7 @@ mod convert;
 mod csv;
 mod dataset;
 mod detect;
+mod differences;
 pub mod digest;
 mod error;
 mod expand;

@@ -18,6 +18,7 @@ mod layering;
 mod malformed;
 mod mapping;
 mod policies;
+mod retry_files;
 mod sandbox_policies;
 mod stopping;
 mod support;

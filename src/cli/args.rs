@@ -4,6 +4,7 @@ use super::job::AuthMethod;
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
 use crate::model::entity::Entity;
+use crate::model::outcome::Status;
 use crate::source::Format;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -159,6 +160,58 @@ pub(super) struct StageArgs {
     pub(super) csv_max_record: Option<String>,
 }
 
+/// Which rows of a results file are loaded again.
+#[derive(Debug, clap::Args)]
+pub(super) struct RetryArgs {
+    /// Results file whose rows are loaded again, perhaps edited: .csv, .parquet, .arrow or .jsonl
+    #[arg(value_name = "RESULTS")]
+    pub(super) file: PathBuf,
+    /// Only rows with these statuses [default: those that did not load]
+    #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = retried_status)]
+    pub(super) status: Vec<Status>,
+    /// Only rows with one of these codes: `csm-loader codes` lists them
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    pub(super) code: Vec<String>,
+    /// Mapping file [default: that of the run]
+    #[arg(long, value_name = "FILE")]
+    pub(super) mapping: Option<PathBuf>,
+    /// New results file, never the retried one; {date} and {run} expand [default: <RESULTS>-retry with its ending]
+    #[arg(long, value_name = "FILE")]
+    pub(super) results: Option<String>,
+    /// Add the source's columns to the new results as src.<name>
+    #[arg(long)]
+    pub(super) with_source: bool,
+    /// Which row of a natural key is sent: last, first, all-in-order or reject [default: last]
+    #[arg(
+        long,
+        value_name = "POLICY",
+        env = "CSM_LOADER_DUPLICATES",
+        hide_env_values = true
+    )]
+    pub(super) duplicates: Option<Policy>,
+    /// Encoding of a CSV file that is not UTF-8, as in windows-1252
+    #[arg(long, value_name = "NAME")]
+    pub(super) csv_encoding: Option<String>,
+}
+
+/// A status by which rows can be chosen.
+fn retried_status(word: &str) -> Result<Status, String> {
+    let choices = || {
+        Status::ALL
+            .into_iter()
+            .filter(|status| *status != Status::Loaded)
+    };
+    if word == Status::Loaded.name() {
+        return Err("rows that loaded are not loaded again".to_owned());
+    }
+    choices()
+        .find(|status| status.name() == word)
+        .ok_or_else(|| {
+            let names: Vec<_> = choices().map(Status::name).collect();
+            format!("use {}", names.join(", "))
+        })
+}
+
 /// What is shown while it runs.
 #[derive(Debug, clap::Args)]
 pub(super) struct ShowArgs {
@@ -292,6 +345,13 @@ pub(super) struct PolicyArgs {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn rows_to_retry_are_chosen_by_the_statuses_that_can_be_retried() {
+        assert_eq!(retried_status("not_sent"), Ok(Status::NotSent));
+        insta::assert_snapshot!(retried_status("loaded").unwrap_err(), @"rows that loaded are not loaded again");
+        insta::assert_snapshot!(retried_status("Failed").unwrap_err(), @"use unchanged, rejected, failed, duplicate, unconfirmed, not_sent");
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -5,5 +5,10 @@ pub(super) mod check;
 pub(super) mod codes;
 pub(super) mod contract;
 pub(super) mod load;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command is offered once it can send")
+)]
+mod retry;
 pub(super) mod sandbox;
 mod show;

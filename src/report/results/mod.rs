@@ -13,6 +13,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use columns::{SOURCE_PREFIX, column_names};
 pub use name::{ResultsFormat, default_name, expand_name, format_of};
 pub use writer::{ResultsWriter, check_place};
 

@@ -184,7 +184,7 @@ impl World {
             Record::Sending { batch, rows, .. } => {
                 let keys: Vec<u64> = rows
                     .iter()
-                    .map(|row| row.key.as_str().parse().unwrap())
+                    .map(|row| row.row.key.as_str().parse().unwrap())
                     .collect();
                 for other in self.flying.values().flatten() {
                     assert!(!keys.contains(other), "key {other} is in flight twice");

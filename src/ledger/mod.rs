@@ -13,12 +13,14 @@
 mod apply;
 mod content;
 mod error;
+mod forget;
 mod insert;
 mod lock;
 mod memory;
 mod pages;
 mod pending;
 mod progress;
+mod prune;
 mod read;
 mod reader;
 pub mod record;
@@ -27,10 +29,12 @@ mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod write;
 
 pub use content::KeyMark;
 pub use error::LedgerError;
+pub use forget::Forgotten;
 pub use lock::{StateFolder, private_folder};
 pub use memory::{Confirmed, Known, Memory};
 pub use progress::{OpenBatch, OpenCall, RowSet, StageProgress};

@@ -88,6 +88,10 @@ impl Ledger {
         &self.folder
     }
 
+    pub(super) fn into_folder(self) -> StateFolder {
+        self.folder
+    }
+
     /// The read side.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod content;
 mod contract;
+mod damage;
 mod pages;
 mod size;
 

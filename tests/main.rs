@@ -9,6 +9,7 @@ mod faults;
 mod formats;
 mod inputs;
 mod layering;
+mod ledger;
 mod malformed;
 mod mapping;
 mod policies;

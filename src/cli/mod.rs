@@ -39,6 +39,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args.command {
         Command::Load(args) => commands::load::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Runs(args) => commands::runs::run(&args),
+        Command::Report(args) => commands::report::run(&args),
+        Command::State(args) => commands::state::run(&args),
         Command::Sandbox(args) => commands::sandbox::run(&args),
         Command::Codes => commands::codes::run(),
     };

@@ -26,7 +26,7 @@ pub struct Forgotten {
 impl Ledger {
     /// Erases a key, shown or natural, of one kind of record or all: in outcomes the key, the remote id and the messages; of
     /// what is remembered everything. Also the other shown key of a record that is found by its natural key. `natural` gives
-    /// the hash that the key has as a natural key.
+    /// the hashes that the key may have as a natural key.
     ///
     /// The whole file is written anew, so that nothing is left in its free space; that takes its size on disk once more.
     ///
@@ -36,7 +36,7 @@ impl Ledger {
         &self,
         key: &str,
         entity: Option<Entity>,
-        natural: impl Fn(Entity) -> KeyHash,
+        natural: impl Fn(Entity) -> Vec<KeyHash>,
     ) -> Result<Forgotten, LedgerError> {
         let runs = self.reader()?.runs()?;
         if let Some(open) = runs.into_iter().find(|run| run.state == RunState::Open) {
@@ -53,7 +53,7 @@ impl Ledger {
             let mut shown = BTreeSet::from([key.to_owned()]);
             for site in sites(&db, of).map_err(&failed)? {
                 let memory = self.memory(&site, of, None)?;
-                let by_natural = memory.look_up(&[natural(of)])?.into_iter().flatten();
+                let by_natural = memory.look_up(&natural(of))?.into_iter().flatten();
                 let by_shown = memory.keyed(&[key])?.into_iter().flatten();
                 let found: Vec<_> = by_natural.chain(by_shown).collect();
                 let Some(maps) = memory.maps else { continue };
@@ -128,7 +128,6 @@ mod tests {
     use crate::ledger::tests::{begin, hash, open, outcome, sending, sent, settled, shape};
     use crate::model::entity::Entity;
     use crate::model::outcome::Status;
-    use crate::model::row::KeyHash;
     use crate::model::slice::Slice;
     use std::fs;
     use std::path::Path;
@@ -191,8 +190,8 @@ mod tests {
         }
         let forget = |key: &str, natural: u128| {
             ledger.forget(key, None, |entity| match entity {
-                Entity::Customer => hash(natural),
-                _ => KeyHash(0),
+                Entity::Customer => vec![hash(natural)],
+                _ => Vec::new(),
             })
         };
         insta::assert_snapshot!(forget("person-5@example.com", 5).unwrap_err(), @"run r1 is open, and its requests under way may hold the key; load its job again until it ends, then forget");
@@ -241,7 +240,7 @@ mod tests {
         ])
         .unwrap();
         drop(run);
-        let natural = |_| hash(11);
+        let natural = |_| vec![hash(99), hash(11)];
         let of_others = ledger.forget("ana@example.com", Some(Entity::Product), natural);
         assert_eq!(of_others.unwrap(), super::Forgotten::default());
         let forgotten = ledger

@@ -6,6 +6,9 @@ use super::remember;
 use super::store::Ledger;
 use std::collections::BTreeSet;
 
+/// Runs that are kept when nobody says otherwise.
+pub const KEEP_RUNS: usize = 30;
+
 impl Ledger {
     /// Removes runs with their rows, oldest first, until `keep` are left; gives their ids. Runs that can be continued stay,
     /// and so do runs whose rows a run that stays loaded again. What is remembered of the site stays.

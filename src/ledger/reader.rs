@@ -241,10 +241,7 @@ impl Reader {
         let Some(info) = info.into_iter().find(|info| info.header.stage == stage) else {
             return Ok(None);
         };
-        let part = self
-            .prepare("SELECT part FROM stage JOIN run USING (run) WHERE id = ? AND stage = ?")?
-            .query_row(params![run, stage], |row| row.get(0))
-            .map_err(self.failed())?;
+        let part = self.part(run, stage)?;
         progress::read(&self.db, part, info)
             .map(Some)
             .map_err(self.failed())
@@ -267,6 +264,13 @@ impl Reader {
             each(StoredRow::read(row).map_err(self.failed())?)?;
         }
         Ok(())
+    }
+
+    /// The number of a stage that has begun.
+    pub(super) fn part(&self, run: &str, stage: u32) -> Result<i64, LedgerError> {
+        self.prepare("SELECT part FROM stage JOIN run USING (run) WHERE id = ? AND stage = ?")?
+            .query_row(params![run, stage], |row| row.get(0))
+            .map_err(self.failed())
     }
 
     fn prepare(&self, sql: &str) -> Result<rusqlite::Statement<'_>, LedgerError> {

@@ -180,6 +180,9 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     Commands:
       load     Load rows into a site and write a results file
       check    Read, map and validate without a site; write the rows that would not load
+      runs     List the runs that the state folder holds
+      report   Write the results of a run again, from the ledger
+      state    Move, prune or erase what is remembered
       sandbox  Serve a local CSM site to try things on
       codes    List every result code with its cause and cure
       help     Print this message or the help of the given subcommand(s)

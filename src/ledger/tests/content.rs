@@ -135,27 +135,31 @@ impl World {
                 }
             }
             Step::Crash => {
-                self.run = None;
-                self.ledger = None;
-                let ledger = open(self.folder.path());
-                let run = ledger.resume("r1").unwrap();
-                for (stage, shape) in (0..).zip(&self.stages) {
-                    let header = super::stage(stage, Some(shapes()[*shape].clone()));
-                    run.write_now(vec![Record::StageStarted(header)]).unwrap();
+                // the files as a kill leaves them, before a handle that is dropped can merge
+                let after = tempfile::tempdir().unwrap();
+                for file in ["ledger.sqlite", "ledger.sqlite-wal"] {
+                    std::fs::copy(self.folder.path().join(file), after.path().join(file)).unwrap();
                 }
-                (self.run, self.ledger) = (Some(run), Some(ledger));
+                self.run = None;
+                self.ledger = Some(open(after.path()));
+                self.folder = after;
+                self.resume();
             }
             Step::Fold => {
                 // a handle that is dropped merges
                 self.run = None;
-                let run = self.ledger.as_ref().unwrap().resume("r1").unwrap();
-                for (stage, shape) in (0..).zip(&self.stages) {
-                    let header = super::stage(stage, Some(shapes()[*shape].clone()));
-                    run.write_now(vec![Record::StageStarted(header)]).unwrap();
-                }
-                self.run = Some(run);
+                self.resume();
             }
         }
+    }
+
+    fn resume(&mut self) {
+        let run = self.ledger.as_ref().unwrap().resume("r1").unwrap();
+        for (stage, shape) in (0..).zip(&self.stages) {
+            let header = super::stage(stage, Some(shapes()[*shape].clone()));
+            run.write_now(vec![Record::StageStarted(header)]).unwrap();
+        }
+        self.run = Some(run);
     }
 
     fn send(&mut self, keys: &BTreeSet<u128>, content: u128, bulk: bool) {

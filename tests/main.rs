@@ -15,6 +15,7 @@ mod formats;
 mod inputs;
 mod judge;
 mod layering;
+mod ledger;
 mod malformed;
 mod mapping;
 mod policies;

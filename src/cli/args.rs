@@ -3,6 +3,7 @@
 use super::job::AuthMethod;
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
+use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
 use crate::model::outcome::Status;
 use crate::source::Format;
@@ -33,6 +34,12 @@ pub(super) enum Command {
     /// Get credentials from a site, and see what they are good for
     #[command(subcommand)]
     Auth(AuthCommand),
+    /// List the runs that the state folder holds
+    Runs(StateDirArgs),
+    /// Write the results of a run again, from the ledger
+    Report(ReportArgs),
+    /// Move, prune or erase what is remembered
+    State(StateArgs),
     /// Serve a local CSM site to try things on
     Sandbox(SandboxArgs),
     /// List every result code with its cause and cure
@@ -284,6 +291,70 @@ pub(super) struct LoginArgs {
     /// Prove with PKCE (S256) that the code came to the program that asked for it
     #[arg(long)]
     pub(super) pkce: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StateDirArgs {
+    /// Folder of the ledger
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".csm-loader",
+        env = "CSM_LOADER_STATE_DIR",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(super) state_dir: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    /// The run's id, or what it alone begins with
+    pub(super) run: String,
+    /// Results file: .csv, .parquet, .arrow or .jsonl; {run} expands, and several stages put their entity behind the name [default: <run>-<entity>-results.csv]
+    #[arg(long, value_name = "FILE")]
+    pub(super) results: Option<String>,
+    /// Show the final state of all rows: what retries of the run made of them counts
+    #[arg(long)]
+    pub(super) merged: bool,
+    #[command(flatten)]
+    pub(super) state: StateDirArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StateArgs {
+    #[command(subcommand)]
+    pub(super) command: StateCommand,
+    #[command(flatten)]
+    pub(super) state: StateDirArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateCommand {
+    /// Write all runs and what is remembered to a file, to take it to another machine
+    Export {
+        /// File to write, an SQLite database; it must not exist
+        file: PathBuf,
+    },
+    /// Take over an export into an empty state folder
+    Import {
+        /// File that `state export` wrote
+        file: PathBuf,
+    },
+    /// Erase a person or another record from the ledger, on disk too
+    Forget {
+        /// The key as results show it, or the e-mail, name or id
+        key: String,
+        /// What it is: customer, organization or product [default: any]
+        #[arg(long)]
+        entity: Option<Entity>,
+    },
+    /// Remove the oldest runs; what is remembered of the site stays
+    Prune {
+        /// Runs to keep; open ones stay in any case
+        #[arg(long, value_name = "N", default_value_t = KEEP_RUNS)]
+        keep_runs: usize,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -152,6 +152,9 @@ async fn run_stage(
         create: false,
     };
     let (first, names) = first_reading(context, stage, job, names).await?;
+    if let Some(rows) = first.rows {
+        driver::write(context, vec![Record::StageRead { stage, rows }]).await?;
+    }
 
     context.audience.tell(&RunEvent::PhaseStarted {
         stage,
@@ -233,6 +236,9 @@ async fn begin(context: &Arc<Context>, stage: u32, job: &StageJob) -> Result<Vec
         files: files
             .map(|(file, digest)| (file.name.clone(), file.bytes, *digest))
             .collect(),
+        settings: [("duplicates".to_owned(), job.duplicates.name().to_owned())].into(),
+        shape: None,
+        retries: None,
     };
     driver::write(context, vec![Record::StageStarted(header)]).await?;
     Ok(digests)

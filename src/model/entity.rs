@@ -211,6 +211,26 @@ impl Asked {
     }
 }
 
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Asked {
+    type Err = String;
+
+    /// Reads the word in results. `update` is read as that of records, whose word it is, too.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let records = [Operation::Create, Operation::Update, Operation::Upsert].map(Self::Record);
+        let details = [Verb::Update, Verb::Patch, Verb::Delete].map(Self::Details);
+        let mut known = records.into_iter().chain(details);
+        known
+            .find(|asked| asked.name() == text)
+            .ok_or_else(|| format!("unknown operation {text:?}"))
+    }
+}
+
 impl From<Operation> for Asked {
     fn from(operation: Operation) -> Self {
         Self::Record(operation)

@@ -142,7 +142,7 @@ impl Loader {
             Record::Sending { batch, rows, .. } => {
                 let keys: Vec<u64> = rows
                     .iter()
-                    .map(|row| self.load.keys[usize::try_from(row.id.0).unwrap_or(usize::MAX)])
+                    .map(|row| self.load.keys[usize::try_from(row.row.id.0).unwrap_or(usize::MAX)])
                     .collect();
                 for key in &keys {
                     assert!(self.keys.insert(*key), "key {key} is in flight twice");

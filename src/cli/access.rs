@@ -1,8 +1,9 @@
 //! From settings to a site and the credentials for it: which cloud id, whose tokens.
 
+use super::commands::SANDBOX_FOLDER;
 use super::exit::{Exit, Failure};
 use super::secrets::{self, Credentials};
-use super::settings::{AuthSettings, SiteSettings};
+use super::settings::{AuthSettings, LoadSettings, SiteSettings};
 use crate::api::auth::Auth;
 use crate::api::auth::age;
 use crate::api::auth::consent::origin;
@@ -14,8 +15,12 @@ use crate::api::lookup;
 use crate::api::resources::choose;
 use crate::api::site::Site;
 use crate::engine::pace::{DEFAULT_REQUESTS_PER_SECOND, Pace};
+use crate::ledger::Ledger;
 use crate::model::clock::Clock;
+use crate::sandbox::{self, Running, SandboxConfig};
+use secrecy::SecretString;
 use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +39,52 @@ pub(super) struct Access {
     pub(super) name: String,
     /// What a person should know of the credentials.
     pub(super) warnings: Vec<String>,
+}
+
+impl LoadSettings {
+    /// The way to the site, which may be the one inside this program; that one is kept beside the ledger.
+    ///
+    /// # Errors
+    /// When credentials are missing, or the site cannot be found or started.
+    pub(super) async fn enter(
+        &self,
+        ledger: &Ledger,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Access, Option<Running>), Failure> {
+        let SiteSettings::Sandbox { seed, policy } = &self.site else {
+            let (site, auth) = (&self.site, &self.auth);
+            let access = enter(site, auth, clock).await?;
+            return Ok((access, None));
+        };
+        let folder = ledger
+            .folder()
+            .folder(SANDBOX_FOLDER)
+            .map_err(|error| unusable(&error))?;
+        let config = SandboxConfig {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            state: Some(folder),
+            seed: seed.clone(),
+            policy: (**policy).clone(),
+            tokens: None,
+            traffic: self.sandbox_traffic.clone(),
+        };
+        let running = sandbox::start(config, clock)
+            .await
+            .map_err(|error| unusable(&error))?;
+        let site = Site::cloud(&running.base_url(), running.cloud_id())
+            .map_err(|error| unusable(&error))?;
+        let auth = Auth::Basic {
+            email: "loader@sandbox.example".into(),
+            token: SecretString::from("sandbox"),
+        };
+        let access = Access {
+            site,
+            auth,
+            name: "sandbox".into(),
+            warnings: Vec::new(),
+        };
+        Ok((access, Some(running)))
+    }
 }
 
 /// Finds credentials, and the cloud id of a site that is named by its host: from the list of sites that an OAuth

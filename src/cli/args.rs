@@ -34,6 +34,8 @@ pub(super) enum Command {
     /// Get credentials from a site, and see what they are good for
     #[command(subcommand)]
     Auth(AuthCommand),
+    /// Continue a run that was interrupted
+    Resume(ResumeArgs),
     /// List the runs that the state folder holds
     Runs(StateDirArgs),
     /// Write the results of a run again, from the ledger
@@ -71,6 +73,12 @@ pub(super) struct LoadArgs {
     /// Also `CSM_LOADER_SITE`
     #[arg(long, value_name = "HOST")]
     pub(super) site: Option<String>,
+    /// Send rows too that have not changed since they were loaded
+    #[arg(long)]
+    pub(super) full: bool,
+    /// Begin a new run, though one of this job was interrupted; what that one has under way is settled first
+    #[arg(long)]
+    pub(super) new: bool,
     /// Fill the embedded sandbox from this file first (what is there stays)
     #[arg(long, value_name = "FILE")]
     pub(super) sandbox_seed: Option<PathBuf>,
@@ -220,7 +228,7 @@ fn retried_status(word: &str) -> Result<Status, String> {
 }
 
 /// What is shown while it runs.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct ShowArgs {
     /// How progress is told: auto (bars on a terminal, else lines), lines or json
     #[arg(long, value_enum, default_value_t = Log::Auto, env = "CSM_LOADER_LOG", hide_env_values = true)]
@@ -305,6 +313,16 @@ pub(super) struct StateDirArgs {
         global = true
     )]
     pub(super) state_dir: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ResumeArgs {
+    /// The run's id, or what it alone begins with [default: the last one that was interrupted]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) state: StateDirArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
 }
 
 #[derive(Debug, clap::Args)]

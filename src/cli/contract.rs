@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for Table {
                 Key::OrganizationIds => {
                     contract.organization_ids = table.next_value::<Ids>()?.0;
                 }
-                Key::Lifetime => contract.key_lifetime = table.next_value::<Lifetime>()?.0,
+                Key::Lifetime => contract.key_lifetime = table.next_value::<Span>()?.0,
                 Key::UserSearch => contract.user_search = table.next_value()?,
                 Key::OrganizationList => contract.organization_list = table.next_value()?,
                 Key::Membership => contract.membership = table.next_value()?,
@@ -139,9 +139,10 @@ impl<'de> Deserialize<'de> for Ids {
 }
 
 /// `24h`, `90m`, `3d`.
-struct Lifetime(Duration);
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span(pub(super) Duration);
 
-impl<'de> Deserialize<'de> for Lifetime {
+impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wrong = || {

@@ -1,6 +1,6 @@
 //! The job file as written: site, credentials' source, limits, stages. Unknown keys are errors with a caret.
 
-use super::contract::ContractTable;
+use super::contract::{ContractTable, Span};
 use super::exit::{Exit, Failure};
 use crate::dedupe::Policy;
 use crate::model::entity::Entity;
@@ -98,6 +98,8 @@ pub(super) struct LimitsTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct StateTable {
     pub(super) dir: Option<PathBuf>,
+    /// As in `30d`.
+    pub(super) refresh_after: Option<Span>,
 }
 
 /// `[[stage]]`

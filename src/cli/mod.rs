@@ -10,6 +10,7 @@ mod commands;
 mod contract;
 mod exit;
 mod job;
+mod loader;
 mod open;
 mod secrets;
 mod settings;
@@ -43,6 +44,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::Auth(AuthCommand::Login(args)) => commands::auth::login(&args),
         Command::Auth(AuthCommand::Status(args)) => commands::auth::status(&args),
+        Command::Resume(args) => commands::resume::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::State(args) => commands::state::run(&args),

@@ -158,6 +158,7 @@ fn open_stage(
             duplicates: stage.duplicates,
             results,
             with_source: stage.with_source,
+            retries: None,
         }),
         _ => Err(faults),
     }

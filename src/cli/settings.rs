@@ -13,6 +13,7 @@ use crate::source::{CsvOptions, Format, Header};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The state folder when nobody names one.
 pub(super) const STATE_DIR: &str = ".csm-loader";
@@ -131,6 +132,10 @@ pub(super) struct LoadSettings {
     pub(super) max_errors: Option<MaxErrors>,
     /// What the job says of the API otherwise.
     pub(super) contract: Arc<Contract>,
+    /// Whether rows are sent that have not changed since they were confirmed.
+    pub(super) full: bool,
+    /// A confirmation that is older counts no longer.
+    pub(super) refresh_after: Option<Duration>,
     /// Where the embedded sandbox logs its exchanges.
     pub(super) sandbox_traffic: Option<PathBuf>,
     pub(super) stages: Vec<StageSettings>,
@@ -202,6 +207,8 @@ impl LoadSettings {
                 .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
             max_errors,
             contract: Arc::new(job.contract.0),
+            full: args.full,
+            refresh_after: job.state.refresh_after.map(|span| span.0),
             stages: stages(&args.stage, job.stages, &base)?,
         })
     }

@@ -59,24 +59,30 @@ impl KeySpill {
     /// # Errors
     /// When the disk refuses.
     pub fn decide(self, policy: Policy, folder: &Path) -> io::Result<Decisions> {
-        let mut runs = Vec::new();
-        if policy != Policy::AllInOrder {
-            for partition in self.partitions {
-                let mut file = partition
-                    .into_inner()
-                    .map_err(io::IntoInnerError::into_error)?;
-                let groups = count_keys(&mut file)?;
-                if groups.values().all(|group| group.rows == 1) {
-                    continue;
-                }
-                let mut run = BufWriter::new(tempfile::tempfile_in(folder)?);
-                write_losers(&mut file, &groups, policy, &mut run)?;
-                let mut run = run.into_inner().map_err(io::IntoInnerError::into_error)?;
-                run.seek(SeekFrom::Start(0))?;
-                runs.push(BufReader::new(run));
+        let (mut runs, mut repeats) = (Vec::new(), false);
+        for partition in self.partitions {
+            let mut file = partition
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?;
+            let groups = count_keys(&mut file)?;
+            if groups.values().all(|group| group.rows == 1) {
+                continue;
             }
+            if policy == Policy::AllInOrder {
+                repeats = true;
+                break;
+            }
+            let mut run = BufWriter::new(tempfile::tempfile_in(folder)?);
+            write_losers(&mut file, &groups, policy, &mut run)?;
+            let mut run = run.into_inner().map_err(io::IntoInnerError::into_error)?;
+            run.seek(SeekFrom::Start(0))?;
+            runs.push(BufReader::new(run));
         }
-        Decisions::merge(runs)
+        let decisions = Decisions::merge(runs)?;
+        Ok(Decisions {
+            repeats,
+            ..decisions
+        })
     }
 }
 
@@ -86,9 +92,16 @@ pub struct Decisions {
     runs: Vec<BufReader<File>>,
     heads: Vec<Option<Loser>>,
     order: BinaryHeap<Reverse<(RowId, usize)>>,
+    repeats: bool,
 }
 
 impl Decisions {
+    /// Whether several rows of one key are sent, one after the other.
+    #[must_use]
+    pub fn repeats(&self) -> bool {
+        self.repeats
+    }
+
     /// No row loses.
     #[must_use]
     pub fn none() -> Self {
@@ -96,6 +109,7 @@ impl Decisions {
             runs: Vec::new(),
             heads: Vec::new(),
             order: BinaryHeap::new(),
+            repeats: false,
         }
     }
 
@@ -107,7 +121,12 @@ impl Decisions {
             order.extend(head.as_ref().map(|loser| Reverse((loser.row.id, index))));
             heads.push(head);
         }
-        Ok(Self { runs, heads, order })
+        Ok(Self {
+            runs,
+            heads,
+            order,
+            repeats: false,
+        })
     }
 
     /// The row of the next loser.

@@ -99,6 +99,22 @@ impl Batcher {
         }
     }
 
+    /// Takes in a batch of an interrupted run: its keys are busy, and new batches are numbered behind it.
+    pub fn adopt(&mut self, seq: BatchSeq, rows: Vec<PreparedRow>) -> Batch {
+        self.continue_after(seq);
+        self.busy.extend(rows.iter().map(|row| row.hash));
+        Batch {
+            seq,
+            rows,
+            list_key: self.limits.list_key.clone(),
+        }
+    }
+
+    /// New batches are numbered behind this one.
+    pub fn continue_after(&mut self, seq: BatchSeq) {
+        self.next = self.next.max(seq.0 + 1);
+    }
+
     /// Takes a row; gives a batch when one is full.
     pub fn push(&mut self, row: PreparedRow) -> Option<Batch> {
         // a row that waits keeps its key busy: `settled` lets it in before any later row

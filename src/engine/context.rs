@@ -13,6 +13,7 @@ use crate::report::progress::Reporter;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Passes events to whoever shows them, from any thread.
@@ -79,6 +80,10 @@ pub struct Context {
     pub budget: Mutex<retry::Budget>,
     /// When to stop because of rows that did not load.
     pub max_errors: Option<MaxErrors>,
+    /// Whether rows are sent that have not changed since they were confirmed.
+    pub full: bool,
+    /// A confirmation that is older counts no longer.
+    pub refresh_after: Option<Duration>,
     /// A private folder for what outgrows memory.
     pub spool: PathBuf,
 }

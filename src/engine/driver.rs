@@ -5,17 +5,17 @@
 use super::context::{Context, Tries};
 use super::feed::Feed;
 use super::limits::MaxErrors;
-use super::message::{Command, Durable, Event, Now};
+use super::message::{Command, Durable, Event, Now, Recovered};
 use super::products::Products;
-use super::state::{Engine, not_sent};
+use super::state::{Engine, not_sent, sent_row};
 use super::why;
 use crate::api::contract::BulkEndpoint;
-use crate::ledger::LedgerError;
 use crate::ledger::record::Record;
+use crate::ledger::{LedgerError, RowSet};
 use crate::model::cause::chain;
 use crate::model::entity::{Entity, Operation};
 use crate::model::event::{Progress, RunEvent};
-use crate::model::outcome::Counts;
+use crate::model::outcome::{BatchSeq, Counts};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,28 @@ pub(super) struct Sent {
     pub(super) requests: u64,
     /// The input could not be read to its end.
     pub(super) broken_off: bool,
+}
+
+/// Which way a stage's bulk requests go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route {
+    /// The stage's number in the run.
+    pub(super) stage: u32,
+    /// What it loads.
+    pub(super) entity: Entity,
+    /// Where to.
+    pub(super) endpoint: BulkEndpoint,
+}
+
+/// How far an interrupted stage of single calls had come.
+#[derive(Debug, Default)]
+pub(super) struct SoFar {
+    /// Rows with a durable outcome, by status.
+    pub(super) counts: Counts,
+    /// The highest number of a batch.
+    pub(super) last: Option<BatchSeq>,
+    /// Rows without an outcome, for which a request may have left.
+    pub(super) begun: RowSet,
 }
 
 /// An event of a task of this loop's.
@@ -62,19 +84,17 @@ pub enum DriveError {
 /// When the ledger cannot be written: what was sent stays recorded as under way.
 pub(super) async fn bulk(
     context: &Arc<Context>,
-    stage: u32,
-    entity: Entity,
-    endpoint: BulkEndpoint,
+    route: Route,
     mut engine: Engine,
+    recovered: Recovered,
     mut feed: Receiver<Feed>,
     rows: Option<u64>,
 ) -> Result<Sent, DriveError> {
     let (events, mut heard) = unbounded_channel();
+    let stage = route.stage;
     let performer = Performer {
         context,
-        stage,
-        entity,
-        endpoint,
+        route,
         events,
     };
     let mut tick = interval(TELL_EVERY);
@@ -82,8 +102,10 @@ pub(super) async fn bulk(
     let (mut reading, mut stopping) = (false, false);
     let mut sent = Sent::default();
     let mut next = Event::Woken;
+    let mut commands = engine.recover(now(context), recovered);
     loop {
-        for command in engine.handle(now(context), next) {
+        commands.extend(engine.handle(now(context), next));
+        for command in commands.drain(..) {
             match command {
                 Command::ReadMore => reading = true,
                 other => performer.perform(other),
@@ -158,9 +180,7 @@ fn now(context: &Context) -> Now {
 /// Turns commands into effects.
 struct Performer<'a> {
     context: &'a Arc<Context>,
-    stage: u32,
-    entity: Entity,
-    endpoint: BulkEndpoint,
+    route: Route,
     events: UnboundedSender<Heard>,
 }
 
@@ -170,7 +190,7 @@ impl Performer<'_> {
             Command::ReadMore => {}
             Command::Persist(records, then) => self.persist(records, then),
             Command::Submit { batch, key, body } => {
-                let endpoint = self.endpoint.endpoint;
+                let endpoint = self.route.endpoint.endpoint;
                 self.spawn(|context| async move {
                     let answer = context.client.submit(endpoint, body.to_vec(), &key).await;
                     context.stop.note_write(&answer);
@@ -183,7 +203,7 @@ impl Performer<'_> {
                 });
             }
             Command::Identify(batch, ids) => {
-                let (stage, entity) = (self.stage, self.entity);
+                let (stage, entity) = (self.route.stage, self.route.entity);
                 self.spawn(|context| async move {
                     Event::Identified(batch, identify(&context, stage, entity, &ids).await)
                 });
@@ -297,10 +317,14 @@ pub(super) async fn single(
     stage: u32,
     operation: Operation,
     max_errors: Option<MaxErrors>,
+    so_far: SoFar,
     mut feed: Receiver<Feed>,
     rows: Option<u64>,
 ) -> Result<Sent, DriveError> {
-    let mut sent = Sent::default();
+    let mut sent = Sent {
+        counts: so_far.counts,
+        ..Sent::default()
+    };
     let mut products = None;
     while let Some(stretch) = feed.recv().await {
         let (rows_to_send, mut outcomes) = match stretch {
@@ -320,13 +344,15 @@ pub(super) async fn single(
         };
         for row in rows_to_send {
             if products.is_none() && context.stop.why().is_none() {
-                match Products::list(context, stage, operation).await {
+                match Products::list(context, stage, operation, so_far.begun.clone()).await {
                     Ok(listed) => products = Some(listed),
                     Err(error) => context.stop.set(error.to_string()),
                 }
             }
             let outcome = match (&mut products, context.stop.why()) {
                 (Some(products), None) => {
+                    let rows = [sent_row(&row)].into_iter().collect();
+                    write(context, vec![Record::Calling { stage, rows }]).await?;
                     let (outcome, error) = products.load(context, row).await;
                     if let Some(error) = error {
                         context.stop.set(error.to_string());

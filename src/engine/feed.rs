@@ -2,10 +2,12 @@
 //! to the driver. Runs on a thread of its own; a bounded channel holds it back.
 
 use super::drafts::{Drafted, Drafts};
+use super::recall::Recall;
 use super::state::not_sent;
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
 use crate::dedupe::{Decisions, Verdict};
+use crate::ledger::{Known, RowSet};
 use crate::mapping::{Draft, Emit, Plan};
 use crate::model::cause::chain;
 use crate::model::clock::Clock;
@@ -44,6 +46,10 @@ pub struct Feeder<N> {
     pub plan: Arc<Plan>,
     /// The rows that lose to another row.
     pub decisions: Decisions,
+    /// Rows that an interrupted run decided, or has under way: they are read and left out.
+    pub done: RowSet,
+    /// What was confirmed before; without it every row is sent.
+    pub recall: Option<Recall>,
     /// Why good rows are not sent, if so: they are mapped, so that all reasons are told.
     pub hold: Option<String>,
     /// Where names are looked up.
@@ -100,14 +106,25 @@ impl<N: Names> Feeder<N> {
         let references = self.names.ensure(&draft, &sent)?;
         let Mapped { rows, rejected } = draft.finish(references, Emit::Payloads);
         let at = self.clock.unix_millis();
-        let mut decided: Vec<_> = rejected.into_iter().map(|row| refused(row, at)).collect();
+        let open = |row: &RowRef| !self.done.contains(row.id);
+        let rejected = rejected.into_iter().filter(|row| open(&row.row));
+        let mut decided: Vec<_> = rejected.map(|row| refused(row, at)).collect();
         let mut kept = Vec::with_capacity(rows.len());
-        for row in rows {
+        for row in rows.into_iter().filter(|row| open(&row.row)) {
             match (&self.hold, losers.get(&row.row.id)) {
                 (Some(why), _) => decided.push(not_sent(row.row, why, at)),
                 (None, Some(verdict)) => decided.push(lost(*verdict, row.row, at)),
                 (None, None) => kept.push(row),
             }
+        }
+        if let Some(recall) = &self.recall {
+            let known = recall.unchanged(&kept, at)?;
+            let mut known = known.into_iter();
+            kept.retain(|row| {
+                let known = known.next().flatten();
+                decided.extend(known.as_ref().map(|known| unchanged(row, known, at)));
+                known.is_none()
+            });
         }
         Ok((kept, decided))
     }
@@ -157,6 +174,7 @@ impl<N: Names> Feeder<N> {
                 at,
             )
         }));
+        decided.retain(|outcome| !self.done.contains(outcome.row.id));
         decided
     }
 }
@@ -180,6 +198,16 @@ pub fn refused(rejected: RejectedRow, at: i64) -> RowOutcome {
         reasons: rejected.reasons,
         status: Status::Rejected,
         ..not_sent(rejected.row, "", at)
+    }
+}
+
+/// The outcome of a row whose record needs no request.
+fn unchanged(row: &PreparedRow, known: &Known, at: i64) -> RowOutcome {
+    RowOutcome {
+        status: Status::Unchanged,
+        reasons: Vec::new(),
+        remote_id: known.remote_id.clone(),
+        ..not_sent(row.row.clone(), "", at)
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) enum Phase {
 pub(super) struct Wait {
     pub(super) task: TaskId,
     pub(super) since: Instant,
+    /// It was accepted by an earlier process, so that its time is not known.
+    pub(super) inherited: bool,
     pub(super) next_poll: Instant,
     /// When the poll that is under way was asked for.
     pub(super) asked: Option<Instant>,

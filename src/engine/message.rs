@@ -10,7 +10,7 @@ use crate::model::reply::{Accepted, ApiError, TaskId, TaskView};
 use crate::model::row::PreparedRow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The present: for intervals, and for what is written down.
@@ -30,6 +30,8 @@ pub struct StageConfig {
     pub batches: BatchLimits,
     /// The name space of the run's idempotency keys.
     pub nonce: Uuid,
+    /// How long the site remembers an idempotency key.
+    pub key_lifetime: Duration,
     /// Task slots wanted.
     pub slots: TaskSlots,
     /// Task slots that the contract grants.
@@ -42,6 +44,34 @@ pub struct StageConfig {
     pub fold: fn(&str) -> String,
     /// Uniform in 0..1, for jitter.
     pub random: Box<dyn FnMut() -> f64 + Send>,
+}
+
+/// A batch of an interrupted run that is not decided.
+#[derive(Debug)]
+pub struct Undecided {
+    /// Its number.
+    pub seq: BatchSeq,
+    /// Its idempotency key.
+    pub key: String,
+    /// The exact bytes that may have gone out.
+    pub body: Arc<Vec<u8>>,
+    /// Its rows, in the body's order; their payloads are in the body alone.
+    pub rows: Vec<PreparedRow>,
+    /// Its task, if the site is known to have accepted it.
+    pub task: Option<TaskId>,
+    /// How long ago it was about to leave.
+    pub age: Duration,
+}
+
+/// How far an interrupted stage had come.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Rows with a durable outcome, by status.
+    pub counts: Counts,
+    /// The highest number of a batch.
+    pub last: Option<BatchSeq>,
+    /// Batches without a durable outcome, in their order.
+    pub undecided: Vec<Undecided>,
 }
 
 /// What happened.

@@ -20,9 +20,12 @@ pub mod poll;
 mod products;
 pub mod publish;
 pub mod quiet;
+pub mod recall;
 pub mod resolve;
+mod resume;
 pub mod retry;
 pub mod run;
+pub mod settle;
 #[cfg(test)]
 mod simulation;
 pub mod slots;

@@ -5,6 +5,7 @@
 use super::context::Context;
 use super::resolve::products;
 use crate::api::lookup::Named;
+use crate::ledger::RowSet;
 use crate::model::code::{Code, ReasonCode};
 use crate::model::entity::Operation;
 use crate::model::outcome::{Route, RowOutcome, Status};
@@ -12,16 +13,20 @@ use crate::model::reply::{ApiError, ErrorClass};
 use crate::model::row::{PreparedRow, Reason};
 use std::collections::HashMap;
 
-/// What to do with a product row, given what the site has under its name.
+/// What to do with a product row, given what the site has under its name. `begun`: an interrupted run was about to
+/// create it, so that a product that is there now is ours.
 #[derive(Debug, PartialEq, Eq)]
 enum Act {
     Create,
+    /// It was created before the interruption.
+    Begun,
     /// Nothing to send: the row ends like this.
     End(Status, Code, &'static str),
 }
 
-fn decide(operation: Operation, present: bool) -> Act {
+fn decide(operation: Operation, present: bool, begun: bool) -> Act {
     match (operation, present) {
+        (Operation::Create | Operation::Upsert, true) if begun => Act::Begun,
         (Operation::Create | Operation::Upsert, false) => Act::Create,
         (Operation::Update | Operation::Upsert, true) => Act::End(
             Status::Unchanged,
@@ -46,6 +51,8 @@ pub(super) struct Products {
     stage: u32,
     operation: Operation,
     present: HashMap<String, Named>,
+    /// Rows that an interrupted run was about to create.
+    begun: RowSet,
     /// Calls that the site accepted.
     pub(super) requests: u64,
 }
@@ -59,12 +66,14 @@ impl Products {
         context: &Context,
         stage: u32,
         operation: Operation,
+        begun: RowSet,
     ) -> Result<Self, ApiError> {
         let present = products(context, stage).await?;
         Ok(Self {
             stage,
             operation,
             present,
+            begun,
             requests: 0,
         })
     }
@@ -77,7 +86,12 @@ impl Products {
     ) -> (RowOutcome, Option<ApiError>) {
         let folded = row.identity.as_str().to_owned();
         let mut sent = Sent::default();
-        let end = match decide(self.operation, self.present.contains_key(&folded)) {
+        let begun = self.begun.contains(row.row.id);
+        let end = match decide(self.operation, self.present.contains_key(&folded), begun) {
+            Act::Begun => {
+                sent.attempts = 1;
+                (Status::Loaded, Vec::new(), None)
+            }
             Act::End(status, code, message) => (status, vec![reason(code, message)], None),
             Act::Create => match self.create(context, &row, &folded, &mut sent).await {
                 Ok(()) => (Status::Loaded, Vec::new(), None),
@@ -190,15 +204,15 @@ mod tests {
 
     #[test]
     fn a_product_is_created_only_when_its_name_is_free() {
-        assert_eq!(decide(Operation::Upsert, false), Act::Create);
-        assert_eq!(decide(Operation::Create, false), Act::Create);
+        assert_eq!(decide(Operation::Upsert, false, false), Act::Create);
+        assert_eq!(decide(Operation::Create, false, false), Act::Create);
         for (operation, present, status) in [
             (Operation::Upsert, true, Status::Unchanged),
             (Operation::Update, true, Status::Unchanged),
             (Operation::Create, true, Status::Failed),
             (Operation::Update, false, Status::Failed),
         ] {
-            let Act::End(ended, ..) = decide(operation, present) else {
+            let Act::End(ended, ..) = decide(operation, present, false) else {
                 panic!("{operation} sent")
             };
             assert_eq!(ended, status);

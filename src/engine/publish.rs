@@ -58,13 +58,13 @@ pub(super) struct Published {
 pub(super) fn publish(
     context: &Context,
     stage: u32,
-    dataset: &Dataset,
+    files: &[&str],
     header: &ResultsHeader,
+    mut cells: Option<RowCells>,
     path: &Path,
     expected: u64,
 ) -> Result<Published, PublishError> {
     let mut writer = ResultsWriter::create(path, header)?;
-    let mut cells = (!header.source_columns.is_empty()).then(|| RowCells::new(dataset));
     let mut tally = Tally::default();
     let mut counts = Counts::default();
     let mut told = Instant::now();
@@ -80,7 +80,7 @@ pub(super) fn publish(
             .tell(&RunEvent::Progressed { stage, progress });
     };
     context.ledger.each_row(stage, |row: StoredRow| {
-        let source = &dataset.files()[row.file as usize].name;
+        let source = files[row.file as usize];
         counts.add(row.status, 1);
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();

@@ -4,18 +4,20 @@ use super::batcher::BatchLimits;
 use super::context::{Context, random};
 use super::definitions;
 use super::driver::{self, DriveError, Sent};
-use super::feed::Feeder;
+use super::feed::{Feed, Feeder};
 use super::limits::MaxErrors;
-use super::message::StageConfig;
+use super::message::{Recovered, StageConfig};
 use super::publish::{self, PublishError};
+use super::recall::Recall;
 use super::resolve::Resolver;
+use super::resume::{Before, take_up};
 use super::state::Engine;
 use super::survey::{Names, Survey, SurveyError, Surveyor, each_once};
 use crate::api::contract::{self, BulkEndpoint};
 use crate::api::fold;
 use crate::dedupe::{Decisions, Policy};
-use crate::ledger::LedgerError;
-use crate::ledger::record::{Record, StageHeader};
+use crate::ledger::record::{Record, Shape, StageHeader};
+use crate::ledger::{LedgerError, RowSet};
 use crate::mapping::{Draft, Plan, RefKind, References};
 use crate::model::cause::chain;
 use crate::model::entity::Entity;
@@ -23,12 +25,12 @@ use crate::model::event::{Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::RowId;
 use crate::report::results::ResultsHeader;
-use crate::source::{Dataset, digest};
+use crate::source::{Dataset, RowCells, digest};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::channel;
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::spawn_blocking;
 
 /// Stretches of input that may wait for the driver.
@@ -49,6 +51,40 @@ pub struct StageJob {
     pub results: PathBuf,
     /// Whether results hold the source's columns.
     pub with_source: bool,
+    /// Of a retry: the stage of the run it retries, whose row numbers it uses.
+    pub retries: Option<u32>,
+}
+
+impl StageJob {
+    /// What the ledger keeps of the stage: what it reads, how it maps, what it writes. Blocks: it reads the inputs.
+    ///
+    /// # Errors
+    /// When an input cannot be read.
+    pub fn header(&self, stage: u32) -> Result<StageHeader, RunError> {
+        let files = self.dataset.files().iter().map(|file| {
+            let digest = digest::file(&file.path).map_err(|source| RunError::Io {
+                doing: format!("read {}", file.name),
+                source,
+            })?;
+            Ok((file.name.clone(), file.bytes, digest))
+        });
+        let (entity, family) = (self.plan.entity(), self.plan.family());
+        Ok(StageHeader {
+            stage,
+            entity,
+            operation: self.plan.asked(),
+            mapping: self.mapping,
+            results: Some(self.results.display().to_string()),
+            files: files.collect::<Result<_, RunError>>()?,
+            settings: [("duplicates".to_owned(), self.duplicates.name().to_owned())].into(),
+            shape: Some(Shape {
+                mapping: self.mapping,
+                family: family.name().to_owned(),
+                fields: self.plan.writes(),
+            }),
+            retries: self.retries,
+        })
+    }
 }
 
 /// Why a run ended before its results were written.
@@ -87,16 +123,20 @@ pub struct RunEnd {
     pub never_let_in: bool,
 }
 
-/// Runs the stages in order. A stop leaves every row of every stage with an outcome.
+/// Runs the stages in order, each with its header; what the ledger has of them is taken up. A stop leaves every row of
+/// every stage with an outcome.
 ///
 /// # Errors
 /// When the ledger or a results file cannot be written.
-pub async fn run(context: &Arc<Context>, stages: &[StageJob]) -> Result<RunEnd, RunError> {
+pub async fn run(
+    context: &Arc<Context>,
+    stages: &[(StageJob, StageHeader)],
+) -> Result<RunEnd, RunError> {
     let started = Instant::now();
     let mut counts = Counts::default();
     let mut broken_off = false;
-    for (stage, job) in (0_u32..).zip(stages) {
-        let (summary, summary_broken) = run_stage(context, stage, job).await?;
+    for (job, header) in stages {
+        let (summary, summary_broken) = run_stage(context, job, header).await?;
         for status in Status::ALL {
             counts.add(status, summary.counts.of(status));
         }
@@ -111,7 +151,10 @@ pub async fn run(context: &Arc<Context>, stages: &[StageJob]) -> Result<RunEnd, 
         context,
         vec![Record::RunFinished {
             at,
-            stopped: stopped.clone(),
+            // with every row decided there is nothing to continue
+            stopped: stopped
+                .clone()
+                .filter(|_| broken_off || counts.of(Status::NotSent) > 0),
         }],
     )
     .await?;
@@ -131,18 +174,35 @@ pub async fn run(context: &Arc<Context>, stages: &[StageJob]) -> Result<RunEnd, 
 
 async fn run_stage(
     context: &Arc<Context>,
-    stage: u32,
     job: &StageJob,
+    header: &StageHeader,
 ) -> Result<(StageSummary, bool), RunError> {
     let started = Instant::now();
-    let (entity, operation) = (job.plan.entity(), job.plan.operation());
+    let stage = header.stage;
+    let entity = job.plan.entity();
     let files = job.dataset.files().len();
     context.audience.tell(&RunEvent::StageStarted {
         stage,
         entity,
         files,
     });
-    let digests = begin(context, stage, job).await?;
+    driver::write(context, vec![Record::StageStarted(header.clone())]).await?;
+    let details = job.plan.detail_names();
+    let so_far = match take_up(context, entity, stage, details).await? {
+        Before::Open(so_far) => so_far,
+        Before::Finished(counts) => {
+            let summary = StageSummary {
+                stage,
+                entity,
+                counts,
+                top_codes: Vec::new(),
+                results: header.results.clone(),
+                requests: 0,
+                took: started.elapsed(),
+            };
+            return Ok((summary, false));
+        }
+    };
 
     let names = SiteNames {
         resolver: Resolver::new(&job.plan),
@@ -152,7 +212,8 @@ async fn run_stage(
         create: false,
     };
     let (first, names) = first_reading(context, stage, job, names).await?;
-    if let Some(rows) = first.rows {
+    if first.rows.is_some() {
+        let rows = first.file_rows.clone();
         driver::write(context, vec![Record::StageRead { stage, rows }]).await?;
     }
 
@@ -164,6 +225,8 @@ async fn run_stage(
     let feeder = Feeder {
         dataset: Arc::clone(&job.dataset),
         plan: Arc::clone(&job.plan),
+        recall: recall(context, header, &first)?,
+        done: so_far.done,
         decisions: first.decisions,
         hold: first.hold.clone(),
         names: SiteNames {
@@ -176,16 +239,13 @@ async fn run_stage(
     let reader = spawn_blocking(move || feeder.run(&sender));
     // the verdict on errors may have fallen already; then the second reading only writes them down
     let max_errors = context.max_errors.filter(|_| first.hold.is_none());
-    let sent = match contract::bulk_endpoint(entity, job.plan.family()) {
-        Some(endpoint) => {
-            let engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
-            driver::bulk(context, stage, entity, endpoint, engine, feed, first.rows).await
-        }
-        None if entity == Entity::DetailField => {
-            definitions::drive(context, stage, max_errors, feed, first.rows).await
-        }
-        None => driver::single(context, stage, operation, max_errors, feed, first.rows).await,
+    let left = Left {
+        recovered: so_far.recovered,
+        begun: so_far.begun,
+        rows: first.rows,
+        max_errors,
     };
+    let sent = send(context, job, stage, left, feed).await;
     if let Err(error) = &sent {
         context.stop.set(error.to_string());
     }
@@ -195,7 +255,7 @@ async fn run_stage(
         context.stop.set(why);
     }
 
-    let (counts, top_codes) = write_results(context, stage, job, sent, digests).await?;
+    let (counts, top_codes) = write_results(context, stage, job, sent, header).await?;
     let at = context.clock.unix_millis();
     driver::write(context, vec![Record::StageFinished { stage, at }]).await?;
     let summary = StageSummary {
@@ -210,44 +270,78 @@ async fn run_stage(
     Ok((summary, sent.broken_off))
 }
 
-/// Writes the stage's header; gives the digests of its inputs.
-async fn begin(context: &Arc<Context>, stage: u32, job: &StageJob) -> Result<Vec<u128>, RunError> {
-    let dataset = Arc::clone(&job.dataset);
-    let digests = spawn_blocking(move || {
-        dataset
-            .files()
-            .iter()
-            .map(|file| {
-                digest::file(&file.path).map_err(|source| RunError::Io {
-                    doing: format!("read {}", file.name),
-                    source,
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()
-    })
-    .await??;
-    let files = job.dataset.files().iter().zip(&digests);
-    let header = StageHeader {
-        stage,
-        entity: job.plan.entity(),
-        operation: job.plan.asked(),
-        mapping: job.mapping,
-        results: Some(job.results.display().to_string()),
-        files: files
-            .map(|(file, digest)| (file.name.clone(), file.bytes, *digest))
-            .collect(),
-        settings: [("duplicates".to_owned(), job.duplicates.name().to_owned())].into(),
-        shape: None,
-        retries: None,
+/// What is left to be sent of a stage.
+struct Left {
+    recovered: Recovered,
+    /// Rows that a call may have been made for.
+    begun: RowSet,
+    rows: Option<u64>,
+    max_errors: Option<MaxErrors>,
+}
+
+/// Sends the rows of `feed` the way that their kind of record takes.
+async fn send(
+    context: &Arc<Context>,
+    job: &StageJob,
+    stage: u32,
+    left: Left,
+    feed: Receiver<Feed>,
+) -> Result<Sent, DriveError> {
+    let entity = job.plan.entity();
+    let Left {
+        recovered,
+        begun,
+        rows,
+        max_errors,
+    } = left;
+    if let Some(endpoint) = contract::bulk_endpoint(entity, job.plan.family()) {
+        let engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
+        let route = driver::Route {
+            stage,
+            entity,
+            endpoint,
+        };
+        return driver::bulk(context, route, engine, recovered, feed, rows).await;
+    }
+    let so_far = driver::SoFar {
+        counts: recovered.counts,
+        last: recovered.last,
+        begun,
     };
-    driver::write(context, vec![Record::StageStarted(header)]).await?;
-    Ok(digests)
+    if entity == Entity::DetailField {
+        definitions::drive(context, stage, max_errors, so_far, feed, rows).await
+    } else {
+        let operation = job.plan.operation();
+        driver::single(context, stage, operation, max_errors, so_far, feed, rows).await
+    }
+}
+
+/// What was confirmed before, for a stage that leaves out what has not changed.
+fn recall(
+    context: &Context,
+    header: &StageHeader,
+    first: &First,
+) -> Result<Option<Recall>, LedgerError> {
+    let bulk = !matches!(header.entity, Entity::Product | Entity::DetailField);
+    // of several rows of a key each is compared with what the one before leaves, which is not known yet
+    if context.full || !bulk || first.decisions.repeats() {
+        return Ok(None);
+    }
+    let memory = context
+        .ledger
+        .memory(header.entity, header.shape.as_ref())?;
+    Ok(Some(Recall {
+        memory,
+        refresh_after: context.refresh_after,
+    }))
 }
 
 /// What the first reading found.
 struct First {
     /// Rows of the input, when it was read to its end.
     rows: Option<u64>,
+    /// The same by file.
+    file_rows: Vec<u64>,
     decisions: Decisions,
     /// Why nothing of the stage may be sent, though its rows are good to be mapped.
     hold: Option<String>,
@@ -258,6 +352,7 @@ impl First {
     fn broken_off() -> Self {
         Self {
             rows: None,
+            file_rows: Vec::new(),
             decisions: Decisions::none(),
             hold: None,
         }
@@ -289,16 +384,22 @@ async fn first_reading(
         let surveyed = surveyor.run(&mut names, |_| Ok(())).and_then(|survey| {
             let Survey {
                 rows,
+                file_rows,
                 rejected,
                 keys,
             } = survey;
-            Ok((rows, rejected, keys.decide(job.duplicates, &shared.spool)?))
+            Ok((
+                rows,
+                file_rows,
+                rejected,
+                keys.decide(job.duplicates, &shared.spool)?,
+            ))
         });
         (surveyed, names)
     })
     .await?;
     let first = match surveyed {
-        Ok((rows, rejected, decisions)) => {
+        Ok((rows, file_rows, rejected, decisions)) => {
             let most = context
                 .max_errors
                 .filter(|most| most.exceeded(rejected, rows));
@@ -310,6 +411,7 @@ async fn first_reading(
             });
             First {
                 rows: Some(rows),
+                file_rows,
                 decisions,
                 hold,
             }
@@ -320,7 +422,12 @@ async fn first_reading(
                 source,
             });
         }
-        Err(error @ (SurveyError::Source(_) | SurveyError::Site(_) | SurveyError::Stopped(_))) => {
+        Err(
+            error @ (SurveyError::Source(_)
+            | SurveyError::Site(_)
+            | SurveyError::Ledger(_)
+            | SurveyError::Stopped(_)),
+        ) => {
             context.stop.set(chain(&error));
             First::broken_off()
         }
@@ -337,28 +444,36 @@ fn stage_config(
 ) -> StageConfig {
     StageConfig {
         stage,
-        batches: BatchLimits {
-            list_key: endpoint
-                .list
-                .in_contract(context.client.contract())
-                .to_owned()
-                .into(),
-            items: endpoint.max_items,
-            operations: endpoint.max_operations,
-            bytes: contract::MAX_BODY_BYTES,
-        },
+        batches: batch_limits(context, endpoint),
         nonce: context.nonce,
+        key_lifetime: context.client.contract().key_lifetime,
         slots: context.slots,
         most_slots: context.client.contract().task_limit,
         max_errors,
         details: job.plan.detail_names().to_vec(),
-        fold: match job.plan.entity() {
-            Entity::Customer => |text| fold::email(text).into_owned(),
-            Entity::Organization | Entity::Product | Entity::DetailField => {
-                |text| fold::name(text).into_owned()
-            }
-        },
+        fold: fold_of(job.plan.entity()),
         random: Box::new(random),
+    }
+}
+
+/// The caps of an endpoint's requests.
+pub(super) fn batch_limits(context: &Context, endpoint: BulkEndpoint) -> BatchLimits {
+    let list_key = endpoint.list.in_contract(context.client.contract());
+    BatchLimits {
+        list_key: list_key.to_owned().into(),
+        items: endpoint.max_items,
+        operations: endpoint.max_operations,
+        bytes: contract::MAX_BODY_BYTES,
+    }
+}
+
+/// How natural keys of an entity are compared.
+pub(super) fn fold_of(entity: Entity) -> fn(&str) -> String {
+    match entity {
+        Entity::Customer => |text| fold::email(text).into_owned(),
+        Entity::Organization | Entity::Product | Entity::DetailField => {
+            |text| fold::name(text).into_owned()
+        }
     }
 }
 
@@ -367,13 +482,14 @@ async fn write_results(
     stage: u32,
     job: &StageJob,
     sent: Sent,
-    digests: Vec<u128>,
+    stage_header: &StageHeader,
 ) -> Result<(Counts, Vec<crate::model::event::CodeCount>), RunError> {
     context.audience.tell(&RunEvent::PhaseStarted {
         stage,
         phase: Phase::Writing,
     });
     let (shared, job) = (Arc::clone(context), job.clone());
+    let digests: Vec<_> = stage_header.files.iter().map(|file| file.2).collect();
     let published = spawn_blocking(move || {
         let mut source_columns = Vec::new();
         if job.with_source {
@@ -392,11 +508,15 @@ async fn write_results(
             operation: job.plan.asked(),
             source_columns,
         };
+        let files = job.dataset.files().iter();
+        let files: Vec<_> = files.map(|file| file.name.as_str()).collect();
+        let cells = (!header.source_columns.is_empty()).then(|| RowCells::new(&job.dataset));
         publish::publish(
             &shared,
             stage,
-            &job.dataset,
+            &files,
             &header,
+            cells,
             &job.results,
             sent.records,
         )

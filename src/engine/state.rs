@@ -10,6 +10,7 @@
 //! free as soon as its task has ended.
 
 mod answers;
+mod recover;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -22,7 +23,7 @@ use super::quiet::Quiet;
 use super::retry::{Budget, Tries};
 use super::slots::SlotGate;
 use super::why;
-use crate::ledger::record::Record;
+use crate::ledger::record::{ContentHash, Record, RowHashes, SentRow};
 use crate::model::clock::UnixMillis;
 use crate::model::code::Code;
 use crate::model::event::RunEvent;
@@ -33,6 +34,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Rows that may wait for a row of their key before reading stops.
 const MAX_DEFERRED: usize = 1_000;
@@ -256,7 +258,7 @@ impl Engine {
             batch: seq,
             key: key.clone(),
             body: Arc::clone(&body),
-            rows: batch.rows().iter().map(|row| row.row.clone()).collect(),
+            rows: batch.rows().iter().map(sent_row).collect(),
             at: now.unix,
         };
         commands.push(Command::Persist(vec![record], Durable::Intent(seq)));
@@ -428,6 +430,24 @@ impl Engine {
             message,
         })
     }
+}
+
+/// A row as its intent names it.
+#[must_use]
+pub fn sent_row(row: &PreparedRow) -> SentRow {
+    SentRow {
+        row: row.row.clone(),
+        hashes: Some(RowHashes {
+            key: row.hash,
+            content: content_of(row),
+        }),
+    }
+}
+
+/// What a row writes: its payload, byte for byte.
+#[must_use]
+pub fn content_of(row: &PreparedRow) -> ContentHash {
+    ContentHash::of(xxh3_128(&row.item))
 }
 
 /// The outcome of a row that the run stopped before.

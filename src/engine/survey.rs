@@ -22,6 +22,8 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 pub struct Survey {
     /// Rows read.
     pub rows: u64,
+    /// The same by file.
+    pub file_rows: Vec<u64>,
     /// Rows that validation refused.
     pub rejected: u64,
     /// The keys of all others.
@@ -42,6 +44,9 @@ pub enum SurveyError {
         "failed to write the spill of natural keys; free disk space or choose another --state-dir: {0}"
     )]
     Spill(#[from] io::Error),
+    /// What was confirmed before cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] crate::ledger::LedgerError),
     /// Someone asked to stop.
     #[error("{0}")]
     Stopped(String),
@@ -108,6 +113,7 @@ impl Surveyor<'_> {
     ) -> Result<Survey, SurveyError> {
         let mut survey = Survey {
             rows: 0,
+            file_rows: vec![0; self.dataset.files().len()],
             rejected: 0,
             keys: KeySpill::new(self.spool)?,
         };
@@ -128,6 +134,10 @@ impl Surveyor<'_> {
                 draft.finish(references, Emit::Keys)
             };
             survey.rows += records;
+            let file = chunk.file.0 as usize;
+            if let Some(rows) = survey.file_rows.get_mut(file) {
+                *rows += records;
+            }
             survey.rejected += refused.len() as u64;
             for row in &rows {
                 survey.keys.push(row.hash, &row.row)?;

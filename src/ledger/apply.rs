@@ -51,8 +51,14 @@ impl Writing<'_> {
             Record::StageStarted(header) => self.stage(header),
             Record::StageRead { stage, rows } => {
                 let part = self.parts.get(*stage)?;
+                let sql = "UPDATE file SET rows = ? WHERE part = ? AND file = ?";
+                let mut update = db.prepare_cached(sql)?;
+                for (file, rows) in (0_u32..).zip(rows) {
+                    expect_one(update.execute(params![rows, part, file])?)?;
+                }
                 let sql = "UPDATE stage SET rows = ? WHERE part = ?";
-                db.execute(sql, params![rows, part]).and_then(expect_one)
+                let all: u64 = rows.iter().sum();
+                db.execute(sql, params![all, part]).and_then(expect_one)
             }
             Record::Sending {
                 stage,

@@ -77,6 +77,7 @@ mod tests {
             state,
             stopped: None,
             retry_of: retry_of.map(str::to_owned),
+            invocation: None,
             resumed: 0,
             started_at: 0,
             finished_at: None,

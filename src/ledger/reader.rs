@@ -3,7 +3,7 @@
 use super::error::{LedgerError, damaged, failed};
 use super::progress::{self, StageProgress};
 use super::read::StoredRow;
-use super::record::{Shape, StageHeader};
+use super::record::{Invocation, Shape, StageHeader};
 use super::schema;
 use crate::model::clock::UnixMillis;
 use crate::model::entity::{Asked, Entity};
@@ -54,6 +54,8 @@ pub struct RunInfo {
     pub stopped: Option<String>,
     /// The id of the run whose rows it loads again.
     pub retry_of: Option<String>,
+    /// How it was started; `None` for runs of ledgers of version 1.
+    pub invocation: Option<Invocation>,
     /// How often it was continued.
     pub resumed: u32,
     /// When it started.
@@ -69,6 +71,8 @@ pub struct StageInfo {
     pub header: StageHeader,
     /// Rows of its input, once that was read to its end.
     pub rows: Option<u64>,
+    /// Rows of each of its files, in order, once it was read to its end; else empty.
+    pub file_rows: Vec<u64>,
     /// When it was settled.
     pub finished_at: Option<UnixMillis>,
 }
@@ -184,7 +188,8 @@ impl Reader {
     /// When the ledger cannot be read.
     pub fn stages(&self, run: &str) -> Result<Vec<StageInfo>, LedgerError> {
         let read = |sql: &str| self.prepare(sql);
-        let mut files = read("SELECT name, bytes, digest FROM file WHERE part = ? ORDER BY file")?;
+        let mut files =
+            read("SELECT name, bytes, digest, rows FROM file WHERE part = ? ORDER BY file")?;
         let mut query = read(
             "SELECT stage, stage.entity, operation, stage.mapping, settings, results, retries, rows, stage.finished_at,
                     shape.mapping, family, fields, part
@@ -198,10 +203,14 @@ impl Reader {
             let (part, mut stage) = stage.map_err(self.failed())?;
             let named = files
                 .query_map([part], |row| {
-                    Ok((row.get(0)?, row.get(1)?, digest(row, 2)?))
+                    let file = (row.get(0)?, row.get(1)?, digest(row, 2)?);
+                    Ok((file, row.get::<_, Option<u64>>(3)?))
                 })
                 .map_err(self.failed())?;
-            stage.header.files = named.collect::<Result<_, _>>().map_err(self.failed())?;
+            let named: Vec<_> = named.collect::<Result<_, _>>().map_err(self.failed())?;
+            let rows: Option<Vec<u64>> = named.iter().map(|(_, rows)| *rows).collect();
+            stage.file_rows = rows.unwrap_or_default();
+            stage.header.files = named.into_iter().map(|(file, _)| file).collect();
             found.push(stage);
         }
         Ok(found)
@@ -284,7 +293,7 @@ impl Reader {
 
 const RUN: &str =
     "SELECT id, nonce, site, job, state, superseded_by, stopped, retry_of, resumed, started_at,
-    finished_at FROM run";
+    finished_at, invocation FROM run";
 
 fn run(row: &Row<'_>) -> rusqlite::Result<RunInfo> {
     Ok(RunInfo {
@@ -303,6 +312,10 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunInfo> {
         resumed: row.get(8)?,
         started_at: row.get(9)?,
         finished_at: row.get(10)?,
+        invocation: match row.get::<_, Option<String>>(11)? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(|_| damaged(11))?),
+            None => None,
+        },
     })
 }
 
@@ -331,6 +344,7 @@ fn stage(row: &Row<'_>) -> rusqlite::Result<StageInfo> {
             retries: row.get(6)?,
         },
         rows: row.get(7)?,
+        file_rows: Vec::new(),
         finished_at: row.get(8)?,
     })
 }

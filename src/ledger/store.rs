@@ -119,9 +119,12 @@ impl Ledger {
     /// When the header cannot be written.
     pub fn begin(&self, header: &RunHeader) -> Result<RunHandle, LedgerError> {
         let db = self.connect()?;
+        let invocation = header.invocation.as_ref().map(serde_json::to_string);
+        // strings are all it holds
+        let invocation = invocation.and_then(Result::ok);
         db.execute(
-            "INSERT INTO run (id, nonce, site, job, version, state, retry_of, started_at)
-             VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
+            "INSERT INTO run (id, nonce, site, job, version, state, retry_of, invocation, started_at)
+             VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
             params![
                 header.id,
                 header.nonce,
@@ -129,6 +132,7 @@ impl Ledger {
                 header.job,
                 env!("CARGO_PKG_VERSION"),
                 header.retry_of,
+                invocation,
                 header.started_at
             ],
         )
@@ -394,6 +398,7 @@ mod tests {
                 site: "sandbox".into(),
                 job: "job".into(),
                 retry_of: None,
+                invocation: None,
                 started_at: 1,
             })
             .unwrap()

@@ -111,6 +111,32 @@ impl Plan {
         compile::compile(file, schema, contract).map(|inner| Self(Arc::new(inner)))
     }
 
+    /// The names of what rows write, beyond what identifies their record; details and references by names that no field
+    /// has.
+    #[must_use]
+    pub fn writes(&self) -> Vec<String> {
+        let identifying = match self.0.identity {
+            Identity::Record { name, id } => id.or(name),
+            Identity::DetailField(_) => None,
+        };
+        let fields = self.0.fields.iter().enumerate();
+        let fields = fields.filter(|(number, _)| Some(*number) != identifying);
+        let fields = fields.map(|(_, field)| field.name.clone());
+        let details = self
+            .0
+            .detail_names
+            .iter()
+            .map(|name| format!("detail {name}"));
+        let organizations = self
+            .0
+            .organizations
+            .as_ref()
+            .map(|_| "organizations".to_owned());
+        let products = self.0.products.as_ref().map(|_| "products".to_owned());
+        let all = fields.chain(details);
+        all.chain(organizations).chain(products).collect()
+    }
+
     /// The entity it maps.
     #[must_use]
     pub fn entity(&self) -> Entity {

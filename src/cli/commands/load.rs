@@ -1,45 +1,44 @@
 //! `csm-loader load`: the main job.
 
-use super::sandbox::FOLDER;
 use super::show;
-use crate::api::auth::Auth;
-use crate::api::client::{Client, ClientConfig};
-use crate::api::site::Site;
-use crate::cli::access::{self, Access, TIMEOUT, USER_AGENT};
 use crate::cli::args::{LoadArgs, StageArgs};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::loader::{Loader, Wanted};
 use crate::cli::open::{Naming, open};
-use crate::cli::settings::{LoadSettings, SiteSettings};
-use crate::cli::signals::{self, Words};
-use crate::engine::context::{Audience, Context};
-use crate::engine::driver::DriveError;
-use crate::engine::pace::Pace;
-use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
-use crate::engine::stop::Stop;
-use crate::ledger::record::RunHeader;
+use crate::cli::settings::LoadSettings;
+use crate::cli::signals;
+use crate::engine::run::RunEnd;
+use crate::ledger::record::Invocation;
 use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
 use crate::model::entity::Entity;
-use crate::model::event::RunEvent;
-use crate::sandbox::{self, Running, SandboxConfig};
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use uuid::Uuid;
-
-/// What a load says when interrupted.
-const INTERRUPTED: Words = Words {
-    first: "interrupted: waiting for what is in flight; a second interrupt ends at once",
-    second: "interrupted again: ended at once; no results file was written for the stage under way",
-};
 
 /// Loads.
 ///
 /// # Errors
 /// When the settings, the inputs or the site cannot be used; nothing was sent then.
 pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
+    let wanted = if args.new {
+        Wanted::New
+    } else {
+        Wanted::Latest
+    };
+    load(args, wanted, invocation())
+}
+
+/// Loads, into the run that is wanted.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn load(
+    args: &LoadArgs,
+    wanted: Wanted,
+    invocation: Option<Invocation>,
+) -> Result<Exit, Failure> {
     let settings = LoadSettings::resolve(args, |name| std::env::var(name).ok())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let state =
@@ -91,9 +90,11 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
             nonce,
             run,
             job: job_name(&args.stage),
+            invocation,
+            wanted,
             spool,
         };
-        loader.load(&jobs).await
+        loader.load(jobs).await
     });
     audience.finish();
     let end = ended?;
@@ -108,6 +109,17 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         } => Exit::Stopped,
         RunEnd { counts, .. } if counts.any_not_loaded() => Exit::RowsLeft,
         RunEnd { .. } => Exit::Done,
+    })
+}
+
+/// How this process was started; `None` where that is no text.
+fn invocation() -> Option<Invocation> {
+    let folder = std::env::current_dir().ok()?;
+    let arguments = std::env::args_os().skip(1);
+    let arguments: Option<Vec<_>> = arguments.map(|word| word.into_string().ok()).collect();
+    Some(Invocation {
+        folder: folder.to_str()?.to_owned(),
+        arguments: arguments?,
     })
 }
 
@@ -140,140 +152,6 @@ fn job_name(args: &StageArgs) -> String {
     let words = entity.into_iter().map(str::to_owned).chain(mapping);
     let words: Vec<_> = words.chain(args.input.iter().cloned()).collect();
     words.join(" ")
-}
-
-/// The means of one load.
-struct Loader {
-    settings: LoadSettings,
-    ledger: Ledger,
-    clock: Arc<dyn Clock>,
-    audience: Audience,
-    nonce: Uuid,
-    run: String,
-    job: String,
-    spool: std::path::PathBuf,
-}
-
-impl Loader {
-    async fn load(self, jobs: &[StageJob]) -> Result<RunEnd, Failure> {
-        let stop = Stop::default();
-        signals::listen(stop.clone(), INTERRUPTED).map_err(|error| {
-            Failure::new(
-                Exit::Defect,
-                format!("failed to listen for signals: {error}"),
-            )
-        })?;
-        let (access, sandbox) = self.access().await?;
-        let Access {
-            site,
-            auth,
-            name,
-            warnings,
-        } = access;
-        let config = ClientConfig {
-            site,
-            auth,
-            timeout: TIMEOUT,
-            user_agent: USER_AGENT.into(),
-            contract: Arc::clone(&self.settings.contract),
-            gate: Arc::new(Pace::new(self.settings.requests_per_second)),
-        };
-        let client = Client::new(config).map_err(|error| Failure::of(Exit::Input, &error))?;
-        let header = RunHeader {
-            id: self.run.clone(),
-            nonce: self.nonce.to_string(),
-            site: name.clone(),
-            job: self.job.clone(),
-            retry_of: None,
-            started_at: self.clock.unix_millis(),
-        };
-        let handle = self
-            .ledger
-            .begin(&header)
-            .map_err(|error| Failure::of(Exit::Input, &error))?;
-        self.audience.tell(&RunEvent::RunStarted {
-            run: self.run.clone(),
-            site: name,
-        });
-        for message in warnings {
-            self.audience.tell(&RunEvent::Notice {
-                stage: None,
-                message,
-            });
-        }
-        let context = Arc::new(Context {
-            client,
-            clock: Arc::clone(&self.clock),
-            ledger: handle,
-            audience: self.audience.clone(),
-            stop,
-            run: self.run.clone(),
-            nonce: self.nonce,
-            slots: self.settings.slots,
-            budget: Mutex::default(),
-            max_errors: self.settings.max_errors,
-            spool: self.spool.clone(),
-        });
-        let ended = run_stages(&context, jobs).await;
-        let closed = match sandbox {
-            Some(sandbox) => sandbox.stop().await,
-            None => Ok(()),
-        };
-        // the run's own fault comes before that of the site it ran on
-        let end = ended.map_err(|error| Failure::of(exit_of(&error), &error))?;
-        closed.map_err(|error| Failure::of(Exit::Stopped, &error))?;
-        Ok(end)
-    }
-
-    /// The way to the site, which may be the one inside this program.
-    async fn access(&self) -> Result<(Access, Option<Running>), Failure> {
-        let SiteSettings::Sandbox { seed, policy } = &self.settings.site else {
-            let (site, auth) = (&self.settings.site, &self.settings.auth);
-            let access = access::enter(site, auth, Arc::clone(&self.clock)).await?;
-            return Ok((access, None));
-        };
-        let unusable = |error: &dyn std::error::Error| Failure::of(Exit::Input, error);
-        let folder = self
-            .ledger
-            .folder()
-            .folder(FOLDER)
-            .map_err(|error| unusable(&error))?;
-        let config = SandboxConfig {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            state: Some(folder),
-            seed: seed.clone(),
-            policy: (**policy).clone(),
-            tokens: None,
-            traffic: self.settings.sandbox_traffic.clone(),
-        };
-        let running = sandbox::start(config, Arc::clone(&self.clock))
-            .await
-            .map_err(|error| unusable(&error))?;
-        let site = Site::cloud(&running.base_url(), running.cloud_id())
-            .map_err(|error| unusable(&error))?;
-        let auth = Auth::Basic {
-            email: "loader@sandbox.example".into(),
-            token: SecretString::from("sandbox"),
-        };
-        let access = Access {
-            site,
-            auth,
-            name: "sandbox".into(),
-            warnings: Vec::new(),
-        };
-        Ok((access, Some(running)))
-    }
-}
-
-/// Bugs are told from circumstances.
-fn exit_of(error: &RunError) -> Exit {
-    match error {
-        RunError::Worker(_) | RunError::Drive(DriveError::Task) => Exit::Defect,
-        RunError::Publish(error) if error.is_defect() => Exit::Defect,
-        RunError::Ledger(_) | RunError::Drive(_) | RunError::Publish(_) | RunError::Io { .. } => {
-            Exit::Stopped
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub(super) mod codes;
 pub(super) mod contract;
 pub(super) mod load;
 pub(super) mod report;
+pub(super) mod resume;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the command is offered once it can send")
@@ -15,3 +16,5 @@ pub(super) mod runs;
 pub(super) mod sandbox;
 mod show;
 pub(super) mod state;
+
+pub(super) use sandbox::FOLDER as SANDBOX_FOLDER;

@@ -9,6 +9,7 @@ use crate::engine::batcher::Batch;
 use crate::engine::context::{Tries, random};
 use crate::engine::driver::{self, DriveError};
 use crate::engine::poll::{self, Polling};
+use crate::engine::state::sent_row;
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::event::RunEvent;
@@ -57,7 +58,7 @@ impl Definitions<'_> {
                 batch: batch.seq(),
                 key: key.clone(),
                 body: Arc::clone(&body),
-                rows: batch.rows().iter().map(|row| row.row.clone()).collect(),
+                rows: batch.rows().iter().map(sent_row).collect(),
                 at: self.context.clock.unix_millis(),
             });
             self.write(std::mem::take(&mut records), settled.take())

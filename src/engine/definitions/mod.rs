@@ -16,15 +16,15 @@ mod single;
 
 use super::batcher::{BatchLimits, Batcher};
 use super::context::Context;
-use super::driver::{DriveError, Sent, write};
+use super::driver::{DriveError, Sent, SoFar, write};
 use super::feed::Feed;
 use super::limits::MaxErrors;
 use super::state::not_sent;
 use super::why;
 use crate::api::contract::{self, BulkEndpoint, keys};
 use crate::api::fold;
-use crate::ledger::LedgerError;
 use crate::ledger::record::Record;
+use crate::ledger::{LedgerError, RowSet};
 use crate::model::cause::chain;
 use crate::model::code::Code;
 use crate::model::entity::Owner;
@@ -44,10 +44,16 @@ pub(super) async fn drive(
     context: &Context,
     stage: u32,
     max_errors: Option<MaxErrors>,
+    so_far: SoFar,
     mut feed: Receiver<Feed>,
     rows: Option<u64>,
 ) -> Result<Sent, DriveError> {
     let mut definitions = Definitions::new(context, stage, max_errors);
+    definitions.sent.counts = so_far.counts;
+    definitions.begun = so_far.begun;
+    if let Some(last) = so_far.last {
+        definitions.batcher.continue_after(last);
+    }
     while let Some(stretch) = feed.recv().await {
         let (to_send, decided) = match stretch {
             Feed::Rows {
@@ -119,6 +125,8 @@ struct Definitions<'a> {
     /// The fields of each owner by folded name, once they were listed.
     present: HashMap<Owner, HashMap<String, DetailField>>,
     batcher: Batcher,
+    /// Rows that an interrupted run was about to create.
+    begun: RowSet,
     sent: Sent,
 }
 
@@ -135,6 +143,7 @@ impl<'a> Definitions<'a> {
                 operations: None,
                 bytes: contract::MAX_BODY_BYTES,
             }),
+            begun: RowSet::default(),
             sent: Sent::default(),
         }
     }
@@ -168,6 +177,15 @@ impl<'a> Definitions<'a> {
         let mut names = HashSet::new();
         for asked in rows {
             match self.standing(&asked.wanted) {
+                // an interrupted run was about to create it, so that it is ours
+                Standing::Same if self.begun.contains(asked.row.row.id) => {
+                    let travelled = Travelled {
+                        route: Some(Route::Bulk),
+                        attempts: 1,
+                        ..Travelled::default()
+                    };
+                    ended.push(self.outcome(&asked, Next::End(Status::Loaded, None), travelled));
+                }
                 Standing::Same => ended.push(self.outcome(&asked, present(), Travelled::default())),
                 Standing::Differs(how) => {
                     let differs = Next::differs(&how);

@@ -4,8 +4,9 @@ use super::bulk::unsent;
 use super::decide::{Fate, Next, Standing, resolve};
 use super::{Asked, Definitions, Travelled};
 use crate::engine::context::Tries;
-use crate::engine::driver::DriveError;
-use crate::engine::state::not_sent;
+use crate::engine::driver::{DriveError, write};
+use crate::engine::state::{not_sent, sent_row};
+use crate::ledger::record::Record;
 use crate::model::outcome::Route;
 use crate::model::reply::ErrorClass;
 
@@ -15,6 +16,9 @@ impl Definitions<'_> {
         for asked in rows {
             let outcome = match (self.context.stop.why(), asked.unclear) {
                 (None, _) => {
+                    let rows = [sent_row(&asked.row)].into_iter().collect();
+                    let stage = self.stage;
+                    write(self.context, vec![Record::Calling { stage, rows }]).await?;
                     let (next, attempts) = self.create(&asked).await;
                     let travelled = Travelled {
                         route: Some(Route::Single),

@@ -95,6 +95,7 @@ impl Loader {
             },
             // each loader has its own keys
             nonce: uuid::Uuid::from_u128(u128::from(seed)),
+            key_lifetime: std::time::Duration::from_hours(24),
             slots: load.slots,
             most_slots: load.most_slots,
             max_errors: None,

@@ -32,6 +32,7 @@ impl Engine {
         flight.phase = Phase::Waiting(Wait {
             task: accepted.task.clone(),
             since: now.at,
+            inherited: false,
             next_poll: now.at + self.polling.first(random),
             asked: None,
             running: None,
@@ -210,12 +211,16 @@ impl Engine {
                 }
             }
             TaskView::Finished(failures) => {
-                self.polling.learn(wait.running, looked);
-                self.gate.ended(now.at, ended(true));
+                if !wait.inherited {
+                    self.polling.learn(wait.running, looked);
+                    self.gate.ended(now.at, ended(true));
+                }
                 self.finished_with(now, seq, failures, commands);
             }
             TaskView::Failed(failures) => {
-                self.polling.learn(wait.running, looked);
+                if !wait.inherited {
+                    self.polling.learn(wait.running, looked);
+                }
                 self.gate.ended(now.at, ended(false));
                 let errors: Vec<_> = failures.into_iter().map(|failure| failure.error).collect();
                 self.end_unconfirmed(now, seq, Code::TaskFailed, &errors, commands);

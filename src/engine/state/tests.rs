@@ -25,6 +25,7 @@ impl OneBatch {
             stage: 0,
             batches: LIMITS,
             nonce: Uuid::nil(),
+            key_lifetime: Duration::from_hours(24),
             slots: TaskSlots::Fixed(1),
             most_slots: 5,
             max_errors: None,

@@ -2,6 +2,7 @@
 
 use crate::model::clock::UnixMillis;
 use crate::model::entity::{Asked, Entity};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -18,8 +19,19 @@ pub struct RunHeader {
     pub job: String,
     /// The id of the run whose rows it loads again.
     pub retry_of: Option<String>,
+    /// How it was started, so that it can be continued by its id alone.
+    pub invocation: Option<Invocation>,
     /// When it started.
     pub started_at: UnixMillis,
+}
+
+/// How a run was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invocation {
+    /// The folder that relative paths start from.
+    pub folder: String,
+    /// The arguments, without the program's name.
+    pub arguments: Vec<String>,
 }
 
 /// The header of a stage.

@@ -3,7 +3,7 @@
 mod header;
 mod sent;
 
-pub use header::{Difference, RunHeader, Shape, StageHeader};
+pub use header::{Difference, Invocation, RunHeader, Shape, StageHeader};
 pub use sent::{ContentHash, RowHashes, SentRow, SentRows};
 
 use crate::model::clock::UnixMillis;
@@ -20,8 +20,8 @@ pub enum Record {
     StageRead {
         /// The stage.
         stage: u32,
-        /// Rows of the input.
-        rows: u64,
+        /// Rows of each of its files, in order.
+        rows: Vec<u64>,
     },
     /// A bulk request is about to leave: written before it does. What was confirmed of its rows is void from here on.
     Sending {

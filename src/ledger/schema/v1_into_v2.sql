@@ -7,7 +7,8 @@ FROM run_1;
 INSERT INTO stage (run, stage, entity, operation, mapping, settings, results, finished_at)
 SELECT run, stage, entity, operation, mapping, '{}', results, finished_at FROM stage_1;
 
-INSERT INTO file SELECT part, file, name, bytes, digest FROM file_1 JOIN stage USING (run, stage);
+INSERT INTO file (part, file, name, bytes, digest)
+SELECT part, file, name, bytes, digest FROM file_1 JOIN stage USING (run, stage);
 
 INSERT INTO batch (part, batch, generation, key, state, task_id, trace_id, sent_at, settled_at)
 SELECT part, batch, 0, key, state, task_id, trace_id, sent_at, settled_at FROM batch_1 JOIN stage USING (run, stage);

@@ -9,6 +9,7 @@ CREATE TABLE run (
     state         INTEGER NOT NULL,           -- 0 open: can be continued, 1 finished, 2 superseded
     superseded_by TEXT,                       -- id of the run that took its place
     retry_of      TEXT,                       -- id of the run whose rows it loads again
+    invocation    TEXT,                       -- JSON: the folder it was started in, and its arguments
     resumed       INTEGER NOT NULL DEFAULT 0, -- how often it was continued
     started_at    INTEGER NOT NULL,           -- Unix milliseconds, as all times here but those in pages
     finished_at   INTEGER,
@@ -40,6 +41,7 @@ CREATE TABLE file (
     name   TEXT NOT NULL,
     bytes  INTEGER NOT NULL,
     digest TEXT NOT NULL,                     -- xxh3-128 of the content, hexadecimal
+    rows   INTEGER,                           -- its rows, once the input was read to its end
     PRIMARY KEY (part, file)
 ) STRICT, WITHOUT ROWID;
 

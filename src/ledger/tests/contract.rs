@@ -117,7 +117,10 @@ fn headers_come_back_as_they_were_written() {
     };
     run.write_now(vec![
         Record::StageStarted(written.clone()),
-        Record::StageRead { stage: 0, rows: 7 },
+        Record::StageRead {
+            stage: 0,
+            rows: vec![7, 0],
+        },
     ])
     .unwrap();
     let reader = ledger.reader().unwrap();
@@ -125,6 +128,7 @@ fn headers_come_back_as_they_were_written() {
     assert_eq!(stages.len(), 1);
     assert_eq!(stages[0].header, written);
     assert_eq!((stages[0].rows, stages[0].finished_at), (Some(7), None));
+    assert_eq!(stages[0].file_rows, [7, 0]);
     let retries: Vec<_> = reader.retries_of("r0").unwrap();
     assert_eq!(
         retries.into_iter().map(|run| run.id).collect::<Vec<_>>(),

@@ -30,6 +30,7 @@ pub(super) fn header(id: &str) -> RunHeader {
         site: "sandbox".into(),
         job: "job.toml".into(),
         retry_of: None,
+        invocation: None,
         started_at: 1_000,
     }
 }

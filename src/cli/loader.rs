@@ -1,0 +1,348 @@
+//! One run against a site: which run it is (a new one, or one that was interrupted), and its means.
+
+use super::access::{Access, TIMEOUT, USER_AGENT};
+use super::exit::{Exit, Failure};
+use super::settings::LoadSettings;
+use super::signals::{self, Words};
+use crate::api::client::{Client, ClientConfig};
+use crate::engine::context::{Audience, Context};
+use crate::engine::driver::DriveError;
+use crate::engine::pace::Pace;
+use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
+use crate::engine::settle::settle;
+use crate::engine::stop::Stop;
+use crate::ledger::record::{Invocation, RunHeader, StageHeader};
+use crate::ledger::{Ledger, RunHandle, RunInfo, StageInfo};
+use crate::model::clock::Clock;
+use crate::model::event::RunEvent;
+use crate::model::outcome::Status;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+/// What a load says when interrupted.
+const INTERRUPTED: Words = Words {
+    first: "interrupted: waiting for what is in flight; a second interrupt ends at once",
+    second: "interrupted again: ended at once; no results file was written for the stage under way",
+};
+
+/// Which run a command asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// The job's interrupted run, if there is one and nothing changed; else a new one.
+    Latest,
+    /// A new one in any case.
+    New,
+    /// This interrupted one, by its whole id.
+    Resume(String),
+    /// A new one that loads rows of this run again.
+    RetryOf(String),
+}
+
+/// The means of one run.
+pub(super) struct Loader {
+    pub(super) settings: LoadSettings,
+    pub(super) ledger: Ledger,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) audience: Audience,
+    pub(super) nonce: Uuid,
+    /// The id of the run, if it is a new one.
+    pub(super) run: String,
+    /// What makes two runs the same job.
+    pub(super) job: String,
+    pub(super) invocation: Option<Invocation>,
+    pub(super) wanted: Wanted,
+    pub(super) spool: PathBuf,
+}
+
+/// The run that is written, and how far it was.
+struct Chosen {
+    id: String,
+    nonce: Uuid,
+    handle: RunHandle,
+    /// Of an interrupted run: the stages that had begun.
+    begun: Vec<StageInfo>,
+}
+
+impl Loader {
+    /// Loads.
+    ///
+    /// # Errors
+    /// When the site, the ledger or a results file cannot be used.
+    pub(super) async fn load(self, mut jobs: Vec<StageJob>) -> Result<RunEnd, Failure> {
+        let stop = Stop::default();
+        signals::listen(stop.clone(), INTERRUPTED).map_err(|error| {
+            let message = format!("failed to listen for signals: {error}");
+            Failure::new(Exit::Defect, message)
+        })?;
+        let clock = Arc::clone(&self.clock);
+        let (access, sandbox) = self.settings.enter(&self.ledger, clock).await?;
+        let ended = self.load_into(access, &mut jobs, stop).await;
+        let closed = match sandbox {
+            Some(sandbox) => sandbox.stop().await,
+            None => Ok(()),
+        };
+        // the run's own fault comes before that of the site it ran on
+        let end = ended?;
+        closed.map_err(|error| Failure::of(Exit::Stopped, &error))?;
+        Ok(end)
+    }
+
+    async fn load_into(
+        &self,
+        access: Access,
+        jobs: &mut [StageJob],
+        stop: Stop,
+    ) -> Result<RunEnd, Failure> {
+        let name = access.name.clone();
+        let gate = Arc::new(Pace::new(self.settings.requests_per_second));
+        let client = || {
+            let config = ClientConfig {
+                site: access.site.clone(),
+                auth: access.auth.clone(),
+                timeout: TIMEOUT,
+                user_agent: USER_AGENT.into(),
+                contract: Arc::clone(&self.settings.contract),
+                gate: Arc::clone(&gate) as _,
+            };
+            Client::new(config).map_err(|error| Failure::of(Exit::Input, &error))
+        };
+        let mut headers = headers(jobs).await?;
+        let interrupted = self.interrupted(&name, &headers)?;
+        if let Interrupted::Over(old, stages, why) = &interrupted {
+            let means = (client()?, stop.clone());
+            self.end(old, stages, why, &headers, means).await?;
+        }
+        let chosen = self.choose(interrupted, &name)?;
+        for ((job, header), begun) in jobs.iter_mut().zip(&mut headers).zip(&chosen.begun) {
+            if let Some(results) = &begun.header.results {
+                job.results = PathBuf::from(results);
+                header.results = Some(results.clone());
+            }
+        }
+        self.audience.tell(&RunEvent::RunStarted {
+            run: chosen.id.clone(),
+            site: name,
+        });
+        for message in access.warnings {
+            self.tell(message);
+        }
+        if !chosen.begun.is_empty() {
+            self.tell(format!(
+                "run {} was interrupted: going on where it stopped (--new begins anew)",
+                chosen.id
+            ));
+        }
+        let stages: Vec<_> = jobs.iter().cloned().zip(headers).collect();
+        let context = Arc::new(self.context(client()?, stop, chosen));
+        let ended = run_stages(&context, &stages).await;
+        ended.map_err(|error| Failure::of(exit_of(&error), &error))
+    }
+
+    fn tell(&self, message: String) {
+        self.audience.tell(&RunEvent::Notice {
+            stage: None,
+            message,
+        });
+    }
+
+    fn context(&self, client: Client, stop: Stop, chosen: Chosen) -> Context {
+        Context {
+            client,
+            clock: Arc::clone(&self.clock),
+            ledger: chosen.handle,
+            audience: self.audience.clone(),
+            stop,
+            run: chosen.id,
+            nonce: chosen.nonce,
+            slots: self.settings.slots,
+            budget: Mutex::default(),
+            max_errors: self.settings.max_errors,
+            full: self.settings.full,
+            refresh_after: self.settings.refresh_after,
+            spool: self.spool.clone(),
+        }
+    }
+
+    /// What an earlier run of the same job left, and what to do about it.
+    fn interrupted(&self, site: &str, headers: &[StageHeader]) -> Result<Interrupted, Failure> {
+        let unusable = |error| Failure::of(Exit::Input, &error);
+        let reader = self.ledger.reader().map_err(unusable)?;
+        let old = match &self.wanted {
+            Wanted::RetryOf(_) => None,
+            Wanted::Latest | Wanted::New => {
+                reader.open_run_of(&self.job, site).map_err(unusable)?
+            }
+            Wanted::Resume(run) => Some(reader.find(run).map_err(unusable)?),
+        };
+        let Some(old) = old else {
+            return Ok(Interrupted::None);
+        };
+        let stages = reader.stages(&old.id).map_err(unusable)?;
+        let differences = differences(&stages, headers);
+        match &self.wanted {
+            Wanted::New => Ok(Interrupted::Over(old, stages, "--new was given".into())),
+            _ if differences.is_empty() => Ok(Interrupted::GoesOn(old, stages)),
+            Wanted::Resume(_) => Err(Failure::new(
+                Exit::Input,
+                format!(
+                    "run {} cannot be continued: {}; `load` settles what it has under way and begins a new run",
+                    old.id,
+                    differences.join("; ")
+                ),
+            )),
+            Wanted::Latest | Wanted::RetryOf(_) => {
+                Ok(Interrupted::Over(old, stages, differences.join("; ")))
+            }
+        }
+    }
+
+    /// Settles what a run has under way that another takes the place of.
+    async fn end(
+        &self,
+        old: &RunInfo,
+        stages: &[StageInfo],
+        why: &str,
+        headers: &[StageHeader],
+        (client, stop): (Client, Stop),
+    ) -> Result<(), Failure> {
+        self.tell(format!(
+            "run {} was interrupted, and is not continued: {why}; settling what it has under way",
+            old.id
+        ));
+        let handle = self.ledger.resume(&old.id);
+        let handle = handle.map_err(|error| Failure::of(Exit::Input, &error))?;
+        let chosen = Chosen {
+            id: old.id.clone(),
+            nonce: nonce(old)?,
+            handle,
+            begun: Vec::new(),
+        };
+        let context = Arc::new(self.context(client, stop, chosen));
+        let taken: Vec<_> = headers
+            .iter()
+            .filter_map(|header| header.results.as_deref())
+            .collect();
+        let place = |stage: &StageInfo| results_of(stage, &old.id, &taken);
+        let said = format!("run {} took the place of this one", self.run);
+        let ended = settle(&context, stages, place, &said, &self.run).await;
+        let ended = ended.map_err(|error| Failure::of(exit_of(&error), &error))?;
+        for stage in ended {
+            self.tell(format!(
+                "of run {}: {} loaded, {} not sent, {} in all; results in {}",
+                old.id,
+                stage.counts.of(Status::Loaded),
+                stage.counts.of(Status::NotSent),
+                stage.counts.total(),
+                stage.results.display()
+            ));
+        }
+        Ok(())
+    }
+
+    fn choose(&self, interrupted: Interrupted, site: &str) -> Result<Chosen, Failure> {
+        let unusable = |error| Failure::of(Exit::Input, &error);
+        if let Interrupted::GoesOn(old, begun) = interrupted {
+            return Ok(Chosen {
+                nonce: nonce(&old)?,
+                handle: self.ledger.resume(&old.id).map_err(unusable)?,
+                id: old.id,
+                begun,
+            });
+        }
+        let retry_of = match &self.wanted {
+            Wanted::RetryOf(run) => Some(run.clone()),
+            Wanted::Latest | Wanted::New | Wanted::Resume(_) => None,
+        };
+        let header = RunHeader {
+            id: self.run.clone(),
+            nonce: self.nonce.to_string(),
+            site: site.to_owned(),
+            job: self.job.clone(),
+            retry_of,
+            invocation: self.invocation.clone(),
+            started_at: self.clock.unix_millis(),
+        };
+        Ok(Chosen {
+            id: self.run.clone(),
+            nonce: self.nonce,
+            handle: self.ledger.begin(&header).map_err(unusable)?,
+            begun: Vec::new(),
+        })
+    }
+}
+
+/// An earlier run of the same job that did not end.
+enum Interrupted {
+    /// There is none.
+    None,
+    /// It is continued.
+    GoesOn(RunInfo, Vec<StageInfo>),
+    /// It is not, for this reason.
+    Over(RunInfo, Vec<StageInfo>, String),
+}
+
+async fn headers(jobs: &[StageJob]) -> Result<Vec<StageHeader>, Failure> {
+    let jobs = jobs.to_vec();
+    let read = move || {
+        let stages = (0_u32..).zip(&jobs);
+        let headers = stages.map(|(stage, job)| job.header(stage));
+        headers.collect::<Result<Vec<_>, _>>()
+    };
+    let read = spawn_blocking(read).await.map_err(RunError::from);
+    let headers = read.and_then(|headers| headers);
+    headers.map_err(|error| Failure::of(Exit::Input, &error))
+}
+
+/// In what a run's stages differ from those of now; it may have stopped before it began all of them.
+fn differences(was: &[StageInfo], is: &[StageHeader]) -> Vec<String> {
+    let mut found = Vec::new();
+    for stage in was {
+        let number = stage.header.stage as usize;
+        match is.get(number) {
+            None => found.push(format!("its stage of {}s is gone", stage.header.entity)),
+            Some(now) => {
+                let differences = stage.header.differences(now);
+                found.extend(differences.iter().map(ToString::to_string));
+            }
+        }
+    }
+    found
+}
+
+fn nonce(run: &RunInfo) -> Result<Uuid, Failure> {
+    Uuid::try_parse(&run.nonce).map_err(|_| {
+        let message = format!(
+            "the ledger's entry of run {} is damaged; begin anew with --new",
+            run.id
+        );
+        Failure::new(Exit::Input, message)
+    })
+}
+
+/// Where the results of a run go that is not continued: where they were to go, unless those of the new run go there.
+fn results_of(stage: &StageInfo, run: &str, taken: &[&str]) -> PathBuf {
+    let named = stage.header.results.as_deref();
+    let wanted = named.map_or_else(
+        || PathBuf::from(format!("{}-results.csv", stage.header.entity)),
+        PathBuf::from,
+    );
+    if taken.iter().any(|taken| Path::new(taken) == wanted) {
+        let stem = wanted.file_stem().unwrap_or_default().to_string_lossy();
+        let ending = wanted.extension().unwrap_or_default().to_string_lossy();
+        return wanted.with_file_name(format!("{stem}-{run}.{ending}"));
+    }
+    wanted
+}
+
+/// Bugs are told from circumstances.
+fn exit_of(error: &RunError) -> Exit {
+    match error {
+        RunError::Worker(_) | RunError::Drive(DriveError::Task) => Exit::Defect,
+        RunError::Publish(error) if error.is_defect() => Exit::Defect,
+        RunError::Ledger(_) | RunError::Drive(_) | RunError::Publish(_) | RunError::Io { .. } => {
+            Exit::Stopped
+        }
+    }
+}

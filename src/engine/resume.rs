@@ -1,0 +1,269 @@
+//! How far an interrupted stage had come, in the engine's terms.
+//!
+//! Rows with an outcome are read and left out. Batches that are not decided go on with their stored bytes; whose
+//! records their rows are is read off those bytes, as the site will name them by that.
+
+use super::context::Context;
+use super::driver;
+use super::message::{Recovered, Undecided};
+use super::run::RunError;
+use crate::api::contract::{Name, keys};
+use crate::api::fold;
+use crate::ledger::record::{Record, SentRow};
+use crate::ledger::{LedgerError, OpenBatch, RowSet, StageProgress};
+use crate::model::clock::UnixMillis;
+use crate::model::entity::Entity;
+use crate::model::outcome::Counts;
+use crate::model::row::PreparedRow;
+use crate::model::slice::Slice;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+
+/// How far a stage had come.
+pub(super) enum Before {
+    /// To its end.
+    Finished(Counts),
+    /// Somewhere, or nowhere.
+    Open(TakenUp),
+}
+
+/// What is left of an interrupted stage.
+#[derive(Debug, Default)]
+pub(super) struct TakenUp {
+    /// Bulk requests under way, and the counts.
+    pub(super) recovered: Recovered,
+    /// Rows that are decided or under way.
+    pub(super) done: RowSet,
+    /// Rows that are neither, and that a call may have been made for.
+    pub(super) begun: RowSet,
+}
+
+/// Reads how far a stage had come in the ledger of the run.
+///
+/// # Errors
+/// When the ledger cannot be used.
+pub(super) async fn take_up(
+    context: &Arc<Context>,
+    entity: Entity,
+    stage: u32,
+    details: &[String],
+) -> Result<Before, RunError> {
+    let shared = Arc::clone(context);
+    let read = move || shared.ledger.reader()?.progress(&shared.run, stage);
+    let Some(progress) = spawn_blocking(read).await?? else {
+        return Ok(Before::Open(TakenUp::default()));
+    };
+    if progress.info.finished_at.is_some() {
+        return Ok(Before::Finished(progress.counts));
+    }
+    if entity == Entity::DetailField {
+        // names are unique on the site, so that these are simply asked for again
+        close(context, stage, &progress).await?;
+    }
+    let id_key = context.client.contract().name(Name::OrganizationDetailsId);
+    let now = context.clock.unix_millis();
+    Ok(Before::Open(taken_up(
+        entity, progress, details, id_key, now,
+    )))
+}
+
+/// Ends batches whose rows are loaded another way.
+async fn close(context: &Context, stage: u32, progress: &StageProgress) -> Result<(), LedgerError> {
+    let at = context.clock.unix_millis();
+    let closed = progress.undecided.iter().map(|open| Record::Settled {
+        stage,
+        batch: open.batch,
+        trace_id: None,
+        outcomes: Vec::new(),
+        at,
+    });
+    driver::write(context, closed.collect()).await
+}
+
+fn taken_up(
+    entity: Entity,
+    progress: StageProgress,
+    details: &[String],
+    id_key: &str,
+    now: UnixMillis,
+) -> TakenUp {
+    let mut done = progress.decided;
+    let mut begun = RowSet::default();
+    for call in &progress.called {
+        begun.insert(call.row);
+    }
+    let mut recovered = Recovered {
+        counts: progress.counts,
+        last: progress.last_batch,
+        undecided: Vec::new(),
+    };
+    for open in progress.undecided {
+        let rows = open.rows.iter().map(|sent| sent.row.id);
+        if entity == Entity::DetailField {
+            rows.for_each(|row| begun.insert(row));
+        } else {
+            rows.for_each(|row| done.insert(row));
+            let undecided = undecided(entity, open, details, id_key, now);
+            recovered.undecided.push(undecided);
+        }
+    }
+    TakenUp {
+        recovered,
+        done,
+        begun,
+    }
+}
+
+/// A batch as the ledger has it, with its rows as the engine needs them.
+pub(super) fn undecided(
+    entity: Entity,
+    open: OpenBatch,
+    details: &[String],
+    id_key: &str,
+    now: UnixMillis,
+) -> Undecided {
+    let items = items(&open.body);
+    let rows = open.rows.iter().enumerate();
+    let rows = rows.map(|(index, sent)| {
+        let item = items.get(index).unwrap_or(&Value::Null);
+        prepared(entity, sent, item, details, id_key)
+    });
+    let age = u64::try_from(now.saturating_sub(open.sent_at)).unwrap_or(0);
+    Undecided {
+        seq: open.batch,
+        key: open.key.clone(),
+        rows: rows.collect(),
+        task: open.task.clone(),
+        age: Duration::from_millis(age),
+        body: Arc::new(open.body),
+    }
+}
+
+/// The elements of a bulk request's one list.
+fn items(body: &[u8]) -> Vec<Value> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let list = body.as_object().and_then(|body| body.values().next());
+    list.and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+fn prepared(
+    entity: Entity,
+    sent: &SentRow,
+    item: &Value,
+    details: &[String],
+    id_key: &str,
+) -> PreparedRow {
+    let payload = item.get(keys::PAYLOAD).unwrap_or(item);
+    let text = |key| payload.get(key).and_then(Value::as_str);
+    let (ids, name) = match entity {
+        Entity::Customer => ([keys::CUSTOMER_ID, keys::CUSTOMER_ID], keys::EMAIL),
+        Entity::Organization | Entity::Product | Entity::DetailField => {
+            ([keys::ORGANIZATION_ID, id_key], keys::NAME)
+        }
+    };
+    let id = ids.into_iter().find_map(text);
+    let folded = text(name).map(|name| match entity {
+        Entity::Customer => fold::email(name).into_owned(),
+        Entity::Organization | Entity::Product | Entity::DetailField => {
+            fold::name(name).into_owned()
+        }
+    });
+    let identity = id.map(str::to_owned).or(folded).unwrap_or_default();
+    PreparedRow {
+        row: sent.row.clone(),
+        hash: match sent.hashes {
+            Some(hashes) => hashes.key,
+            None => fold::hash(entity, &identity),
+        },
+        identity: Slice::owned(identity),
+        item: Slice::owned(""),
+        details: carried(payload, details),
+    }
+}
+
+/// The detail fields that an item names, as bits.
+fn carried(payload: &Value, details: &[String]) -> u64 {
+    let list = |key| payload.get(key).and_then(Value::as_array);
+    let values = list(keys::DETAILS).into_iter().flatten();
+    let operations = list(keys::OPERATIONS).into_iter().flatten();
+    let operations = operations.filter_map(|operation| operation.get(keys::PAYLOAD));
+    values
+        .chain(operations)
+        .filter_map(|named| named.get(keys::NAME)?.as_str())
+        .filter_map(|name| details.iter().position(|detail| detail == name))
+        .fold(0, |bits, index| bits | 1 << index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::record::{ContentHash, RowHashes};
+    use crate::model::outcome::BatchSeq;
+    use crate::model::reply::TaskId;
+    use crate::model::row::{FileId, KeyHash, RowId, RowRef};
+
+    fn open(body: &str, rows: u64) -> OpenBatch {
+        let row = |id| SentRow {
+            row: RowRef {
+                id: RowId(id),
+                file: FileId(0),
+                line: Some(id + 1),
+                key: Slice::owned(format!("k{id}")),
+            },
+            hashes: Some(RowHashes {
+                key: KeyHash(u128::from(id)),
+                content: ContentHash::of(7),
+            }),
+        };
+        OpenBatch {
+            batch: BatchSeq(3),
+            generation: 0,
+            key: "key".to_owned(),
+            body: body.as_bytes().to_vec(),
+            rows: (1..=rows).map(row).collect(),
+            task: Some(TaskId("t".to_owned())),
+            trace_id: None,
+            sent_at: 1_000,
+        }
+    }
+
+    fn identities(entity: Entity, body: &str, rows: u64) -> Vec<(String, u64)> {
+        let details = ["Region".to_owned(), "Tier".to_owned()];
+        let undecided = undecided(entity, open(body, rows), &details, "organizationId", 61_000);
+        assert_eq!(undecided.age, Duration::from_mins(1));
+        assert_eq!(undecided.body.as_slice(), body.as_bytes());
+        let rows = undecided.rows.iter();
+        rows.map(|row| (row.identity.as_str().to_owned(), row.details))
+            .collect()
+    }
+
+    #[test]
+    fn rows_are_known_by_what_their_requests_say() {
+        let profiles = r#"{"customerProfiles":[
+            {"operationType":"UPSERT","payload":{"email":"Ana@Example.com","details":[{"name":"Tier","values":["A"]}]}},
+            {"operationType":"UPSERT","payload":{"customerId":"qm:1","email":"b@example.com"}}]}"#;
+        assert_eq!(
+            identities(Entity::Customer, profiles, 2),
+            [("ana@example.com".to_owned(), 2), ("qm:1".to_owned(), 0)]
+        );
+        let organizations = r#"{"organizationProfiles":[{"operationType":"CREATE","payload":{"name":"ACME  Ltd"}}]}"#;
+        assert_eq!(
+            identities(Entity::Organization, organizations, 1),
+            [(fold::name("ACME  Ltd").into_owned(), 0)]
+        );
+        let values = r#"{"organizations":[{"organizationId":"12","operations":[
+            {"operationType":"PATCH","payload":{"name":"Region","values":["EMEA"]}},
+            {"operationType":"DELETE","payload":{"name":"Tier"}}]}]}"#;
+        assert_eq!(
+            identities(Entity::Organization, values, 1),
+            [("12".to_owned(), 3)]
+        );
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_leaves_its_rows_without_names() {
+        assert_eq!(identities(Entity::Customer, "{", 1), [(String::new(), 0)]);
+    }
+}

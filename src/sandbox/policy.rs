@@ -1,6 +1,7 @@
 //! How strict and how fast the site is: limits and times. The site's rules read it and never change it.
 
-use crate::api::contract;
+use crate::api::contract::{self, Contract};
+use std::sync::Arc;
 
 /// The limits and times of a site.
 #[derive(Clone)]
@@ -23,6 +24,10 @@ pub struct Policy {
     pub require_experimental: bool,
     /// The only `Authorization` header that is let in, as sent; `None` lets in any Basic or Bearer.
     pub authorization: Option<String>,
+    /// What the site takes the names and forms for that are guessed.
+    pub contract: Arc<Contract>,
+    /// Milliseconds after which the Jira API's search finds a new customer. Minutes were seen.
+    pub user_search_lag_ms: i64,
 }
 
 impl Default for Policy {
@@ -38,6 +43,8 @@ impl Default for Policy {
             submit_status: 202,
             require_experimental: false,
             authorization: None,
+            contract: Arc::default(),
+            user_search_lag_ms: 0,
         }
     }
 }

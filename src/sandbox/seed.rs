@@ -2,25 +2,25 @@
 //!
 //! ```toml
 //! cloud_id = "6d1f7f4e-4f0c-4f57-9a3c-1c1f3b1f6a10"      # optional
-//! [[customer_detail]]                                     # or [[organization_detail]]
+//! [[customer_detail]]                                     # or [[organization_detail]], [[entitlement_detail]]
 //! name = "Region"
 //! type = "SELECT"
 //! options = ["EMEA", "APAC"]                              # of SELECT and MULTISELECT
 //! [[organization]]
 //! name = "Acme Ltd"
-//! details = { "Industry" = ["Retail"] }
+//! details = { "Industry" = ["Retail"] }                  # as of [[customer]]
 //! [[product]]
 //! name = "Router X1"
 //! [[customer]]
 //! email = "ana@example.com"
 //! display_name = "Ana Ito"
+//! kind = "atlassian"                                      # an Atlassian account; left out, a Customer Account
 //! ```
 //!
 //! What the site has already stays as it is, by folded name, so that a site can be seeded again and again.
 
 use super::error::SandboxError;
-use super::site::Entity;
-use super::site::{Failure, Field, FieldKind, Item, Site};
+use super::site::{CustomerKind, DetailChange, Entity, Failure, Field, FieldKind, Item, Site};
 use crate::api::contract::MAX_DETAIL_FIELDS;
 use crate::model::clock::UnixMillis;
 use serde::Deserialize;
@@ -35,7 +35,7 @@ use uuid::Uuid;
 /// What seeding did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SeedReport {
-    /// Detail fields of customers and organizations.
+    /// Detail fields of customers, organizations and entitlements.
     pub detail_fields: Seeded,
     /// Organizations.
     pub organizations: Seeded,
@@ -92,6 +92,8 @@ struct SeedFile {
     #[serde(default)]
     organization_detail: Vec<SeedField>,
     #[serde(default)]
+    entitlement_detail: Vec<SeedField>,
+    #[serde(default)]
     organization: Vec<SeedOrganization>,
     #[serde(default)]
     product: Vec<SeedProduct>,
@@ -127,6 +129,10 @@ struct SeedProduct {
 struct SeedCustomer {
     email: Spanned<String>,
     display_name: Option<String>,
+    #[serde(default)]
+    kind: CustomerKind,
+    #[serde(default)]
+    details: BTreeMap<String, Vec<String>>,
 }
 
 impl Seed {
@@ -183,9 +189,12 @@ impl Seed {
         for field in &self.file.organization_detail {
             self.field(site, Entity::Organization, field, fields)?;
         }
+        for field in &self.file.entitlement_detail {
+            self.field(site, Entity::Entitlement, field, fields)?;
+        }
         for SeedOrganization { name, details } in &self.file.organization {
             let mut item = Item::create(name.as_ref().clone());
-            item.details = details.clone().into_iter().collect();
+            item.details = changes(details);
             let seeded = &mut report.organizations;
             self.record(site, now, Entity::Organization, &item, &name.span(), seeded)?;
         }
@@ -197,10 +206,14 @@ impl Seed {
         for SeedCustomer {
             email,
             display_name,
+            kind,
+            details,
         } in &self.file.customer
         {
             let mut item = Item::create(email.as_ref().clone());
+            item.kind = Some(*kind);
             item.display_name.clone_from(display_name);
+            item.details = changes(details);
             let seeded = &mut report.customers;
             self.record(site, now, Entity::Customer, &item, &email.span(), seeded)?;
         }
@@ -256,11 +269,7 @@ impl Seed {
         span: &Range<usize>,
         seeded: &mut Seeded,
     ) -> Result<(), SandboxError> {
-        if item
-            .name
-            .as_ref()
-            .is_some_and(|name| site.has_record(entity, name))
-        {
+        if site.has_record(entity, item) {
             seeded.kept += 1;
             return Ok(());
         }
@@ -272,6 +281,14 @@ impl Seed {
         seeded.created += 1;
         Ok(())
     }
+}
+
+/// Detail values as a request would set them.
+fn changes(details: &BTreeMap<String, Vec<String>>) -> Vec<DetailChange> {
+    let details = details.iter();
+    details
+        .map(|(name, values)| DetailChange::update(name.clone(), values.clone()))
+        .collect()
 }
 
 /// All reasons in one line, with the detail fields they concern.

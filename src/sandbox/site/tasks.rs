@@ -6,7 +6,7 @@
 use super::change::Accepted;
 use super::failure::Failure;
 use super::ids;
-use super::request::Item;
+use super::item::Wanted;
 use crate::model::clock::UnixMillis;
 use crate::sandbox::policy::Policy;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(super) enum Work {
     /// To be done.
-    Items(Vec<Item>),
+    Items(Vec<Wanted>),
     /// To be done, read back from a journal and not yet parsed.
     Body(String),
     /// Done.
@@ -166,7 +166,7 @@ pub(super) fn millis_after(micros: i64) -> UnixMillis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::site::entity::Entity;
+    use crate::sandbox::site::item::Bulk;
 
     #[test]
     fn tasks_start_when_a_worker_is_free_first_come_first_served() {
@@ -183,7 +183,7 @@ mod tests {
             spans.push((start, end));
             let accepted = Accepted {
                 task: tasks.next(),
-                entity: Entity::Customer,
+                bulk: Bulk::CustomerProfiles,
                 key: tasks.next().to_string(),
                 digest: 0,
                 at: now,

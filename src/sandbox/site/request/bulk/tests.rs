@@ -1,0 +1,62 @@
+//! What is read from a bulk request, and what refuses it.
+
+use super::*;
+use insta::assert_snapshot;
+
+fn refusal(entity: Entity, body: &str) -> String {
+    let refusal = bulk(entity, body.as_bytes()).unwrap_err();
+    assert_eq!(refusal.status, 400);
+    refusal.message
+}
+
+#[test]
+fn a_whole_profile_is_read_and_ids_sent_as_numbers_are_ignored() {
+    let body = r#"{"customerProfiles":[{"operationType":"UPSERT","payload":{
+        "customerId":"qm:1","email":"ana@example.com","displayName":"Ana",
+        "details":[{"name":"Region","values":["EMEA"]},{"name":"Phone","values":[]}],
+        "associateOrganizations":{"organizationIds":["1",2,-3,4.5]},
+        "associateProducts":{"productIds":["p"]}}}]}"#;
+    let item = Item {
+        operation: Operation::Upsert,
+        id: Some("qm:1".into()),
+        display_name: Some("Ana".into()),
+        details: vec![
+            ("Region".into(), vec!["EMEA".into()]),
+            ("Phone".into(), vec![]),
+        ],
+        organizations: vec!["1".into()],
+        products: vec!["p".into()],
+        ..Item::create("ana@example.com".into())
+    };
+    assert_eq!(bulk(Entity::Customer, body.as_bytes()).unwrap(), [item]);
+    let body = r#"{"organizationProfiles":[{"operationType":"CREATE","payload":
+        {"name":"Acme","associateCustomers":{"customerIds":["qm:1"]},"id":null}}]}"#;
+    let item = Item {
+        customers: vec!["qm:1".into()],
+        ..Item::create("Acme".into())
+    };
+    assert_eq!(bulk(Entity::Organization, body.as_bytes()).unwrap(), [item]);
+}
+
+#[test]
+fn what_the_contract_does_not_name_refuses_the_whole_request() {
+    let customer = |item: &str| {
+        refusal(
+            Entity::Customer,
+            &format!("{{\"customerProfiles\":[{item}]}}"),
+        )
+    };
+    assert_snapshot!(refusal(Entity::Customer, "not json"), @"Invalid request body: expected ident at line 1 column 2");
+    assert_snapshot!(refusal(Entity::Customer, "[]"), @"Invalid request body: invalid type: sequence, expected an object at line 1 column 0");
+    assert_snapshot!(refusal(Entity::Customer, "{}"), @"Invalid request body: customerProfiles is required");
+    assert_snapshot!(refusal(Entity::Customer, r#"{"customers":[]}"#), @r#"Invalid request body: unknown key "customers" at line 1 column 12"#);
+    assert_snapshot!(customer(""), @"customerProfiles must hold between 1 and 100 items, not 0");
+    assert_snapshot!(customer(r#"{"payload":{"email":"a@b"}}"#), @"Invalid request body: operationType is required");
+    assert_snapshot!(customer(r#"{"operationType":"upsert","payload":{"email":"a@b"}}"#), @"Invalid request body: an operation type is CREATE, UPDATE or UPSERT at line 1 column 46");
+    assert_snapshot!(customer(r#"{"operationType":"UPSERT"}"#), @"Invalid request body: payload is required");
+    assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{}}"#), @"Invalid request body: email or customerId is required");
+    assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"name":"x"}}"#), @r#"Invalid request body: unknown key "name" at line 1 column 64"#);
+    assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"email":"a@b","details":[{"name":"x"}]}}"#), @"Invalid request body: values is required");
+    assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"email":"a@b","associateProducts":{}}}"#), @"Invalid request body: productIds is required");
+    assert_snapshot!(refusal(Entity::Organization, r#"{"organizationProfiles":[{"operationType":"UPSERT","payload":{}}]}"#), @"Invalid request body: name or id is required");
+}

@@ -366,7 +366,7 @@ display_name = "Ana"
 
     #[test]
     fn each_mistake_in_a_seed_is_named_with_its_line() {
-        assert_snapshot!(error("\ncloud = \"x\""), @"site.toml:2: unknown field `cloud`, expected one of `cloud_id`, `customer_detail`, `organization_detail`, `organization`, `product`, `customer`");
+        assert_snapshot!(error("\ncloud = \"x\""), @"site.toml:2: unknown field `cloud`, expected one of `cloud_id`, `customer_detail`, `organization_detail`, `entitlement_detail`, `organization`, `product`, `customer`");
         assert_snapshot!(error("cloud_id = \"mine\""), @"site.toml:1: cloud_id must be a UUID");
         assert_snapshot!(error("[[product]]\nname = \"a\"\nprice = 3"), @"site.toml:3: unknown field `price`, expected `name`");
         assert_snapshot!(error("[[product]]\n"), @"site.toml:1: missing field `name`");

@@ -3,8 +3,12 @@
 use super::*;
 use insta::assert_snapshot;
 
-fn refusal(entity: Entity, body: &str) -> String {
-    let refusal = bulk(entity, body.as_bytes()).unwrap_err();
+fn read(of: Bulk, body: &str) -> Result<Vec<Wanted>, Refusal> {
+    bulk(&Contract::default(), of, body.as_bytes())
+}
+
+fn refusal(of: Bulk, body: &str) -> String {
+    let refusal = read(of, body).unwrap_err();
     assert_eq!(refusal.status, 400);
     refusal.message
 }
@@ -21,35 +25,41 @@ fn a_whole_profile_is_read_and_ids_sent_as_numbers_are_ignored() {
         id: Some("qm:1".into()),
         display_name: Some("Ana".into()),
         details: vec![
-            ("Region".into(), vec!["EMEA".into()]),
-            ("Phone".into(), vec![]),
+            DetailChange::update("Region".into(), vec!["EMEA".into()]),
+            DetailChange::update("Phone".into(), vec![]),
         ],
         organizations: vec!["1".into()],
         products: vec!["p".into()],
         ..Item::create("ana@example.com".into())
     };
-    assert_eq!(bulk(Entity::Customer, body.as_bytes()).unwrap(), [item]);
+    assert_eq!(
+        read(Bulk::CustomerProfiles, body).unwrap(),
+        [Wanted::Record(item)]
+    );
     let body = r#"{"organizationProfiles":[{"operationType":"CREATE","payload":
         {"name":"Acme","associateCustomers":{"customerIds":["qm:1"]},"id":null}}]}"#;
     let item = Item {
         customers: vec!["qm:1".into()],
         ..Item::create("Acme".into())
     };
-    assert_eq!(bulk(Entity::Organization, body.as_bytes()).unwrap(), [item]);
+    assert_eq!(
+        read(Bulk::OrganizationProfiles, body).unwrap(),
+        [Wanted::Record(item)]
+    );
 }
 
 #[test]
 fn what_the_contract_does_not_name_refuses_the_whole_request() {
     let customer = |item: &str| {
         refusal(
-            Entity::Customer,
+            Bulk::CustomerProfiles,
             &format!("{{\"customerProfiles\":[{item}]}}"),
         )
     };
-    assert_snapshot!(refusal(Entity::Customer, "not json"), @"Invalid request body: expected ident at line 1 column 2");
-    assert_snapshot!(refusal(Entity::Customer, "[]"), @"Invalid request body: invalid type: sequence, expected an object at line 1 column 0");
-    assert_snapshot!(refusal(Entity::Customer, "{}"), @"Invalid request body: customerProfiles is required");
-    assert_snapshot!(refusal(Entity::Customer, r#"{"customers":[]}"#), @r#"Invalid request body: unknown key "customers" at line 1 column 12"#);
+    assert_snapshot!(refusal(Bulk::CustomerProfiles, "not json"), @"Invalid request body: expected ident at line 1 column 2");
+    assert_snapshot!(refusal(Bulk::CustomerProfiles, "[]"), @"Invalid request body: invalid type: sequence, expected an object at line 1 column 0");
+    assert_snapshot!(refusal(Bulk::CustomerProfiles, "{}"), @"Invalid request body: customerProfiles is required");
+    assert_snapshot!(refusal(Bulk::CustomerProfiles, r#"{"customers":[]}"#), @r#"Invalid request body: unknown key "customers" at line 1 column 12"#);
     assert_snapshot!(customer(""), @"customerProfiles must hold between 1 and 100 items, not 0");
     assert_snapshot!(customer(r#"{"payload":{"email":"a@b"}}"#), @"Invalid request body: operationType is required");
     assert_snapshot!(customer(r#"{"operationType":"upsert","payload":{"email":"a@b"}}"#), @"Invalid request body: an operation type is CREATE, UPDATE or UPSERT at line 1 column 46");
@@ -58,5 +68,5 @@ fn what_the_contract_does_not_name_refuses_the_whole_request() {
     assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"name":"x"}}"#), @r#"Invalid request body: unknown key "name" at line 1 column 64"#);
     assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"email":"a@b","details":[{"name":"x"}]}}"#), @"Invalid request body: values is required");
     assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"email":"a@b","associateProducts":{}}}"#), @"Invalid request body: productIds is required");
-    assert_snapshot!(refusal(Entity::Organization, r#"{"organizationProfiles":[{"operationType":"UPSERT","payload":{}}]}"#), @"Invalid request body: name or id is required");
+    assert_snapshot!(refusal(Bulk::OrganizationProfiles, r#"{"organizationProfiles":[{"operationType":"UPSERT","payload":{}}]}"#), @"Invalid request body: name or id is required");
 }

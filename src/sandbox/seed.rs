@@ -365,6 +365,41 @@ display_name = "Ana"
     }
 
     #[test]
+    fn a_customer_of_the_second_kind_and_the_fields_of_entitlements_are_seeded() {
+        let mut site = Site::new(Uuid::nil());
+        let text = r#"
+[[customer_detail]]
+name = "Tier"
+type = "TEXT"
+[[entitlement_detail]]
+name = "Since"
+type = "DATE"
+[[customer]]
+email = "eve@example.com"
+[[customer]]
+email = "eve@example.com"
+display_name = "Eve"
+kind = "atlassian"
+details = { Tier = ["Gold"] }
+"#;
+        let seeded = |created, kept| Seeded { created, kept };
+        let report = fill(&mut site, text).unwrap();
+        assert_eq!(report.customers, seeded(2, 0));
+        assert_eq!(fill(&mut site, text).unwrap().customers, seeded(0, 2));
+        let listed = site.list(Entity::Customer, None, 10);
+        let kinds: Vec<_> = (0..2)
+            .map(|n| {
+                let customer = &listed["results"][n];
+                let id = customer["customerId"].as_str().unwrap();
+                (id.starts_with("qm:"), customer["details"].to_string())
+            })
+            .collect();
+        let gold = r#"[{"name":"Tier","values":["Gold"]}]"#.to_owned();
+        assert_eq!(kinds, [(true, "[]".to_owned()), (false, gold)]);
+        assert_eq!(site.counts()["entitlementDetailFields"], 1);
+    }
+
+    #[test]
     fn each_mistake_in_a_seed_is_named_with_its_line() {
         assert_snapshot!(error("\ncloud = \"x\""), @"site.toml:2: unknown field `cloud`, expected one of `cloud_id`, `customer_detail`, `organization_detail`, `entitlement_detail`, `organization`, `product`, `customer`");
         assert_snapshot!(error("cloud_id = \"mine\""), @"site.toml:1: cloud_id must be a UUID");
@@ -373,6 +408,7 @@ display_name = "Ana"
         assert_snapshot!(error("[[product]]\nname = 3"), @"site.toml:2: invalid type: integer `3`, expected a string");
         assert_snapshot!(error("[[product]]\nname = \"a"), @"site.toml:2: invalid basic string, expected `\"`");
         assert_snapshot!(error("[[product]]\nname = \" \""), @"site.toml:2: the site refuses this product: Invalid name");
+        assert_snapshot!(error("[[customer]]\nemail = \"a@b\"\nkind = \"bot\""), @"site.toml:3: unknown variant `bot`, expected `account` or `atlassian`");
         assert_snapshot!(error("[[customer]]\nemail = \"ana\""), @"site.toml:2: the site refuses this customer: Invalid email");
         assert_snapshot!(error("[[customer_detail]]\nname = \"a\"\ntype = \"USER\""), @"site.toml:3: unknown variant `USER`, expected one of `TEXT`, `EMAIL`, `URL`, `DATE`, `NUMBER`, `BOOLEAN`, `PHONE`, `SELECT`, `MULTISELECT`");
         assert_snapshot!(error("[[customer_detail]]\nname = \"a\"\ntype = \"SELECT\""), @r#"site.toml:2: detail field "a": SELECT and MULTISELECT need options, other types have none"#);

@@ -53,7 +53,7 @@ async fn create_account(
 }
 
 async fn account(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, _, _| site.account(&id)).await
+    app.look(move |site, _, _| site.account(&id)).await
 }
 
 async fn update_account(
@@ -84,7 +84,7 @@ async fn create_profile(State(app): App, Received(body): Received<CustomerProfil
 }
 
 async fn profile(State(app): App, Id(id): Id, Query(asked): Query<Asked>) -> Answered {
-    app.ask(move |site, policy, _| {
+    app.look(move |site, policy, _| {
         let mut body = site.customer_profile(&policy.contract, &id)?;
         if asked.expand.is_some_and(|expand| expand == EXPERIENCES) {
             body[EXPERIENCES] = json!([]);
@@ -95,12 +95,12 @@ async fn profile(State(app): App, Id(id): Id, Query(asked): Query<Asked>) -> Ans
 }
 
 async fn fetch(State(app): App, Received(wanted): Received<FetchCustomers>) -> Answered {
-    app.ask(move |site, policy, _| site.fetch_customers(&policy.contract, wanted))
+    app.look(move |site, policy, _| site.fetch_customers(&policy.contract, wanted))
         .await
 }
 
 async fn customer(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, _, _| site.customer(&id)).await
+    app.look(move |site, _, _| site.customer(&id)).await
 }
 
 async fn set_detail(
@@ -124,7 +124,7 @@ async fn search(
         start: number(asked.page.as_ref()),
         limit: number(asked.max_results.as_ref()),
     };
-    app.ask(move |site, policy, _| site.search(&policy.contract, wanted, page))
+    app.look(move |site, policy, _| site.search(&policy.contract, wanted, page))
         .await
 }
 

@@ -38,21 +38,21 @@ fn give(endpoint: Endpoint, owner: Entity) -> Router<Shared> {
 }
 
 async fn of_customer(State(app): App, Id(id): Id, Query(asked): Query<Asked>) -> Answered {
-    app.ask(move |site, policy, _| {
+    app.look(move |site, policy, _| {
         site.customer_entitlements(&policy.contract, &id, asked.product.as_deref())
     })
     .await
 }
 
 async fn of_organization(State(app): App, Id(id): Id, Query(asked): Query<Asked>) -> Answered {
-    app.ask(move |site, policy, _| {
+    app.look(move |site, policy, _| {
         site.organization_entitlements(&policy.contract, &id, asked.product.as_deref())
     })
     .await
 }
 
 async fn entitlement(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, policy, _| site.entitlement(&policy.contract, &id))
+    app.look(move |site, policy, _| site.entitlement(&policy.contract, &id))
         .await
 }
 
@@ -75,7 +75,7 @@ async fn set_detail(
 
 async fn list(State(app): App, headers: HeaderMap, Query(asked): Query<Asked>) -> Answered {
     experimental(&headers)?;
-    app.ask(move |site, policy, _| {
+    app.look(move |site, policy, _| {
         let owner = (asked.entity_type.as_deref(), asked.entity_id.as_deref());
         let product = asked.product_id.as_deref();
         site.entitlements(&policy.contract, owner, product, asked.records())

@@ -42,7 +42,7 @@ async fn search_users(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, JiraRefusal> {
     let query = asked.query.unwrap_or_default();
-    let found = app.ask(move |site, policy, now| site.search_users(policy, now, &query));
+    let found = app.look(move |site, policy, now| site.search_users(policy, now, &query));
     Ok(found.await?)
 }
 
@@ -51,7 +51,7 @@ async fn organizations(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, JiraRefusal> {
     let page = asked.records();
-    let listed = app.ask(move |site, _, _| Ok(site.service_desk_organizations(page)));
+    let listed = app.look(move |site, _, _| Ok(site.service_desk_organizations(page)));
     Ok(listed.await?)
 }
 

@@ -158,6 +158,14 @@ impl Shared {
         self.desk.ask(job).await?.map(Json)
     }
 
+    /// The same for what changes nothing.
+    async fn look(
+        &self,
+        look: impl FnOnce(&Site, &Policy, UnixMillis) -> Result<Value, Refusal> + Send + 'static,
+    ) -> Answered {
+        self.ask(|site, policy, now| look(site, policy, now)).await
+    }
+
     /// The same where nothing is answered but that it was done.
     async fn tell(
         &self,

@@ -35,7 +35,7 @@ async fn create(State(app): App, Received(body): Received<Named>) -> Answered {
 }
 
 async fn organization(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, _, _| site.organization(&id)).await
+    app.look(move |site, _, _| site.organization(&id)).await
 }
 
 async fn rename(State(app): App, Id(id): Id, Received(body): Received<Named>) -> Answered {
@@ -53,7 +53,7 @@ async fn delete(State(app): App, Id(id): Id) -> Done {
 }
 
 async fn fetch(State(app): App, Received(wanted): Received<FetchOrganizations>) -> Answered {
-    app.ask(move |site, policy, _| site.fetch_organizations(&policy.contract, wanted))
+    app.look(move |site, policy, _| site.fetch_organizations(&policy.contract, wanted))
         .await
 }
 
@@ -70,7 +70,7 @@ async fn create_profile(
 }
 
 async fn profile(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, policy, _| site.organization_profile(&policy.contract, &id))
+    app.look(move |site, policy, _| site.organization_profile(&policy.contract, &id))
         .await
 }
 
@@ -78,7 +78,7 @@ async fn fetch_profiles(
     State(app): App,
     Received(wanted): Received<FetchOrganizationProfiles>,
 ) -> Answered {
-    app.ask(move |site, policy, _| site.fetch_organization_profiles(&policy.contract, wanted))
+    app.look(move |site, policy, _| site.fetch_organization_profiles(&policy.contract, wanted))
         .await
 }
 

@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn list(State(app): App, Query(asked): Query<Asked>) -> Answered {
     let limit = number(asked.limit.as_ref());
-    app.ask(move |site, _, _| site.products(limit, asked.cursor.as_deref()))
+    app.look(move |site, _, _| site.products(limit, asked.cursor.as_deref()))
         .await
 }
 
@@ -34,7 +34,7 @@ async fn create(State(app): App, Received(body): Received<Named>) -> Answered {
 }
 
 async fn product(State(app): App, Id(id): Id) -> Answered {
-    app.ask(move |site, _, _| site.product(&id)).await
+    app.look(move |site, _, _| site.product(&id)).await
 }
 
 async fn rename(State(app): App, Id(id): Id, Received(body): Received<Named>) -> Answered {

@@ -142,7 +142,7 @@ impl Site {
                 self.fields[*entity as usize].add(field.clone());
             }
             Write::Edited(entity, number, edit) => {
-                self.fields[*entity as usize].edit(*number, edit)
+                self.fields[*entity as usize].edit(*number, edit);
             }
             Write::Removed(entity, number, _) => self.fields[*entity as usize].remove(*number),
         }

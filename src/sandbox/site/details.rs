@@ -4,7 +4,7 @@ use super::records::DetailValues;
 use std::collections::BTreeMap;
 
 /// The values of a record's detail fields. Those of deleted fields may be among them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Details(Box<str>);
 
 impl Details {

@@ -4,7 +4,7 @@ use super::change::Grant;
 use super::details::Details;
 
 /// One entitlement.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entitlement {
     /// Whose it is, and what it gives.
     pub grant: Grant,
@@ -13,7 +13,7 @@ pub(super) struct Entitlement {
 }
 
 /// All entitlements. An entitlement's number is its place among all there ever were, so that no id comes back.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Entitlements {
     given: Vec<Option<Entitlement>>,
     deleted: usize,

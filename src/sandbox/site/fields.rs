@@ -150,7 +150,7 @@ pub(in crate::sandbox) struct FieldEdit {
 }
 
 /// The detail fields of one kind of record. A field's number is its place among all there ever were.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Fields(Vec<Option<Field>>);
 
 impl Fields {

@@ -101,7 +101,7 @@ impl Submission {
 }
 
 /// One applied write, as the audit lists it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Audit {
     at: UnixMillis,
     task: Option<u32>,

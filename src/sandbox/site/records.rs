@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_128;
 pub(super) type DetailValues = Vec<(u16, Vec<String>)>;
 
 /// A customer, organization or product.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Record {
     /// The e-mail address of a customer, the name of the others; as sent.
     pub name: Box<str>,
@@ -36,7 +36,7 @@ pub(super) struct Record {
 }
 
 /// All records of one kind. A record's number is its place; deleted ones keep theirs, so that no id comes back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Table {
     entity: Entity,
     records: Vec<Record>,

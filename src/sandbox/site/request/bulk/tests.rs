@@ -70,3 +70,59 @@ fn what_the_contract_does_not_name_refuses_the_whole_request() {
     assert_snapshot!(customer(r#"{"operationType":"UPSERT","payload":{"email":"a@b","associateProducts":{}}}"#), @"Invalid request body: productIds is required");
     assert_snapshot!(refusal(Bulk::OrganizationProfiles, r#"{"organizationProfiles":[{"operationType":"UPSERT","payload":{}}]}"#), @"Invalid request body: name or id is required");
 }
+
+#[test]
+fn the_other_families_are_as_strict() {
+    let account = |payload: &str| {
+        let item = format!(r#"{{"operationType":"UPDATE","payload":{payload}}}"#);
+        refusal(
+            Bulk::CustomerAccounts,
+            &format!("{{\"customerAccounts\":[{item}]}}"),
+        )
+    };
+    assert_snapshot!(account("{}"), @"Invalid request body: email or customerId is required");
+    assert_snapshot!(account(r#"{"email":"a@b","details":[]}"#), @r#"Invalid request body: unknown key "details" at line 1 column 81"#);
+    let operations = |operations: &str| {
+        let item = format!(r#"{{"customerId":"qm:1","operations":{operations}}}"#);
+        refusal(
+            Bulk::CustomerDetails,
+            &format!("{{\"customers\":[{item}]}}"),
+        )
+    };
+    assert_snapshot!(operations("null"), @"Invalid request body: operations is required");
+    assert_snapshot!(operations("[]"), @"operations must hold between 1 and 1000 operations, not 0");
+    assert_snapshot!(operations(r#"[{"operationType":"CREATE"}]"#), @"Invalid request body: unknown variant `CREATE`, expected one of `UPDATE`, `PATCH`, `DELETE` at line 1 column 73");
+    assert_snapshot!(operations(r#"[{"operationType":"DELETE"}]"#), @"Invalid request body: payload is required");
+    assert_snapshot!(operations(r#"[{"operationType":"PATCH","payload":{"name":"x"}}]"#), @"Invalid request body: values is required");
+    assert_snapshot!(operations(r#"[{"operationType":"DELETE","payload":{"values":[]}}]"#), @"Invalid request body: name is required");
+    let nobody =
+        r#"{"customers":[{"operations":[{"operationType":"DELETE","payload":{"name":"x"}}]}]}"#;
+    assert_snapshot!(refusal(Bulk::CustomerDetails, nobody), @"Invalid request body: customerId is required");
+    assert_snapshot!(refusal(Bulk::CustomerDetails, r#"{"customers":[]}"#), @"customers must hold between 1 and 1000 operations, not 0");
+    assert_snapshot!(refusal(Bulk::OrganizationDetails, r#"{"organizations":[{"id":"1"}]}"#), @r#"Invalid request body: unknown key "id" at line 1 column 23"#);
+    assert_snapshot!(refusal(Bulk::Organizations, r#"{"organizations":[{"operationType":"CREATE","payload":{}}]}"#), @"Invalid request body: name or id is required");
+    assert_snapshot!(refusal(Bulk::OrganizationFields, r#"{"detailFields":[{"type":{"name":"TEXT"}}]}"#), @"Invalid request body: name is required");
+}
+
+#[test]
+fn deleting_values_may_name_them_or_not() {
+    let body = r#"{"customers":[{"customerId":"qm:1","operations":[
+        {"operationType":"DELETE","payload":{"name":"Tags"}},
+        {"operationType":"PATCH","payload":{"name":"Tags","values":["a"]}}]}]}"#;
+    let change = |verb, values: &[&str]| DetailChange {
+        verb,
+        name: "Tags".into(),
+        values: values.iter().map(|v| (*v).to_owned()).collect(),
+    };
+    let item = Item {
+        details: vec![
+            change(DetailVerb::Delete, &[]),
+            change(DetailVerb::Patch, &["a"]),
+        ],
+        ..Item::update("qm:1".into())
+    };
+    assert_eq!(
+        read(Bulk::CustomerDetails, body).unwrap(),
+        [Wanted::Record(item)]
+    );
+}

@@ -91,7 +91,7 @@ fn the_other_families_are_as_strict() {
     };
     assert_snapshot!(operations("null"), @"Invalid request body: operations is required");
     assert_snapshot!(operations("[]"), @"operations must hold between 1 and 1000 operations, not 0");
-    assert_snapshot!(operations(r#"[{"operationType":"CREATE"}]"#), @"Invalid request body: unknown variant `CREATE`, expected one of `UPDATE`, `PATCH`, `DELETE` at line 1 column 73");
+    assert_snapshot!(operations(r#"[{"operationType":"CREATE"}]"#), @"Invalid request body: unknown variant `CREATE`, expected one of `UPDATE`, `PATCH`, `DELETE` at line 1 column 74");
     assert_snapshot!(operations(r#"[{"operationType":"DELETE"}]"#), @"Invalid request body: payload is required");
     assert_snapshot!(operations(r#"[{"operationType":"PATCH","payload":{"name":"x"}}]"#), @"Invalid request body: values is required");
     assert_snapshot!(operations(r#"[{"operationType":"DELETE","payload":{"values":[]}}]"#), @"Invalid request body: name is required");

@@ -1,4 +1,4 @@
-//! The site over HTTP: the API below its cloud prefix, the tenant's cloud id, and an inspection of the site.
+//! The site over HTTP: every endpoint of the contract, family by family, and an inspection of the site.
 //!
 //! Duty: check what belongs to the transport (credentials, cloud id, headers, sizes), read requests, write answers.
 //! Must not know: the site's rules.

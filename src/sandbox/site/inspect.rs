@@ -13,8 +13,8 @@ pub(in crate::sandbox) const INSPECTION_PAGE: usize = 10_000;
 impl Site {
     /// The writes after the one with this sequence number (from 1), oldest first, each with what it set.
     ///
-    /// A record that has been renamed since is listed with its present key; detail fields that have been deleted since
-    /// are left out.
+    /// A record that has been renamed since is listed with its present key; values of detail fields that have been
+    /// deleted since are left out. Detail fields that the seed defined were there before the first write.
     pub(in crate::sandbox) fn audit(&self, after: usize, limit: usize) -> Value {
         let first = after.min(self.audit.len());
         let page = self.audit[first..].iter().take(limit.min(INSPECTION_PAGE));

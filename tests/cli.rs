@@ -15,11 +15,13 @@ fn help_lists_the_commands_and_exit_codes() {
     Usage: csm-loader <COMMAND>
 
     Commands:
-      load     Load rows into a site and write a results file
-      check    Read, map and validate without a site; write the rows that would not load
-      sandbox  Serve a local CSM site to try things on
-      codes    List every result code with its cause and cure
-      help     Print this message or the help of the given subcommand(s)
+      load      Load rows into a site and write a results file
+      check     Read, map and validate without a site; write the rows that would not load
+      auth      Get credentials from a site, and see what they are good for
+      sandbox   Serve a local CSM site to try things on
+      codes     List every result code with its cause and cure
+      contract  List what the API is taken for: each name, endpoint and limit, and how well it is known
+      help      Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help
@@ -175,11 +177,13 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     Usage: csm-loader <COMMAND>
 
     Commands:
-      load     Load rows into a site and write a results file
-      check    Read, map and validate without a site; write the rows that would not load
-      sandbox  Serve a local CSM site to try things on
-      codes    List every result code with its cause and cure
-      help     Print this message or the help of the given subcommand(s)
+      load      Load rows into a site and write a results file
+      check     Read, map and validate without a site; write the rows that would not load
+      auth      Get credentials from a site, and see what they are good for
+      sandbox   Serve a local CSM site to try things on
+      codes     List every result code with its cause and cure
+      contract  List what the API is taken for: each name, endpoint and limit, and how well it is known
+      help      Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help

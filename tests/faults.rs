@@ -435,7 +435,7 @@ fn a_site_that_does_not_answer_the_look_up_of_names_gets_no_rows() {
       results: out.csv
 
     2 rows in …: 2 not_sent
-    stopped early: failed to look up the names that rows refer to: POST /api/v1/organization/fetch was answered 403: Forbidden (the account lacks a permission: customer profiles need Administer Jira and a CSM or JSM user, organization profiles a CSM or JSM user)
+    stopped early: failed to look up the names that rows refer to: POST /api/v1/organization/fetch was answered 403: Forbidden (the account may lack a permission; this needs: CSM or JSM user)
     what each code means and what to do: csm-loader codes
     ");
     assert_eq!(place.results("out.csv").column("status"), ["not_sent"; 2]);

@@ -68,7 +68,7 @@ fn rules() -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 /// The owners of crates from outside; a crate that is not named here belongs to nobody in particular.
-const OWNERS: [(&str, &[&str]); 20] = [
+const OWNERS: [(&str, &[&str]); 21] = [
     ("annotate_snippets", &["mapping"]),
     ("arrow", &["source", "report::results"]),
     ("axum", &["sandbox"]),
@@ -79,6 +79,7 @@ const OWNERS: [(&str, &[&str]); 20] = [
     ("encoding_rs", &["source"]),
     ("flate2", &["source"]),
     ("governor", &["engine::pace"]),
+    ("http_body", &["sandbox"]),
     ("indicatif", &["report::progress"]),
     ("parquet", &["source", "report::results"]),
     ("phonenumber", &["mapping"]),

@@ -1,7 +1,8 @@
 //! Bulk requests and the tasks they start.
 
 use crate::api::client::{Client, Lacks, Request};
-use crate::api::contract::{Endpoint, answer, task_status};
+use crate::api::contract::{Endpoint, Kind, answer, task_status};
+use crate::api::read::{id, scalar};
 use crate::api::words;
 use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView};
 use serde_json::Value;
@@ -18,6 +19,7 @@ impl Client {
         body: Vec<u8>,
         idempotency_key: &str,
     ) -> Result<Accepted, ApiError> {
+        debug_assert!(endpoint.kind() == Kind::Bulk, "no bulk endpoint");
         let request = Request::to(endpoint).body(body).key(idempotency_key);
         let read = |value: &Value| id(value).map(TaskId).ok_or(Lacks("the task's id"));
         let (task, trace_id) = self.call(request, read).await?;
@@ -41,11 +43,6 @@ impl Client {
             Err(error) => Err(error),
         }
     }
-}
-
-/// An id, which comes as a string or a number.
-pub(super) fn id(value: &Value) -> Option<String> {
-    scalar(value.get(answer::ID)?)
 }
 
 /// A state other than the two documented final ones counts as running: whoever polls has a deadline.
@@ -97,15 +94,6 @@ fn failure(item: &Value) -> TaskFailure {
             Some(error) => words::line(&error),
             None => "the site gave no reason".to_owned(),
         },
-    }
-}
-
-/// A string that is not empty, or a number.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }
 

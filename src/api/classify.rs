@@ -16,7 +16,9 @@
 //! | … as an HTML page, on a write | `Refused`: the edge sent it, so the API never saw the request; the same text would trip the same filter again |
 //! | … as an HTML page, on a read | `MaybeApplied`: not the API's word, ask again |
 //! | … whose body broke off | `MaybeApplied`: it might have said "busy" |
-//! | 401, 403, 407 | `AuthWrong`, with the likeliest cause |
+//! | 401 of the API or the gateway, unless it names another cause | `AuthExpired`: only whoever holds the credentials knows if they can be renewed |
+//! | 401 that names another cause (scope, accounts that do not match, a rejected token), 403, 407 | `AuthWrong`, with the likeliest cause |
+//! | 403, 404 to nobody (`X-AUsername: anonymous`) | `AuthWrong`: the site knew none of the credentials |
 //! | 404 on a bulk request | `AuthWrong`: a collection cannot be missing, so the site or its product is |
 //! | 429; 503 with `Retry-After` | `Throttled` |
 //! | 408, other 5xx | `MaybeApplied` |
@@ -36,7 +38,7 @@ pub struct Headers(Vec<(&'static str, String)>);
 impl Headers {
     /// The names that are kept, in lower case. All documented, but for `x-failure-category` and
     /// `x-seraph-loginreason` (seen).
-    const KEPT: [&'static str; 14] = [
+    const KEPT: [&'static str; 17] = [
         "atl-request-id",
         "atl-traceid",
         "beta-ratelimit",
@@ -47,6 +49,9 @@ impl Headers {
         "ratelimit",
         "ratelimit-reason",
         "retry-after",
+        "x-arequestid",
+        "x-ausername",
+        "x-beta-ratelimit-reason",
         "x-beta-ratelimit-reset",
         "x-failure-category",
         "x-ratelimit-reset",
@@ -68,14 +73,19 @@ impl Headers {
         Some(value)
     }
 
-    /// The id that the site's support asks for: `Atl-Traceid`, else `Atl-Request-Id`. Documented.
+    /// The id that the site's support asks for: `Atl-Traceid`, else `Atl-Request-Id`, else `X-ARequestId`. Documented.
     #[must_use]
     pub fn trace_id(&self) -> Option<String> {
-        let id = self
-            .get("atl-traceid")
-            .or_else(|| self.get("atl-request-id"))?;
+        let ids = ["atl-traceid", "atl-request-id", "x-arequestid"];
+        let id = ids.iter().find_map(|name| self.get(name))?;
         let sane = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
         sane.then(|| id.to_owned())
+    }
+
+    /// The site took the request for nobody's.
+    fn is_anonymous(&self) -> bool {
+        self.get("x-ausername")
+            .is_some_and(|name| name.eq_ignore_ascii_case("anonymous"))
     }
 
     #[cfg(test)]
@@ -215,10 +225,13 @@ fn answered(endpoint: Endpoint, answer: &Answer, now: UnixMillis) -> (ErrorClass
             ),
         },
         300..=399 => (ErrorClass::Broken, redirect(&answer.headers)),
-        401 | 403 | 407 => (
-            ErrorClass::AuthWrong,
-            words.with(&auth_hint(endpoint, answer, &words)),
-        ),
+        401 | 403 | 407 => {
+            let (class, hint) = credentials(endpoint, answer, &words);
+            (class, words.with(&hint))
+        }
+        404 if answer.headers.is_anonymous() && answer.cut.is_none() => {
+            (ErrorClass::AuthWrong, words.with(ANONYMOUS))
+        }
         404 if kind == Kind::Bulk && answer.cut.is_none() => {
             (ErrorClass::AuthWrong, words.with(NO_SUCH_SITE))
         }
@@ -243,6 +256,7 @@ const KEY_REUSED: &str = "the site knows this request's idempotency key with ano
                           was applied";
 const NO_SUCH_SITE: &str = "the site has no such endpoint: check the site's name or cloud id, and that Customer \
                             Service Management is on for it";
+const ANONYMOUS: &str = "the site knew none of the credentials and took the request for nobody's; check e-mail and token";
 const FILTERED: &str = "a gateway refused the request before the API saw it; a text in it may trip the gateway's \
                         filter";
 
@@ -292,41 +306,48 @@ fn redirect(headers: &Headers) -> String {
     }
 }
 
-/// The likeliest cause of a 401, 403 or 407, as far as live sites were seen to tell them apart.
-fn auth_hint(endpoint: Endpoint, answer: &Answer, words: &Words) -> String {
-    let failure = answer.headers.get("x-failure-category").unwrap_or_default();
-    let login = answer
-        .headers
-        .get("x-seraph-loginreason")
-        .unwrap_or_default();
+/// What a 401, 403 or 407 means, with its likeliest cause, as far as live sites were seen to tell them apart.
+fn credentials(endpoint: Endpoint, answer: &Answer, words: &Words) -> (ErrorClass, String) {
+    let header = |name| answer.headers.get(name).unwrap_or_default();
+    let failure = header("x-failure-category");
+    let page = matches!(words, Words::Page(_));
     let hint = if failure.contains("SCOPE") || words.text().contains("scope does not match") {
-        // the site never says which
-        let scopes: Vec<_> = endpoint.scopes().map(|(scope, _)| scope).collect();
-        return if scopes.is_empty() {
-            "the token lacks a scope that this request needs".to_owned()
-        } else {
-            format!(
-                "the token lacks a scope, most likely {}",
-                scopes.join(" or ")
-            )
-        };
+        return (ErrorClass::AuthWrong, lacking_scope(endpoint));
     } else if failure.contains("AUTH_MISMATCH") {
         "e-mail and token belong to different accounts, or a scoped token is used the wrong way"
-    } else if login.contains("AUTHENTICATED_FAILED") {
+    } else if header("x-seraph-loginreason").contains("AUTHENTICATED_FAILED") {
         "the token was rejected or revoked; create a new one"
     } else if words.text().contains("not on the allowed list") {
         "this machine's address is not on the site's IP allowlist"
     } else if answer.status == 407 {
         "the proxy asks for credentials"
-    } else if let Words::Page(_) = words {
+    } else if page {
         "a gateway or proxy answered, not the API"
     } else if answer.status == 401 {
-        "check e-mail and token; the token may have expired"
+        let hint = "check e-mail and token; the token may have expired";
+        return (ErrorClass::AuthExpired, hint.to_owned());
+    } else if answer.headers.is_anonymous() {
+        ANONYMOUS
     } else {
-        "the account lacks a permission: customer profiles need Administer Jira and a CSM or JSM user, \
-         organization profiles a CSM or JSM user"
+        let needed = endpoint.permission();
+        let hint = format!("the account may lack a permission; this needs: {needed}");
+        return (ErrorClass::AuthWrong, hint);
     };
-    hint.to_owned()
+    (ErrorClass::AuthWrong, hint.to_owned())
+}
+
+/// How a message begins that speaks of a lacking scope.
+pub(super) const LACKS_SCOPE: &str = "the token lacks a scope";
+
+/// The site never says which scope.
+fn lacking_scope(endpoint: Endpoint) -> String {
+    let scopes: Vec<_> = endpoint.scopes().map(|(scope, _)| scope).collect();
+    if scopes.is_empty() {
+        format!("{LACKS_SCOPE} that this request needs")
+    } else {
+        let scopes = scopes.join(" or ");
+        format!("{LACKS_SCOPE}, most likely {scopes}")
+    }
 }
 
 #[cfg(test)]
@@ -410,7 +431,20 @@ mod tests {
                 "",
             ),
             answer(401, &[("x-seraph-loginreason", "AUTHENTICATED_FAILED")], ""),
+            answer(401, &[JSON], &rest("Unauthenticated", 401)),
+            answer(401, &[], ""),
+            answer(401, &[HTML], "<title>Log in</title>"),
             answer(403, &[JSON], &rest("Forbidden", 403)),
+            answer(
+                403,
+                &[JSON, ("X-AUsername", "anonymous")],
+                &rest("Forbidden", 403),
+            ),
+            answer(
+                404,
+                &[JSON, ("X-AUsername", "anonymous")],
+                &rest("Not found", 404),
+            ),
             answer(
                 403,
                 &[JSON],
@@ -440,6 +474,24 @@ mod tests {
             answer(
                 429,
                 &[("X-Failure-Category", "FAILURE CLIENT RATE LIMITED")],
+                "",
+            ),
+            answer(
+                429,
+                &[
+                    ("X-Failure-Category", "FAILURE CLIENT RATE LIMITED"),
+                    ("X-Ratelimit-Limit", "360000"),
+                    ("X-Ratelimit-Remaining", "0"),
+                    ("X-Ratelimit-Reset", "1970-01-01T00:05Z"),
+                ],
+                "",
+            ),
+            answer(
+                429,
+                &[
+                    ("Retry-After", "1"),
+                    ("RateLimit-Reason", "jira-burst-based"),
+                ],
                 "",
             ),
             answer(500, &[JSON], &rest("Internal error", 500)),
@@ -486,12 +538,17 @@ mod tests {
         400 Refused: an empty answer
         400 Refused: JSON that breaks off
         400 Refused: an HTML page ("HTTP Status 400 – Bad Request"); a gateway refused the request before the API saw it; a text in it may trip the gateway's filter
-        401 AuthWrong: Unauthorized (check e-mail and token; the token may have expired)
+        401 AuthExpired: Unauthorized (check e-mail and token; the token may have expired)
         401 AuthWrong: Unauthorized; scope does not match (the token lacks a scope, most likely write:customer.profile:jira-service-management)
         401 AuthWrong: Unauthorized; scope does not match (the token lacks a scope, most likely write:customer.profile:jira-service-management)
         401 AuthWrong: an empty answer; e-mail and token belong to different accounts, or a scoped token is used the wrong way
         401 AuthWrong: an empty answer; the token was rejected or revoked; create a new one
-        403 AuthWrong: Forbidden (the account lacks a permission: customer profiles need Administer Jira and a CSM or JSM user, organization profiles a CSM or JSM user)
+        401 AuthExpired: Unauthenticated (check e-mail and token; the token may have expired)
+        401 AuthExpired: an empty answer; check e-mail and token; the token may have expired
+        401 AuthWrong: an HTML page ("Log in"); a gateway or proxy answered, not the API
+        403 AuthWrong: Forbidden (the account may lack a permission; this needs: Administer Jira and CSM or JSM user)
+        403 AuthWrong: Forbidden (the site knew none of the credentials and took the request for nobody's; check e-mail and token)
+        404 AuthWrong: Not found (the site knew none of the credentials and took the request for nobody's; check e-mail and token)
         403 AuthWrong: The IP address has been rejected because it is not on the allowed list. See your admin for more information. (this machine's address is not on the site's IP allowlist)
         403 AuthWrong: an HTML page ("Access denied"); a gateway or proxy answered, not the API
         407 AuthWrong: an empty answer; the proxy asks for credentials
@@ -507,6 +564,8 @@ mod tests {
         422 Refused: email: is not valid
         429 Throttled { after: Some(12s), scope: Quota }: The request has been rate-limited. Please try again later.
         429 Throttled { after: None, scope: Quota }: an empty answer
+        429 Throttled { after: Some(300s), scope: Quota }: an empty answer
+        429 Throttled { after: Some(1s), scope: Burst }: an empty answer
         500 MaybeApplied: Internal error
         502 MaybeApplied: an HTML page ("502 Bad Gateway")
         503 Throttled { after: Some(12s), scope: Quota }: an empty answer
@@ -602,6 +661,7 @@ mod tests {
         let both = [("Atl-Request-Id", "0-1"), ("Atl-Traceid", "abc")];
         assert_eq!(id(&both).as_deref(), Some("abc"));
         assert_eq!(id(&both[..1]).as_deref(), Some("0-1"));
+        assert_eq!(id(&[("X-ARequestId", "r-9")]).as_deref(), Some("r-9"));
         assert_eq!(id(&[]), None);
         assert_eq!(id(&[("Atl-Traceid", "a b")]), None);
         assert_eq!(id(&[("Atl-Traceid", &"x".repeat(129))]), None);

@@ -3,14 +3,14 @@
 //! Guarantee: tokens go to the configured site alone, no redirect is followed, an answer is read to a bound, and
 //! nothing is sent a second time once the site may have seen it. Must not know: retries, pacing, what calls mean.
 
-use crate::api::auth::Auth;
+use crate::api::auth::{Auth, Pass};
 use crate::api::classify::{Answer, Got, Headers, classify};
 use crate::api::contract::{self, Contract, Endpoint, Method};
 use crate::api::error::ClientError;
 use crate::api::site::{Site, path};
 use crate::api::words;
 use crate::model::clock::{Clock, SystemClock};
-use crate::model::reply::ApiError;
+use crate::model::reply::{ApiError, ErrorClass};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -74,12 +74,14 @@ impl fmt::Debug for Client {
 }
 
 /// A request, ready to go.
+#[derive(Clone)]
 pub(super) struct Request<'a> {
     endpoint: Endpoint,
     path: String,
     query: String,
     body: Option<Vec<u8>>,
     key: Option<&'a str>,
+    may_be_empty: bool,
 }
 
 impl<'a> Request<'a> {
@@ -91,6 +93,7 @@ impl<'a> Request<'a> {
             query: String::new(),
             body: None,
             key: None,
+            may_be_empty: false,
         }
     }
 
@@ -124,11 +127,20 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Success may come without a body, which then reads as null.
+    pub(super) fn may_be_empty(mut self) -> Self {
+        self.may_be_empty = true;
+        self
+    }
+
     /// How messages call it: method and path, without the query.
     fn name(&self) -> String {
         format!("{} {}", self.endpoint.method().name(), self.path)
     }
 }
+
+/// What was read, with the answer's trace id.
+type Answered<T> = Result<(T, Option<String>), ApiError>;
 
 /// A successful answer's JSON lacks this.
 pub(super) struct Lacks(pub(super) &'static str);
@@ -159,22 +171,48 @@ impl Client {
         &self.contract
     }
 
-    /// Sends one request with credentials and reads its JSON; gives the trace id along.
+    /// Sends one request with credentials and reads its JSON; gives the trace id along. Where the site takes the
+    /// access token for expired, which means that nothing was applied, the same request goes out once more with
+    /// another token, if there can be one.
     pub(super) async fn call<T>(
         &self,
         request: Request<'_>,
-        read: impl FnOnce(&Value) -> Result<T, Lacks>,
-    ) -> Result<(T, Option<String>), ApiError> {
+        read: impl Fn(&Value) -> Result<T, Lacks>,
+    ) -> Answered<T> {
+        let again = self.auth.renews().then(|| request.clone());
+        let (answer, pass) = self.send(request, None, &read).await?;
+        let answer = match (answer, again) {
+            (Err(error), Some(again)) if error.class == ErrorClass::AuthExpired => {
+                self.send(again, Some(&pass), &read).await?.0
+            }
+            (answer, _) => answer,
+        };
+        answer.map_err(|error| self.auth.last_word(error))
+    }
+
+    /// Sends one request with a pass that is not `stale`; gives what it carried along.
+    async fn send<T>(
+        &self,
+        request: Request<'_>,
+        stale: Option<&Pass>,
+        read: impl Fn(&Value) -> Result<T, Lacks>,
+    ) -> Result<(Answered<T>, Pass), ApiError> {
         let endpoint = request.endpoint;
         self.gate.ready(endpoint).await;
-        let answer = self
-            .http
-            .call(&self.site, Some(&self.auth), request, read)
-            .await;
+        let pass = match stale {
+            Some(stale) => self.auth.another(stale, &*self.gate).await?,
+            None => None,
+        };
+        // after the gate, which may have held the request for longer than a token lives
+        let pass = match pass {
+            Some(pass) => pass,
+            None => self.auth.pass(&*self.gate).await?,
+        };
+        let answer = self.http.call(&self.site, Some(&pass), request, read).await;
         if let Err(error) = &answer {
             self.gate.refused(endpoint, error);
         }
-        answer
+        Ok((answer, pass))
     }
 }
 
@@ -232,21 +270,21 @@ impl Http {
     pub(super) async fn call<T>(
         &self,
         site: &Site,
-        auth: Option<&Auth>,
+        pass: Option<&Pass>,
         request: Request<'_>,
         read: impl FnOnce(&Value) -> Result<T, Lacks>,
-    ) -> Result<(T, Option<String>), ApiError> {
+    ) -> Answered<T> {
         let (name, endpoint) = (request.name(), request.endpoint);
+        let may_be_empty = request.may_be_empty;
         let failed = |got: Got<'_>| classify(&name, endpoint, got, SystemClock.unix_millis());
-        let answer = match self.send(site, auth, request).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(failed(self.nothing(&error))),
-        };
+        let answer = self.answer(site, pass, request).await?;
         if !answer.is_success() || answer.cut.is_some() {
             return Err(failed(Got::Answer(&answer)));
         }
+        let empty = may_be_empty && answer.body.trim_ascii().is_empty();
+        let json = if empty { b"null" } else { &*answer.body };
         // an HTML page is no JSON, so its status cannot make it pass
-        match serde_json::from_slice(&answer.body) {
+        match serde_json::from_slice(json) {
             Ok(value) => match read(&value) {
                 Ok(read) => Ok((read, answer.headers.trace_id())),
                 Err(Lacks(what)) => Err(failed(Got::Lacking(&answer, what))),
@@ -255,10 +293,24 @@ impl Http {
         }
     }
 
+    /// Sends one request; an error where no answer came.
+    pub(super) async fn answer(
+        &self,
+        site: &Site,
+        pass: Option<&Pass>,
+        request: Request<'_>,
+    ) -> Result<Answer, ApiError> {
+        let (name, endpoint) = (request.name(), request.endpoint);
+        self.send(site, pass, request).await.map_err(|error| {
+            let now = SystemClock.unix_millis();
+            classify(&name, endpoint, self.nothing(&error), now)
+        })
+    }
+
     async fn send(
         &self,
         site: &Site,
-        auth: Option<&Auth>,
+        pass: Option<&Pass>,
         request: Request<'_>,
     ) -> Result<Answer, reqwest::Error> {
         let mut url = format!("{}{}", site.base(request.endpoint.base()), request.path);
@@ -275,11 +327,11 @@ impl Http {
         if let Some(body) = request.body {
             builder = builder.body(body);
         }
-        builder = match auth {
-            Some(Auth::Basic { email, token }) => {
+        builder = match pass {
+            Some(Pass::Basic { email, token }) => {
                 builder.basic_auth(email, Some(token.expose_secret()))
             }
-            Some(Auth::Bearer { token }) => builder.bearer_auth(token.expose_secret()),
+            Some(Pass::Bearer { token }) => builder.bearer_auth(token.expose_secret()),
             None => builder,
         };
         if let Some(key) = request.key {
@@ -351,7 +403,7 @@ fn setup(error: &dyn Error) -> ClientError {
 mod tests {
     use super::*;
     use crate::api::scripted::{AtOnce, Scripted, Step, answer, client};
-    use crate::model::reply::{ErrorClass, TaskId, Throttle};
+    use crate::model::reply::{TaskId, Throttle};
     use std::net::TcpListener;
 
     const ACCEPTED: &str =

@@ -1,8 +1,8 @@
 //! Reads: which organizations and products a site has, and which cloud id.
 
-use crate::api::bulk::id;
 use crate::api::client::{Client, Http, Lacks, Request};
 use crate::api::contract::{self, Base, Endpoint, Name, answer, keys, query};
+use crate::api::read::id;
 use crate::api::site::Site;
 use crate::model::reply::{ApiError, ErrorClass};
 use serde_json::{Value, json};
@@ -37,6 +37,10 @@ impl Client {
         if names.is_empty() {
             return Ok(Vec::new());
         }
+        debug_assert!(
+            names.len() <= contract::MAX_FETCH_ORGANIZATIONS,
+            "over the cap"
+        );
         let key = self.contract().name(Name::FetchOrganizationNames);
         self.fetch_organizations(&json!({ key: names })).await
     }
@@ -47,6 +51,10 @@ impl Client {
     /// # Errors
     /// An [`ApiError`] of any class.
     pub async fn organizations_by_id(&self, ids: &[String]) -> Result<Vec<Named>, ApiError> {
+        debug_assert!(
+            ids.len() <= contract::MAX_FETCH_ORGANIZATIONS,
+            "over the cap"
+        );
         let key = self.contract().name(Name::FetchOrganizationIds);
         self.fetch_organizations(&json!({ key: ids })).await
     }
@@ -67,6 +75,7 @@ impl Client {
     /// # Errors
     /// An [`ApiError`] of any class.
     pub async fn customer_emails(&self, ids: &[String]) -> Result<Vec<Named>, ApiError> {
+        debug_assert!(ids.len() <= contract::MAX_FETCH_CUSTOMERS, "over the cap");
         let body = json!({ keys::CUSTOMER_IDS: ids });
         let request = Request::to(Endpoint::FetchCustomerProfiles).json(&body);
         let read = |value: &Value| {

@@ -8,17 +8,33 @@
 //! | [`contract`], [`fold`] | names, limits and comparison rules of the API |
 //! | [`client`] | the transport: one request, one answer |
 //! | [`site`], [`auth`] | where requests go, and as whom |
-//! | [`bulk`], [`single`], [`lookup`] | the calls |
+//! | [`bulk`] | bulk requests and their tasks |
+//! | [`accounts`], [`profiles`], [`customers`], [`organizations`], [`products`], [`single`], [`lookup`] | records |
+//! | [`entitlements`], [`details`], [`fields`] | what belongs to records |
+//! | [`resources`] | the sites that a token may use |
+//! | [`fallback`] | calls outside the CSM API |
+//! | [`read`] | reading answers |
 //! | [`classify`], [`throttle`], [`words`] | what an answer means, how long it asks to wait, what it says |
 
+pub mod accounts;
 pub mod auth;
 pub mod bulk;
 pub mod classify;
 pub mod client;
 pub mod contract;
+pub mod customers;
+pub mod details;
+pub mod entitlements;
 pub mod error;
+pub mod fallback;
+pub mod fields;
 pub mod fold;
 pub mod lookup;
+pub mod organizations;
+pub mod products;
+pub mod profiles;
+pub mod read;
+pub mod resources;
 pub mod single;
 pub mod site;
 pub mod throttle;

@@ -2,7 +2,7 @@
 
 use crate::api::auth::Auth;
 use crate::api::client::{Client, ClientConfig, Gate};
-use crate::api::contract::Endpoint;
+use crate::api::contract::{Contract, Endpoint};
 use crate::api::site::Site;
 use crate::model::reply::ApiError;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -68,6 +68,12 @@ impl Scripted {
         self.hasty_client(Duration::from_secs(10))
     }
 
+    /// A client for which the API's names are these.
+    pub(super) fn client_of(&self, contract: Contract) -> Client {
+        let site = Site::cloud(&self.origin, "c-1").expect("a usable address");
+        Client::new(config(site, Duration::from_secs(10), contract)).expect("a client")
+    }
+
     pub(super) fn hasty_client(&self, timeout: Duration) -> Client {
         client(&self.origin, timeout)
     }
@@ -79,18 +85,22 @@ impl Scripted {
 }
 
 pub(super) fn client(origin: &str, timeout: Duration) -> Client {
-    Client::new(ClientConfig {
-        site: Site::cloud(origin, "c-1").expect("a usable address"),
+    let site = Site::cloud(origin, "c-1").expect("a usable address");
+    Client::new(config(site, timeout, Contract::default())).expect("a client")
+}
+
+fn config(site: Site, timeout: Duration, contract: Contract) -> ClientConfig {
+    ClientConfig {
+        site,
         auth: Auth::Basic {
             email: "ana@example.com".to_owned(),
             token: "s3cret".into(),
         },
         timeout,
         user_agent: "jira-csm-loader-int/0.0".to_owned(),
-        contract: Arc::default(),
+        contract: Arc::new(contract),
         gate: Arc::new(AtOnce),
-    })
-    .expect("a client")
+    }
 }
 
 /// Lets every request leave at once.
@@ -125,6 +135,27 @@ pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<
         lines.concat()
     );
     [head.as_bytes(), body].concat()
+}
+
+/// Makes one call against one answer. Gives what the call gave, and the request it made: method, path below the cloud
+/// prefix with its query, and the body if there was one.
+pub(super) async fn exchange<T>(
+    status: u16,
+    body: &str,
+    call: impl AsyncFnOnce(&Client) -> Result<T, ApiError>,
+) -> (Result<T, ApiError>, String) {
+    let server = Scripted::json(status, body);
+    let given = call(&server.client()).await;
+    let seen = server.seen().remove(0);
+    let line = seen.line().trim_end_matches(" HTTP/1.1");
+    let line = line.replace("/jsm/csm/cloudid/c-1", "");
+    let body = String::from_utf8(seen.body).expect("UTF-8");
+    (given, format!("{line} {body}").trim_end().to_owned())
+}
+
+/// The texts as a call takes them.
+pub(super) fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
 }
 
 fn perform(step: &Step, mut stream: &TcpStream) -> Option<Seen> {

@@ -27,13 +27,25 @@ impl Site {
     /// [`ClientError::Origin`] unless `origin` is an https address, or http to this machine, without user name,
     /// query and fragment; [`ClientError::CloudId`] for an empty id.
     pub fn cloud(origin: &str, cloud_id: &str) -> Result<Self, ClientError> {
-        let url = address(origin)?;
+        let server = Self::server(origin)?;
         if cloud_id.trim().is_empty() {
             return Err(ClientError::CloudId);
         }
         Ok(Self {
-            origin: url.as_str().trim_end_matches('/').to_owned(),
             cloud_id: cloud_id.trim().to_owned(),
+            ..server
+        })
+    }
+
+    /// A server that belongs to no site, such as the gateway itself or the login server; it may have a path.
+    ///
+    /// # Errors
+    /// [`ClientError::Origin`] as for [`Site::cloud`].
+    pub fn server(origin: &str) -> Result<Self, ClientError> {
+        let url = address(origin)?;
+        Ok(Self {
+            origin: url.as_str().trim_end_matches('/').to_owned(),
+            cloud_id: String::new(),
             plain: url.scheme() == "http",
             local: is_loopback(&url),
         })
@@ -43,7 +55,7 @@ impl Site {
     ///
     /// # Errors
     /// As [`Site::cloud`].
-    pub(super) fn host(host: &str) -> Result<Self, ClientError> {
+    pub fn host(host: &str) -> Result<Self, ClientError> {
         let host = host.trim();
         let url = if host.contains("://") {
             address(host)?
@@ -67,6 +79,12 @@ impl Site {
             Base::Gateway | Base::Host | Base::Login => "",
         };
         format!("{}{}", self.origin, path(prefix, &self.cloud_id))
+    }
+
+    /// The cloud id; empty for a server that belongs to no site.
+    #[must_use]
+    pub fn cloud_id(&self) -> &str {
+        &self.cloud_id
     }
 
     /// Without TLS, which only this machine gets.

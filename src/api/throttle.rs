@@ -36,11 +36,26 @@ pub(super) fn wait(headers: &Headers, now: UnixMillis) -> Option<Duration> {
         .map(|wait| wait.min(LONGEST))
 }
 
-/// Which requests the answer means. An unknown reason counts as a quota: waiting too widely does no harm.
+/// Which requests the answer means. An unknown reason counts as a quota: waiting too widely does no harm. Without a
+/// reason the policies with nothing left tell.
 pub(super) fn scope(headers: &Headers) -> Throttle {
-    match headers.get("ratelimit-reason") {
-        Some(reason) if reason.contains("burst") => Throttle::Burst,
-        Some(_) | None => Throttle::Quota,
+    let reasons = ["ratelimit-reason", "x-beta-ratelimit-reason"];
+    let is_burst = match reasons.iter().find_map(|name| headers.get(name)) {
+        // per-issue limits are over within seconds as well
+        Some(reason) => reason.contains("burst") || reason.contains("per-issue"),
+        None => headers.get("ratelimit").is_some_and(|policies| {
+            let spent = policies
+                .split(',')
+                .filter(|policy| number(policy, "r") == Some(0));
+            let (burst, other): (Vec<_>, Vec<_>) =
+                spent.partition(|policy| policy.contains("burst"));
+            !burst.is_empty() && other.is_empty()
+        }),
+    };
+    if is_burst {
+        Throttle::Burst
+    } else {
+        Throttle::Quota
     }
 }
 
@@ -81,15 +96,18 @@ fn instant(text: &str) -> Option<UnixMillis> {
 /// below its limit.
 fn exhausted(policies: &str) -> Option<Duration> {
     let spent = policies.split(',').filter_map(|policy| {
-        let parameter = |name: &str| {
-            policy.split(';').skip(1).find_map(|pair| {
-                let (key, value) = pair.split_once('=')?;
-                (key.trim() == name).then(|| value.trim().parse::<u64>().ok())?
-            })
-        };
-        (parameter("r")? == 0).then(|| parameter("t"))?
+        let nothing_left = number(policy, "r")? == 0;
+        nothing_left.then(|| number(policy, "t"))?
     });
     spent.max().map(Duration::from_secs)
+}
+
+/// A parameter of one policy.
+fn number(policy: &str, name: &str) -> Option<u64> {
+    policy.split(';').skip(1).find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        (key.trim() == name).then(|| value.trim().parse().ok())?
+    })
 }
 
 #[cfg(test)]
@@ -170,6 +188,73 @@ mod tests {
         assert_eq!(secs(&burst_without_wait), Some(30));
         let told_twice = [("Retry-After", "3"), ("RateLimit", r#""a";r=0;t=900"#)];
         assert_eq!(secs(&told_twice), Some(3));
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_short_is_a_burst() {
+        for (headers, expected) in [
+            (
+                &[("RateLimit-Reason", "jira-burst-based")][..],
+                Throttle::Burst,
+            ),
+            (
+                &[("RateLimit-Reason", "jira-per-issue-on-write")],
+                Throttle::Burst,
+            ),
+            (
+                &[("X-Beta-RateLimit-Reason", "jira-burst-based")],
+                Throttle::Burst,
+            ),
+            (
+                &[("RateLimit-Reason", "jira-quota-global-based")],
+                Throttle::Quota,
+            ),
+            (
+                &[("RateLimit-Reason", "jira-quota-tenant-based")],
+                Throttle::Quota,
+            ),
+            (&[("RateLimit-Reason", "jira-cost-based")], Throttle::Quota),
+            (&[("RateLimit-Reason", "jira-quota-based")], Throttle::Quota),
+            (
+                &[(
+                    "RateLimit-Reason",
+                    "jira-max-concurrent-threads-across-all-instances-per-tenant-per-user",
+                )],
+                Throttle::Quota,
+            ),
+            (
+                &[("X-Failure-Category", "FAILURE CLIENT RATE LIMITED")],
+                Throttle::Quota,
+            ),
+            (&[], Throttle::Quota),
+            (
+                &[(
+                    "RateLimit",
+                    r#""jira-burst-based";r=0;t=1,"global-app-quota";r=9;t=200"#,
+                )],
+                Throttle::Burst,
+            ),
+            (
+                &[(
+                    "RateLimit",
+                    r#""jira-burst-based";r=0;t=1,"global-app-quota";r=0;t=200"#,
+                )],
+                Throttle::Quota,
+            ),
+            (
+                &[("RateLimit", r#""jira-burst-based";r=7;t=1"#)],
+                Throttle::Quota,
+            ),
+            (
+                &[
+                    ("RateLimit-Reason", "jira-quota-based"),
+                    ("RateLimit", r#""jira-burst-based";r=0;t=1"#),
+                ],
+                Throttle::Quota,
+            ),
+        ] {
+            assert_eq!(scope(&Headers::of(headers)), expected, "{headers:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command line as typed: everything optional, nothing resolved.
 
+use super::job::AuthMethod;
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
 use crate::model::entity::Entity;
@@ -28,10 +29,22 @@ pub(super) enum Command {
     Load(Box<LoadArgs>),
     /// Read, map and validate without a site; write the rows that would not load
     Check(Box<CheckArgs>),
+    /// Get credentials from a site, and see what they are good for
+    #[command(subcommand)]
+    Auth(AuthCommand),
     /// Serve a local CSM site to try things on
     Sandbox(SandboxArgs),
     /// List every result code with its cause and cure
     Codes,
+    /// List what the API is taken for: each name, endpoint and limit, and how well it is known
+    Contract(ContractArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ContractArgs {
+    /// Job file whose [contract] says some of it otherwise
+    #[arg(long, value_name = "JOB.toml")]
+    pub(super) job: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -173,6 +186,53 @@ pub(super) enum Target {
     Sandbox,
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum AuthCommand {
+    /// Ask a person to let the app in (OAuth), and keep the tokens
+    Login(LoginArgs),
+    /// Say as whom requests go out, to which site, and what is missing
+    Status(AuthArgs),
+}
+
+/// Which site, and as whom.
+#[derive(Debug, clap::Args)]
+pub(super) struct AuthArgs {
+    /// Job file that names site and credentials
+    #[arg(value_name = "JOB.toml")]
+    pub(super) job: Option<PathBuf>,
+    /// The site's host, as in acme.atlassian.net
+    ///
+    /// Also `CSM_LOADER_SITE`
+    #[arg(long, value_name = "HOST")]
+    pub(super) site: Option<String>,
+    /// How to identify [default: the job's method]
+    #[arg(long, value_enum)]
+    pub(super) method: Option<AuthMethod>,
+    /// Folder that keeps the tokens [default: .csm-loader]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CSM_LOADER_STATE_DIR",
+        hide_env_values = true
+    )]
+    pub(super) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LoginArgs {
+    #[command(flatten)]
+    pub(super) access: AuthArgs,
+    /// Port that the browser is sent back to; the app must name <http://localhost:PORT/callback>
+    #[arg(long, value_name = "PORT", default_value_t = 8976)]
+    pub(super) port: u16,
+    /// Ask for these scopes and no others [default: those known that a load needs]
+    #[arg(long, value_name = "SCOPE", num_args = 1.., value_delimiter = ' ')]
+    pub(super) scope: Vec<String>,
+    /// Prove with PKCE (S256) that the code came to the program that asked for it
+    #[arg(long)]
+    pub(super) pkce: bool,
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct SandboxArgs {
     /// Address to serve on; only this machine can be reached
@@ -190,9 +250,45 @@ pub(super) struct SandboxArgs {
     /// Fill the site from this file first (what is there stays)
     #[arg(long, value_name = "FILE")]
     pub(super) seed: Option<PathBuf>,
+    /// Give OAuth tokens, and let in only who this file names (see the README)
+    #[arg(long, value_name = "FILE")]
+    pub(super) auth: Option<PathBuf>,
+    /// Take the names of the API from this file's [contract], which may be a job file
+    #[arg(long, value_name = "FILE")]
+    pub(super) contract: Option<PathBuf>,
     /// Fill the site and end, without serving
     #[arg(long, requires = "seed")]
     pub(super) seed_only: bool,
+    #[command(flatten)]
+    pub(super) policy: PolicyArgs,
+    /// List the knobs of a policy with their value in each preset, and end
+    #[arg(long)]
+    pub(super) policies: bool,
+    /// Append every exchange to this file, one JSON object a line; it holds the loaded rows' personal data (mode 600)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CSM_LOADER_SANDBOX_TRAFFIC",
+        hide_env_values = true
+    )]
+    pub(super) traffic: Option<PathBuf>,
+}
+
+/// How a sandbox behaves.
+#[derive(Debug, clap::Args)]
+pub(super) struct PolicyArgs {
+    /// How the site behaves: documented, live-2026, hostile, or a file of knobs [default: documented]
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub(super) policy: Option<String>,
+    /// Set one knob of the policy otherwise, as often as needed
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// What chance in the policy starts from; the same number, the same fate [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(super) random_seed: Option<u32>,
+    /// Let the site's clock run so many times as fast [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(super) time_scale: Option<u32>,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The job file as written: site, credentials' source, limits, stages. Unknown keys are errors with a caret.
 
+use super::contract::ContractTable;
 use super::exit::{Exit, Failure};
 use crate::dedupe::Policy;
 use crate::model::entity::Entity;
@@ -20,6 +21,8 @@ pub(super) struct Job {
     pub(super) limits: LimitsTable,
     #[serde(default)]
     pub(super) state: StateTable,
+    #[serde(default)]
+    pub(super) contract: ContractTable,
     #[serde(default, rename = "stage")]
     pub(super) stages: Vec<StageTable>,
 }
@@ -39,6 +42,12 @@ pub(super) struct SiteTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct SandboxTable {
     pub(super) seed: Option<PathBuf>,
+    pub(super) policy: Option<String>,
+    #[serde(default)]
+    pub(super) set: toml::Table,
+    pub(super) random_seed: Option<u32>,
+    pub(super) time_scale: Option<u32>,
+    pub(super) traffic: Option<PathBuf>,
 }
 
 /// `[auth]`: which secret, never the secret itself.
@@ -47,12 +56,19 @@ pub(super) struct SandboxTable {
 pub(super) struct AuthTable {
     pub(super) method: Option<AuthMethod>,
     pub(super) email: Option<String>,
+    pub(super) email_file: Option<PathBuf>,
     pub(super) api_token_file: Option<PathBuf>,
     pub(super) access_token_file: Option<PathBuf>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_id_file: Option<PathBuf>,
+    pub(super) client_secret_file: Option<PathBuf>,
+    pub(super) refresh_token_file: Option<PathBuf>,
+    pub(super) tokens_file: Option<PathBuf>,
+    pub(super) login_url: Option<String>,
 }
 
 /// How to identify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum AuthMethod {
     /// E-mail and API token.
@@ -60,6 +76,12 @@ pub(super) enum AuthMethod {
     Basic,
     /// An access token.
     Bearer,
+    /// A person's consent to an app.
+    #[value(name = "oauth")]
+    #[serde(rename = "oauth")]
+    OAuth,
+    /// A service account's credential.
+    ClientCredentials,
 }
 
 /// `[limits]`

@@ -4,8 +4,10 @@
 //! Duty: turn what a person typed into checked settings, call the engine, say how it went. Must not know: how rows
 //! are read, mapped or sent.
 
+mod access;
 mod args;
 mod commands;
+mod contract;
 mod exit;
 mod job;
 mod open;
@@ -16,7 +18,7 @@ mod signals;
 pub use exit::Exit;
 
 use crate::engine::drafts::READER_THREAD;
-use args::{Args, Command};
+use args::{Args, AuthCommand, Command};
 use clap::Parser;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,8 +41,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args.command {
         Command::Load(args) => commands::load::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Auth(AuthCommand::Login(args)) => commands::auth::login(&args),
+        Command::Auth(AuthCommand::Status(args)) => commands::auth::status(&args),
         Command::Sandbox(args) => commands::sandbox::run(&args),
         Command::Codes => commands::codes::run(),
+        Command::Contract(args) => commands::contract::run(&args),
     };
     match ended {
         Ok(exit) => exit.into(),

@@ -1,25 +1,30 @@
 //! The settings as run: flags over environment over job file over defaults, resolved once.
 
-use super::args::{LoadArgs, StageArgs, Target};
+use super::args::{AuthArgs, LoadArgs, StageArgs, Target};
 use super::exit::{Exit, Failure};
-use super::job::{AuthTable, CsvTable, Job, SiteTable, StageTable};
-use crate::api::contract;
+use super::job::{AuthTable, CsvTable, Job, SandboxTable, SiteTable, StageTable};
+use crate::api::contract::{self, Contract};
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
 use crate::model::entity::Entity;
+use crate::sandbox::{self, PolicyChoice};
 use crate::source::{CsvOptions, Format, Header};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The state folder when nobody names one.
 pub(super) const STATE_DIR: &str = ".csm-loader";
 
 /// Where rows go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum SiteSettings {
     /// The site inside this program, filled from a file first.
-    Sandbox { seed: Option<PathBuf> },
+    Sandbox {
+        seed: Option<PathBuf>,
+        policy: Box<sandbox::Policy>,
+    },
     /// A site whose cloud id is looked up.
     Host { host: String, origin: String },
     /// A site by its cloud id.
@@ -49,17 +54,83 @@ pub(super) struct CheckSettings {
     pub(super) stages: Vec<StageSettings>,
 }
 
+/// As whom to go to a site.
+#[derive(Debug)]
+pub(super) struct AuthSettings {
+    pub(super) table: AuthTable,
+    /// The folder that secret files start from.
+    pub(super) base: PathBuf,
+    /// The file that keeps tokens.
+    pub(super) tokens: PathBuf,
+    /// Where tokens come from.
+    pub(super) login_origin: String,
+}
+
+/// What `auth` needs.
+#[derive(Debug)]
+pub(super) struct AccessSettings {
+    pub(super) site: SiteSettings,
+    pub(super) auth: AuthSettings,
+}
+
+impl AccessSettings {
+    /// Resolves the settings of `auth`.
+    ///
+    /// # Errors
+    /// When the job file or a flag says what cannot be.
+    pub(super) fn resolve(
+        args: &AuthArgs,
+        var: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let (mut job, base) = read_job(args.job.as_deref())?;
+        let state_dir = state_dir(args.state_dir.as_deref(), &job, &base);
+        job.auth.method = args.method.or(job.auth.method);
+        Ok(Self {
+            auth: AuthSettings::new(job.auth, base, &state_dir),
+            site: site(
+                None,
+                args.site.as_ref(),
+                var,
+                job.site,
+                SiteSettings::Sandbox {
+                    seed: None,
+                    policy: Box::default(),
+                },
+            )?,
+        })
+    }
+}
+
+impl AuthSettings {
+    fn new(mut table: AuthTable, base: PathBuf, state_dir: &Path) -> Self {
+        Self {
+            tokens: match table.tokens_file.take() {
+                Some(file) => base.join(file),
+                None => state_dir.join("tokens.json"),
+            },
+            login_origin: table
+                .login_url
+                .take()
+                .unwrap_or_else(|| contract::LOGIN_ORIGIN.to_owned()),
+            table,
+            base,
+        }
+    }
+}
+
 /// What `load` needs.
 #[derive(Debug)]
 pub(super) struct LoadSettings {
     pub(super) site: SiteSettings,
-    pub(super) auth: AuthTable,
-    /// The folder that secret files start from.
-    pub(super) base: PathBuf,
+    pub(super) auth: AuthSettings,
     pub(super) state_dir: PathBuf,
     pub(super) slots: TaskSlots,
     pub(super) requests_per_second: NonZeroU32,
     pub(super) max_errors: Option<MaxErrors>,
+    /// What the job says of the API otherwise.
+    pub(super) contract: Arc<Contract>,
+    /// Where the embedded sandbox logs its exchanges.
+    pub(super) sandbox_traffic: Option<PathBuf>,
     pub(super) stages: Vec<StageSettings>,
 }
 
@@ -69,8 +140,8 @@ impl CheckSettings {
     /// # Errors
     /// When the job file or a flag says what cannot be.
     pub(super) fn resolve(args: &StageArgs) -> Result<Self, Failure> {
-        let (job, base) = read_job(args)?;
-        let state_dir = state_dir(args, &job, &base);
+        let (job, base) = read_job(args.job.as_deref())?;
+        let state_dir = state_dir(args.state_dir.as_deref(), &job, &base);
         Ok(Self {
             state_dir,
             stages: stages(args, job.stages, &base)?,
@@ -87,8 +158,8 @@ impl LoadSettings {
         args: &LoadArgs,
         var: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let (job, base) = read_job(&args.stage)?;
-        let state_dir = state_dir(&args.stage, &job, &base);
+        let (job, base) = read_job(args.stage.job.as_deref())?;
+        let state_dir = state_dir(args.stage.state_dir.as_deref(), &job, &base);
         let in_limits = |key: &str, error: String| input(format!("{key} in [limits]: {error}"));
         let slots = match (args.task_slots, job.limits.task_slots) {
             (Some(slots), _) => slots,
@@ -107,14 +178,19 @@ impl LoadSettings {
             ),
             (None, None) => None,
         };
+        // a test tool: no flag
+        let sandbox_traffic = var("CSM_LOADER_SANDBOX_TRAFFIC").map(PathBuf::from);
+        let of_job = job.sandbox.traffic.clone().map(|path| base.join(path));
         Ok(Self {
+            sandbox_traffic: sandbox_traffic.or(of_job),
             site: site(
-                args,
+                args.target,
+                args.site.as_ref(),
                 var,
                 job.site,
-                job.sandbox.seed.map(|seed| base.join(seed)),
+                embedded(args, job.sandbox, &base)?,
             )?,
-            auth: job.auth,
+            auth: AuthSettings::new(job.auth, base.clone(), &state_dir),
             state_dir,
             slots,
             requests_per_second: args
@@ -122,8 +198,8 @@ impl LoadSettings {
                 .or(job.limits.requests_per_second)
                 .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
             max_errors,
+            contract: Arc::new(job.contract.0),
             stages: stages(&args.stage, job.stages, &base)?,
-            base,
         })
     }
 }
@@ -133,8 +209,8 @@ fn input(message: String) -> Failure {
 }
 
 /// The job file and the folder that its paths start from; without one, the current folder.
-fn read_job(args: &StageArgs) -> Result<(Job, PathBuf), Failure> {
-    match &args.job {
+fn read_job(job: Option<&Path>) -> Result<(Job, PathBuf), Failure> {
+    match job {
         None => Ok((Job::default(), PathBuf::new())),
         Some(path) => {
             let base = path.parent().map(Path::to_owned).unwrap_or_default();
@@ -143,36 +219,55 @@ fn read_job(args: &StageArgs) -> Result<(Job, PathBuf), Failure> {
     }
 }
 
-fn state_dir(args: &StageArgs, job: &Job, base: &Path) -> PathBuf {
-    match (&args.state_dir, &job.state.dir) {
-        (Some(dir), _) => dir.clone(),
+fn state_dir(flag: Option<&Path>, job: &Job, base: &Path) -> PathBuf {
+    match (flag, &job.state.dir) {
+        (Some(dir), _) => dir.to_owned(),
         (None, Some(dir)) => base.join(dir),
         (None, None) => base.join(STATE_DIR),
     }
 }
 
+/// The site inside this program, should it be asked for.
+fn embedded(args: &LoadArgs, table: SandboxTable, base: &Path) -> Result<SiteSettings, Failure> {
+    let mut choice = PolicyChoice {
+        policy: table.policy,
+        base: base.to_owned(),
+        set: table.set.into_iter().collect(),
+    };
+    choice.set_number("random_seed", table.random_seed);
+    choice.set_number("time_scale", table.time_scale);
+    let policy = choice
+        .resolve()
+        .map_err(|error| Failure::of(Exit::Input, &error))?;
+    let seed = table.seed.map(|seed| base.join(seed));
+    Ok(SiteSettings::Sandbox {
+        seed: args.sandbox_seed.clone().or(seed),
+        policy: Box::new(policy),
+    })
+}
+
 /// Flags over environment over job file; on each level the sandbox or a site.
 fn site(
-    args: &LoadArgs,
+    target: Option<Target>,
+    host: Option<&String>,
     var: impl Fn(&str) -> Option<String>,
     table: SiteTable,
-    seed: Option<PathBuf>,
+    sandbox: SiteSettings,
 ) -> Result<SiteSettings, Failure> {
-    let seed = args.sandbox_seed.clone().or(seed);
     let origin = table
         .base_url
         .unwrap_or_else(|| contract::ORIGIN.to_owned());
-    if args.target == Some(Target::Sandbox) {
-        return Ok(SiteSettings::Sandbox { seed });
+    if target == Some(Target::Sandbox) {
+        return Ok(sandbox);
     }
-    if let Some(host) = &args.site {
+    if let Some(host) = host {
         return Ok(SiteSettings::Host {
             host: host.clone(),
             origin,
         });
     }
     match (var("CSM_LOADER_TARGET").as_deref(), var("CSM_LOADER_SITE")) {
-        (Some("sandbox"), None) => return Ok(SiteSettings::Sandbox { seed }),
+        (Some("sandbox"), None) => return Ok(sandbox),
         (None, Some(host)) => return Ok(SiteSettings::Host { host, origin }),
         (None, None) => {}
         (Some(other), None) => {
@@ -186,7 +281,7 @@ fn site(
         }
     }
     match (table.target.as_deref(), table.site, table.cloud_id) {
-        (Some("sandbox"), None, None) => Ok(SiteSettings::Sandbox { seed }),
+        (Some("sandbox"), None, None) => Ok(sandbox),
         (Some(other), None, None) => Err(input(format!(
             "target = {other:?} in [site] is not known; the one target is \"sandbox\""
         ))),
@@ -421,13 +516,40 @@ mod tests {
         let acme = |site| matches!(site, SiteSettings::Host { host, .. } if host == "acme.example");
         assert_eq!(
             site(&["--target", "sandbox"], None, Some("acme.example")).unwrap(),
-            SiteSettings::Sandbox { seed: None }
+            SiteSettings::Sandbox {
+                seed: None,
+                policy: Box::default()
+            }
         );
         assert!(acme(
             site(&["--site", "acme.example"], Some("sandbox"), None).unwrap()
         ));
         assert!(acme(site(&[], None, Some("acme.example")).unwrap()));
         insta::assert_snapshot!(site(&[], Some("sandbox"), Some("acme.example")).unwrap_err(), @"CSM_LOADER_TARGET and CSM_LOADER_SITE are both set; unset one, or say which with --target or --site");
+    }
+
+    #[test]
+    fn the_traffic_log_comes_from_the_environment_then_from_beside_the_job_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = folder.path().join("job.toml");
+        let text = "[site]\ntarget = \"sandbox\"\n[sandbox]\ntraffic = \"t.jsonl\"\n\
+                    [[stage]]\nmapping = \"c.toml\"\ninput = \"c.csv\"\n";
+        std::fs::write(&job, text).unwrap();
+        let line = ["csm-loader", "load", job.to_str().unwrap()];
+        let Command::Load(args) = Args::try_parse_from(line).unwrap().command else {
+            panic!("not load")
+        };
+        let traffic = |var: Option<&str>| {
+            let var = |name: &str| var.filter(|_| name == "CSM_LOADER_SANDBOX_TRAFFIC");
+            let settings = LoadSettings::resolve(&args, |name| var(name).map(str::to_owned));
+            settings.unwrap().sandbox_traffic
+        };
+        assert_eq!(traffic(None), Some(folder.path().join("t.jsonl")));
+        assert_eq!(traffic(Some("x")), Some(PathBuf::from("x")));
+        assert_eq!(
+            load(&["--target", "sandbox"]).unwrap().sandbox_traffic,
+            None
+        );
     }
 
     #[test]

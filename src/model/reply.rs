@@ -91,7 +91,7 @@ pub enum Throttle {
 pub struct ApiError {
     /// What it means.
     pub class: ErrorClass,
-    /// What was asked, as `POST /api/v1/customer/profile/bulk`.
+    /// What was asked, as `POST /api/v1/customer/profile/bulk`; empty where it did not come to asking.
     pub request: String,
     /// The HTTP status, when there was an answer.
     pub status: Option<u16>,
@@ -103,6 +103,9 @@ pub struct ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.request.is_empty() {
+            return f.write_str(&self.message);
+        }
         write!(f, "{} ", self.request)?;
         match self.status {
             Some(status) => write!(f, "was answered {status}: {}", self.message)?,

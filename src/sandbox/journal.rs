@@ -211,7 +211,7 @@ impl Replay {
                     self.waste += task.0;
                 }
             }
-            Change::Field(..) | Change::Wrote(..) => {}
+            Change::Field(..) | Change::Wrote(..) | Change::Moved(..) => {}
         }
         site.repeat(change)
     }

@@ -6,10 +6,11 @@
 
 use super::error::SandboxError;
 use super::journal::Journal;
+use super::lag::Lagging;
 use super::policy::Policy;
-use super::site::{Refusal, Site};
-use crate::model::clock::{Clock, UnixMillis};
-use std::sync::Arc;
+use super::site::{Refusal, Site, Temper};
+use super::time::SiteClock;
+use crate::model::clock::UnixMillis;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -19,9 +20,12 @@ use tokio::sync::oneshot;
 type Answer = Box<dyn FnOnce() + Send>;
 /// Does what a request asks for.
 type Job = Box<dyn FnOnce(&mut Site, &Policy, UnixMillis) -> Answer + Send>;
+/// Reads what a request asks for.
+type Look = Box<dyn FnOnce(&Site, &Policy, UnixMillis) -> Answer + Send>;
 
 enum Message {
     Job(Job),
+    Look(Look),
     Stop,
 }
 
@@ -47,12 +51,35 @@ impl Desk {
             // whoever asked may be gone by now, which changes nothing
             Box::new(move || drop(answer.send(result)))
         });
+        self.send(Message::Job(job), answered).await
+    }
+
+    /// Reads the site as it is seen now, which under [`Policy::read_lag_ms`] is as it was then.
+    ///
+    /// # Errors
+    /// 500 when the site has stopped.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Site, &Policy, UnixMillis) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let look: Look = Box::new(move |site, policy, now| {
+            let result = look(site, policy, now);
+            Box::new(move || drop(answer.send(result)))
+        });
+        self.send(Message::Look(look), answered).await
+    }
+
+    async fn send<T>(
+        &self,
+        message: Message,
+        answered: oneshot::Receiver<T>,
+    ) -> Result<T, Refusal> {
         let stopped = || Refusal {
             status: 500,
             message: "The sandbox has stopped".to_owned(),
         };
-        let sent = self.0.send(Message::Job(job));
-        sent.map_err(|_| stopped())?;
+        self.0.send(message).map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())
     }
 }
@@ -72,10 +99,10 @@ impl Keeper {
         site: Site,
         journal: Option<Journal>,
         policy: Policy,
-        clock: Arc<dyn Clock>,
+        clock: SiteClock,
     ) -> Result<Self, SandboxError> {
         let (sender, receiver) = mpsc::channel();
-        let keep = move || keep(site, journal, &policy, &*clock, &receiver);
+        let keep = move || keep(site, journal, &policy, &clock, &receiver);
         let thread = thread::Builder::new().name("sandbox-site".to_owned());
         let thread = thread.spawn(keep).map_err(SandboxError::Server)?;
         Ok(Self { sender, thread })
@@ -102,9 +129,11 @@ fn keep(
     mut site: Site,
     mut journal: Option<Journal>,
     policy: &Policy,
-    clock: &dyn Clock,
+    clock: &SiteClock,
     receiver: &Receiver<Message>,
 ) -> Result<(), SandboxError> {
+    site.set_temper(Temper::of(policy));
+    let mut lagging = Lagging::new(&site, policy.read_lag_ms);
     let mut open = true;
     while open {
         let mut message = match next(&site, clock, receiver) {
@@ -112,15 +141,28 @@ fn keep(
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,
         };
-        let now = clock.unix_millis();
+        let now = clock.now();
         site.advance(policy, now);
         let mut answers = Vec::new();
-        while let Some(Message::Job(job)) = message {
-            answers.push(job(&mut site, policy, now));
+        loop {
+            match message {
+                Some(Message::Job(job)) => answers.push(job(&mut site, policy, now)),
+                Some(Message::Look(look)) => {
+                    let seen = lagging.as_mut().map(|lagging| lagging.seen(now));
+                    answers.push(look(seen.unwrap_or(&site), policy, now));
+                }
+                Some(Message::Stop) => {
+                    open = false;
+                    break;
+                }
+                None => break,
+            }
             message = receiver.try_recv().ok();
         }
-        open = !matches!(message, Some(Message::Stop));
         let changes = site.take_changes();
+        if let Some(lagging) = &mut lagging {
+            lagging.note(now, &changes);
+        }
         if let Some(journal) = &mut journal {
             journal.append(&changes)?;
         }
@@ -134,12 +176,11 @@ fn keep(
 /// The next message, or a timeout when a task's end has come.
 fn next(
     site: &Site,
-    clock: &dyn Clock,
+    clock: &SiteClock,
     receiver: &Receiver<Message>,
 ) -> Result<Message, RecvTimeoutError> {
     let Some(end) = site.next_end() else {
         return receiver.recv().map_err(RecvTimeoutError::from);
     };
-    let left = u64::try_from(end.saturating_sub(clock.unix_millis())).unwrap_or(0);
-    receiver.recv_timeout(Duration::from_millis(left).min(LONGEST_SLEEP))
+    receiver.recv_timeout(clock.until(end).min(LONGEST_SLEEP))
 }

@@ -7,26 +7,42 @@
 //!
 //! | module | duty |
 //! | --- | --- |
-//! | `policy` | limits and times |
+//! | `policy` | limits, times and misbehaviour: knobs, presets, chance |
 //! | `site` | state and rules, pure |
 //! | `seed` | fills a site from a file |
 //! | `journal` | keeps a site on disk |
 //! | `keeper` | the one thread that owns site and journal |
+//! | `tokens` | who is let in, and the login server, pure |
+//! | `lag` | the site as its readers see it |
+//! | `time` | the site's clock |
+//! | `faults` | what happens to requests and answers on their way |
 //! | `server` | HTTP |
+//! | `traffic` | a log of what passes, for tests |
 
 mod error;
+mod faults;
 mod journal;
 mod keeper;
+mod lag;
 mod policy;
 mod seed;
 mod server;
 mod site;
+mod time;
+mod tokens;
+mod traffic;
 
 pub use error::SandboxError;
-pub use policy::Policy;
+pub use policy::{
+    FailureNames, FailuresShown, OneBadItem, Policy, PolicyChoice, PolicyError, Preset, Share,
+    TaskOrder, ThrottleStyle, TimedOut, listing,
+};
 pub use seed::{SeedReport, Seeded};
+pub use tokens::{Account, Client, TokenPolicy};
 
+use crate::api::contract::Contract;
 use crate::model::clock::Clock;
+use faults::{Faults, Wire, Wires};
 use journal::Journal;
 use keeper::Keeper;
 use seed::Seed;
@@ -36,6 +52,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use time::SiteClock;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -55,8 +72,14 @@ pub struct SandboxConfig {
     pub state: Option<PathBuf>,
     /// File that fills the site with what it does not have yet.
     pub seed: Option<PathBuf>,
-    /// Limits and times.
+    /// Limits, times and moods.
     pub policy: Policy,
+    /// What it takes the names and forms of the API for that are guessed.
+    pub contract: Arc<Contract>,
+    /// Who is let in, where tokens are checked and given; with `None` the policy alone says.
+    pub tokens: Option<TokenPolicy>,
+    /// File that every exchange is appended to, bodies included; credentials are left out.
+    pub traffic: Option<PathBuf>,
 }
 
 /// A site that is being served. Dropping it stops the server, [`Running::stop`] also waits for it.
@@ -71,36 +94,48 @@ pub struct Running {
 /// Serves a site.
 ///
 /// # Errors
-/// When the address, the state folder or the seed cannot be used.
+/// When the address, the state folder, the seed or the traffic log cannot be used.
 pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Running, SandboxError> {
     let SandboxConfig {
         listen,
         state,
         seed,
         policy,
+        contract,
+        tokens,
+        traffic,
     } = config;
     if !listen.ip().is_loopback() {
         return Err(SandboxError::NotLoopback(listen));
     }
+    let traffic = traffic.as_deref().map(traffic::Log::open).transpose()?;
     let cannot_listen = |source| SandboxError::Bind {
         address: listen,
         source,
     };
     let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
-    let (site_clock, site_policy) = (Arc::clone(&clock), policy.clone());
+    let faults = Faults::new(&policy, Arc::clone(&clock));
+    let site_policy = policy.clone();
+    let door_clock = Arc::clone(&clock);
     let opened = spawn_blocking(move || {
-        let (site, journal, _) = open(state.as_deref(), seed.as_deref(), &*site_clock)?;
+        let (site, journal, _) = open(state.as_deref(), seed.as_deref(), &*clock)?;
         let cloud_id = site.cloud_id().to_string();
+        let clock = SiteClock::new(clock, site_policy.time_scale, site.latest());
         Keeper::start(site, journal, site_policy, clock).map(|keeper| (keeper, cloud_id))
     });
     let opened = opened
         .await
         .map_err(|_| SandboxError::Panicked("opening"))?;
     let (keeper, cloud_id) = opened?;
-    let router = server::router(keeper.desk(), policy, &cloud_id);
+    let doorman = tokens.map(|tokens| (tokens, door_clock));
+    let mut router = server::router(keeper.desk(), policy, contract, &cloud_id, faults, doorman);
+    if let Some(log) = traffic {
+        router = log.of(router);
+    }
+    let service = router.into_make_service_with_connect_info::<Wire>();
     let (stop, stopped) = oneshot::channel();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+    let server = axum::serve(Wires(listener), service).with_graceful_shutdown(async {
         // either way, told to or dropped, it is to stop
         let _ = stopped.await;
     });

@@ -1,5 +1,8 @@
 //! What whole-run tests share: the built binary in a folder of its own, its results, and sites to point it at.
 
+pub(crate) mod exchange;
+pub(crate) mod http;
+pub(crate) mod openapi;
 pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod sandbox;

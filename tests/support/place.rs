@@ -1,26 +1,37 @@
 //! A folder of one test: the binary's current folder, its state and its files.
 
+use super::exchange::Exchange;
+use super::openapi;
 use super::process::{Ended, Process};
 use super::repository;
 use super::table::Table;
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 use tempfile::TempDir;
 
 /// A mapping of two CSV columns, `email` and `name`, for tests that are about something else.
 pub(crate) const PEOPLE: &str = "\
 entity = \"customer\"\nkey = \"email\"\n[fields]\nemail = \"email\"\ndisplay_name = \"name\"\n";
 
-/// A folder that is gone when the test ends.
+/// A folder that is gone when the test ends. What was said to the sandboxes of it is then held to the API's description.
 pub(crate) struct Place {
     folder: TempDir,
+    /// Apart, so that a test can look at everything in its folder.
+    log: TempDir,
+    judged: Cell<fn(&Exchange) -> bool>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { folder }
+        let folder = || tempfile::tempdir().expect("a temporary folder");
+        Self {
+            folder: folder(),
+            log: folder(),
+            judged: Cell::new(Exchange::counts),
+        }
     }
 
     /// A place with `people.toml` and the lines of `people.csv` below its header `email,name`.
@@ -59,14 +70,35 @@ impl Place {
         self.path(name).exists()
     }
 
+    /// Some exchanges of this place's sandboxes are wrong on purpose, for this reason; these alone are judged.
+    pub(crate) fn judge_only(&self, _why: &str, these: fn(&Exchange) -> bool) {
+        self.judged.set(these);
+    }
+
+    fn traffic(&self) -> PathBuf {
+        self.log.path().join("traffic.jsonl")
+    }
+
+    /// What was said to the sandboxes of this place so far.
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        Exchange::logged(&self.traffic())
+    }
+
+    fn start_fed(&self, args: &str, env: &[(&str, &str)], stdin: Option<&[u8]>) -> Process {
+        let traffic = self.traffic().display().to_string();
+        let mut env = env.to_vec();
+        env.push(("CSM_LOADER_SANDBOX_TRAFFIC", &traffic));
+        Process::start(self.folder.path(), &split(args), &env, stdin)
+    }
+
     /// Starts the binary here. Arguments are split at blanks; `samples/` and `mappings/` are those of the repository.
     pub(crate) fn start(&self, args: &str) -> Process {
-        Process::start(self.folder.path(), &split(args), &[], None)
+        self.start_fed(args, &[], None)
     }
 
     /// The same with credentials and other variables.
     pub(crate) fn start_with(&self, args: &str, env: &[(&str, &str)]) -> Process {
-        Process::start(self.folder.path(), &split(args), env, None)
+        self.start_fed(args, env, None)
     }
 
     /// Runs the binary here to its end.
@@ -80,8 +112,7 @@ impl Place {
 
     /// Runs it with something on standard input.
     pub(crate) fn run_fed(&self, args: &str, stdin: &[u8]) -> Ended {
-        let process = Process::start(self.folder.path(), &split(args), &[], Some(stdin));
-        self.tidy(process.end())
+        self.tidy(self.start_fed(args, &[], Some(stdin)).end())
     }
 
     /// Loads `people.csv`, or what else is named, into the embedded sandbox: quietly, with results in `out.csv`.
@@ -106,6 +137,17 @@ impl Place {
                 .replace(&repository(""), "repository/");
         }
         ended
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        let mut exchanges = self.exchanges();
+        exchanges.retain(|exchange| exchange.counts() && self.judged.get()(exchange));
+        openapi::judge(&exchanges);
     }
 }
 

@@ -132,6 +132,18 @@ impl Process {
         });
     }
 
+    /// Waits for a line of standard output that begins so.
+    pub(crate) fn line(&self, beginning: &str) -> String {
+        wait_for(&format!("a line {beginning:?}…"), || {
+            let text = self.stdout.so_far();
+            let (whole, _) = text.rsplit_once('\n')?;
+            let mut lines = whole.lines();
+            lines
+                .find(|line| line.starts_with(beginning))
+                .map(str::to_owned)
+        })
+    }
+
     /// Waits for the first line of standard output.
     pub(crate) fn first_line(&self) -> String {
         wait_for("a line of standard output", || {

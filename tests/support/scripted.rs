@@ -1,6 +1,9 @@
 //! A site that answers as a test tells it to, over real sockets.
 
+use super::exchange::Exchange;
+use super::openapi;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -27,6 +30,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// From `/api/v1`, without query.
     pub(crate) path: String,
+    /// As it came, with its query.
+    pub(crate) target: String,
     /// Names in lower case.
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Vec<u8>,
@@ -120,8 +125,9 @@ type Script = Box<dyn FnMut(&Request) -> Answer + Send>;
 
 /// A served site. Its threads end with the connections of its client.
 pub(crate) struct Scripted {
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
+    exempt: Cell<bool>,
 }
 
 impl Scripted {
@@ -138,7 +144,16 @@ impl Scripted {
                 thread::spawn(move || converse(&stream, &script, &seen));
             }
         });
-        Self { address, seen }
+        Self {
+            address,
+            seen,
+            exempt: Cell::new(false),
+        }
+    }
+
+    /// Some requests are not as the API's description says, on purpose and for this reason.
+    pub(crate) fn exempt(&self, _why: &str) {
+        self.exempt.set(true);
     }
 
     /// The requests so far.
@@ -160,6 +175,34 @@ impl Scripted {
              [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\nresults = \"out.csv\"\n",
             self.address
         )
+    }
+}
+
+impl Drop for Scripted {
+    /// Its answers are what a test wants them to be, but requests are held to the API's description.
+    fn drop(&mut self) {
+        if thread::panicking() || self.exempt.get() {
+            return;
+        }
+        let requests = self.seen().into_iter().map(Exchange::from);
+        openapi::judge(&requests.collect::<Vec<_>>());
+    }
+}
+
+impl From<Request> for Exchange {
+    fn from(request: Request) -> Self {
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .unwrap_or((&request.target, ""));
+        Self {
+            path: path.to_owned(),
+            query: query.to_owned(),
+            method: request.method,
+            headers: request.headers.into_iter().collect(),
+            body: String::from_utf8(request.body).expect("UTF-8"),
+            ..Self::default()
+        }
     }
 }
 
@@ -214,6 +257,7 @@ fn receive(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     Some(Request {
         method,
         path,
+        target,
         headers,
         body,
         at: Instant::now(),

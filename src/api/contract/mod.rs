@@ -3,9 +3,12 @@
 //!
 //! A leaf of its own: `mapping` and `sandbox` may see it.
 
+mod cap;
 mod endpoint;
 mod name;
+pub mod oauth;
 
+pub use cap::{Cap, MAX_BULK_DEFINITIONS, MAX_BULK_OPERATIONS, MAX_BULK_RECORDS};
 pub use endpoint::{Base, Endpoint, Kind, Method};
 pub use name::{Contract, IdForm, Name};
 
@@ -22,6 +25,18 @@ pub enum Grade {
     Guess,
 }
 
+impl Grade {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Documented => "documented",
+            Self::Seen => "seen",
+            Self::Guess => "guess",
+        }
+    }
+}
+
 /// Bytes a request body may hold. No limit is documented; small bodies pass every gateway.
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Detail fields an entity may have.
@@ -30,6 +45,14 @@ pub const MAX_DETAIL_FIELDS: usize = 50;
 pub const MAX_FETCH_ORGANIZATIONS: usize = 50;
 /// Ids a `customer/profile/fetch` may ask for.
 pub const MAX_FETCH_CUSTOMERS: usize = 25;
+/// Ids an `organization/profile/fetch` may ask for.
+pub const MAX_FETCH_ORGANIZATION_PROFILES: usize = 25;
+/// Entitlements a page of `GET /entitlements` may hold; the page's prose also says 50.
+pub const MAX_ENTITLEMENT_PAGE: usize = 25;
+/// Organizations a page of the service desk API may hold.
+pub const MAX_ORGANIZATION_PAGE: usize = 50;
+/// Options a detail field may have; older help says 50.
+pub const MAX_OPTIONS: usize = 2_000;
 /// Products a page of `GET /product` may hold.
 pub const MAX_PRODUCT_PAGE: usize = 100;
 /// Non-terminal tasks a site allows; one page says 5, another 10.
@@ -223,6 +246,36 @@ pub mod query {
     pub const LIMIT: &str = "limit";
     /// Where a page starts.
     pub const CURSOR: &str = "cursor";
+    /// Where a page starts, as a number from 0.
+    pub const START: &str = "start";
+    /// Which page of a search, from 0.
+    pub const PAGE: &str = "page";
+    /// Customers of a search's page.
+    pub const MAX_RESULTS: &str = "maxResults";
+    /// The detail field whose values are set.
+    pub const FIELD_NAME: &str = "fieldName";
+    /// The product whose entitlements are listed.
+    pub const PRODUCT: &str = "product";
+    /// The kind of holder whose entitlements are paged.
+    pub const ENTITY_TYPE: &str = "entityType";
+    /// The holder whose entitlements are paged.
+    pub const ENTITY_ID: &str = "entityId";
+    /// What users are searched by.
+    pub const QUERY: &str = "query";
+}
+
+/// Keys of the fall-back calls outside the CSM API.
+pub mod fallback {
+    /// A user's id. Seen.
+    pub const ACCOUNT_ID: &str = "accountId";
+    /// A user's e-mail, which may be hidden. Seen.
+    pub const EMAIL_ADDRESS: &str = "emailAddress";
+    /// The customers to put into an organization. Documented.
+    pub const ACCOUNT_IDS: &str = "accountIds";
+    /// The organizations of a page. Documented.
+    pub const VALUES: &str = "values";
+    /// Whether no page follows. Documented.
+    pub const IS_LAST_PAGE: &str = "isLastPage";
 }
 
 /// Values of a task's `status`.

@@ -4,12 +4,11 @@ use super::sandbox::FOLDER;
 use super::show;
 use crate::api::auth::Auth;
 use crate::api::client::{Client, ClientConfig};
-use crate::api::lookup;
 use crate::api::site::Site;
+use crate::cli::access::{self, Access, TIMEOUT, USER_AGENT};
 use crate::cli::args::LoadArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::open::{Naming, open};
-use crate::cli::secrets;
 use crate::cli::settings::{LoadSettings, SiteSettings};
 use crate::cli::signals::{self, Words};
 use crate::engine::context::{Audience, Context};
@@ -21,24 +20,19 @@ use crate::ledger::record::RunHeader;
 use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
 use crate::model::event::RunEvent;
-use crate::sandbox::{self, Policy, Running, SandboxConfig};
+use crate::sandbox::{self, Running, SandboxConfig};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
 
-/// From the start of a request to the end of its answer.
-const TIMEOUT: Duration = Duration::from_mins(1);
 /// What a load says when interrupted.
 const INTERRUPTED: Words = Words {
     first: "interrupted: waiting for what is in flight; a second interrupt ends at once",
     second: "interrupted again: ended at once; no results file was written for the stage under way",
 };
-/// As the platform asks programs to name themselves.
-const USER_AGENT: &str = concat!("csm-csm-loader-int/", env!("CARGO_PKG_VERSION"));
 
 /// Loads.
 ///
@@ -153,13 +147,19 @@ impl Loader {
                 format!("failed to listen for signals: {error}"),
             )
         })?;
-        let (site, auth, name, sandbox) = self.site().await?;
+        let (access, sandbox) = self.access().await?;
+        let Access {
+            site,
+            auth,
+            name,
+            warnings,
+        } = access;
         let config = ClientConfig {
             site,
             auth,
             timeout: TIMEOUT,
             user_agent: USER_AGENT.into(),
-            contract: Arc::default(),
+            contract: Arc::clone(&self.settings.contract),
             gate: Arc::new(Pace::new(self.settings.requests_per_second)),
         };
         let client = Client::new(config).map_err(|error| Failure::of(Exit::Input, &error))?;
@@ -177,6 +177,12 @@ impl Loader {
             run: self.run.clone(),
             site: name,
         });
+        for message in warnings {
+            self.audience.tell(&RunEvent::Notice {
+                stage: None,
+                message,
+            });
+        }
         let context = Arc::new(Context {
             client,
             clock: Arc::clone(&self.clock),
@@ -200,52 +206,44 @@ impl Loader {
         Ok(end)
     }
 
-    /// The site, as whom to go there, and what people call it.
-    async fn site(&self) -> Result<(Site, Auth, String, Option<Running>), Failure> {
+    /// The way to the site, which may be the one inside this program.
+    async fn access(&self) -> Result<(Access, Option<Running>), Failure> {
+        let SiteSettings::Sandbox { seed, policy } = &self.settings.site else {
+            let (site, auth) = (&self.settings.site, &self.settings.auth);
+            let access = access::enter(site, auth, Arc::clone(&self.clock)).await?;
+            return Ok((access, None));
+        };
         let unusable = |error: &dyn std::error::Error| Failure::of(Exit::Input, error);
-        match &self.settings.site {
-            SiteSettings::Sandbox { seed } => {
-                let folder = self
-                    .ledger
-                    .folder()
-                    .folder(FOLDER)
-                    .map_err(|error| unusable(&error))?;
-                let config = SandboxConfig {
-                    listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                    state: Some(folder),
-                    seed: seed.clone(),
-                    policy: Policy::default(),
-                };
-                let running = sandbox::start(config, Arc::clone(&self.clock))
-                    .await
-                    .map_err(|error| unusable(&error))?;
-                let site = Site::cloud(&running.base_url(), running.cloud_id())
-                    .map_err(|error| unusable(&error))?;
-                let auth = Auth::Basic {
-                    email: "loader@sandbox.example".into(),
-                    token: SecretString::from("sandbox"),
-                };
-                Ok((site, auth, "sandbox".into(), Some(running)))
-            }
-            SiteSettings::Host { host, origin } => {
-                let auth = self.auth()?;
-                let cloud_id = lookup::discover(host, USER_AGENT, TIMEOUT)
-                    .await
-                    .map_err(|error| unusable(&error))?;
-                let site = Site::cloud(origin, &cloud_id).map_err(|error| unusable(&error))?;
-                Ok((site, auth, host.clone(), None))
-            }
-            SiteSettings::Cloud { cloud_id, origin } => {
-                let site = Site::cloud(origin, cloud_id).map_err(|error| unusable(&error))?;
-                Ok((site, self.auth()?, cloud_id.clone(), None))
-            }
-        }
-    }
-
-    fn auth(&self) -> Result<Auth, Failure> {
-        secrets::find(&self.settings.auth, &self.settings.base, |name| {
-            std::env::var(name).ok()
-        })
+        let folder = self
+            .ledger
+            .folder()
+            .folder(FOLDER)
+            .map_err(|error| unusable(&error))?;
+        let config = SandboxConfig {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            state: Some(folder),
+            seed: seed.clone(),
+            policy: (**policy).clone(),
+            contract: Arc::clone(&self.settings.contract),
+            tokens: None,
+            traffic: self.settings.sandbox_traffic.clone(),
+        };
+        let running = sandbox::start(config, Arc::clone(&self.clock))
+            .await
+            .map_err(|error| unusable(&error))?;
+        let site = Site::cloud(&running.base_url(), running.cloud_id())
+            .map_err(|error| unusable(&error))?;
+        let auth = Auth::Basic {
+            email: "loader@sandbox.example".into(),
+            token: SecretString::from("sandbox"),
+        };
+        let access = Access {
+            site,
+            auth,
+            name: "sandbox".into(),
+            warnings: Vec::new(),
+        };
+        Ok((access, Some(running)))
     }
 }
 

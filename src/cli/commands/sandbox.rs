@@ -1,13 +1,15 @@
 //! `csm-loader sandbox`: serves the local site until interrupted.
 
-use crate::cli::args::SandboxArgs;
+use crate::cli::args::{PolicyArgs, SandboxArgs};
+use crate::cli::contract;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::signals::{self, Words};
 use crate::engine::stop::Stop;
 use crate::ledger::StateFolder;
 use crate::model::clock::SystemClock;
-use crate::sandbox::{self, Policy, SandboxConfig};
+use crate::sandbox::{self, PolicyChoice, PolicyError, SandboxConfig, TokenPolicy};
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The folder of the sandbox's site inside a state folder.
@@ -22,8 +24,16 @@ const INTERRUPTED: Words = Words {
 /// Serves, or fills, the site of a state folder.
 ///
 /// # Errors
-/// When the folder, the seed or the address cannot be used.
+/// When the policy, the folder, the seed or the address cannot be used.
 pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
+    if args.policies {
+        say(sandbox::listing().trim_end());
+        return Ok(Exit::Done);
+    }
+    let policy = choice(&args.policy)
+        .and_then(|choice| choice.resolve())
+        .map_err(|error| Failure::of(Exit::Input, &error))?;
+    let contract = args.contract.as_deref().map(contract::read).transpose()?;
     let state =
         StateFolder::open(&args.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
     let folder = state
@@ -42,7 +52,10 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             listen: args.listen,
             state: Some(folder),
             seed: args.seed.clone(),
-            policy: Policy::default(),
+            policy,
+            contract: Arc::new(contract.unwrap_or_default()),
+            tokens: args.auth.as_deref().map(token_policy).transpose()?,
+            traffic: args.traffic.clone(),
         };
         let running = sandbox::start(config, Arc::new(SystemClock))
             .await
@@ -66,6 +79,32 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             .map_err(|error| Failure::of(Exit::Stopped, &error))?;
         Ok(Exit::Done)
     })
+}
+
+/// Who is let in.
+fn token_policy(path: &Path) -> Result<TokenPolicy, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        let name = path.display();
+        Failure::new(Exit::Input, format!("failed to read {name}: {error}"))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    // the parser would quote a line that may hold a secret
+    toml::from_str(&text).map_err(|error: toml::de::Error| failed(&error.message()))
+}
+
+/// The policy that the flags ask for.
+fn choice(args: &PolicyArgs) -> Result<PolicyChoice, PolicyError> {
+    let mut choice = PolicyChoice {
+        policy: args.policy.clone(),
+        base: PathBuf::new(),
+        set: Vec::new(),
+    };
+    choice.set_number("random_seed", args.random_seed);
+    choice.set_number("time_scale", args.time_scale);
+    for text in &args.set {
+        choice.set_text(text)?;
+    }
+    Ok(choice)
 }
 
 fn say(text: &str) {

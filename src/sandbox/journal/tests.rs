@@ -1,6 +1,7 @@
 //! What a crash, damage, or another process may do to a journal.
 
 use super::*;
+use crate::api::contract::Contract;
 use crate::sandbox::policy::Policy;
 use crate::sandbox::site::{Bulk, CustomerKind, Entity, Field, FieldKind, Item, Submission};
 use insta::assert_snapshot;
@@ -13,7 +14,7 @@ fn submit(site: &mut Site, now: i64, key: &str, email: &str) -> Value {
     let payload = format!("{{\n\"email\":\"{email}\"}}");
     let body =
         format!(r#"{{"customerProfiles":[{{"operationType":"UPSERT","payload":{payload}}}]}}"#);
-    let contract = Policy::default().contract;
+    let contract = Contract::default();
     let bulk = Bulk::CustomerProfiles;
     let submission = Submission::read(&contract, bulk, key.to_owned(), body.as_bytes());
     site.submit(&Policy::default(), now, submission).unwrap()
@@ -57,7 +58,7 @@ fn lived_in(folder: &Path) -> Site {
     site.set_detail(2, Entity::Customer, &ana, "Tier", values.clone())
         .unwrap();
     site.remove_field(2, Entity::Customer, "Tier").unwrap();
-    let contract = Policy::default().contract;
+    let contract = Contract::default();
     let mut given = Vec::new();
     for (owner, owner_id) in [(Entity::Customer, &*ana), (Entity::Organization, "1")] {
         let entitlement = site.give(3, &contract, owner, owner_id, &router).unwrap();

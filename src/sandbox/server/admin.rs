@@ -5,6 +5,7 @@ use super::{Answered, App, Shared};
 use crate::sandbox::site::{Entity, INSPECTION_PAGE};
 use axum::Router;
 use axum::extract::{Query, State};
+use axum::response::Json;
 use axum::routing::get;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -16,7 +17,8 @@ pub(super) fn routes() -> Router<Shared> {
     ];
     let router = Router::new()
         .route("/admin/audit", get(audit))
-        .route("/admin/state", get(counts));
+        .route("/admin/state", get(counts))
+        .route("/admin/violations", get(violations));
     lists.into_iter().fold(router, |router, (path, entity)| {
         let list = move |app: App, asked: Query<Asked>| list(app, asked, entity);
         router.route(path, get(list))
@@ -32,6 +34,12 @@ async fn audit(State(app): App, Query(asked): Query<Asked>) -> Answered {
 
 async fn counts(State(app): App) -> Answered {
     app.ask(|site, _, _| Ok(site.counts())).await
+}
+
+async fn violations(State(app): App) -> Answered {
+    let mut seen = app.faults.violations();
+    seen.extend(app.desk.ask(|site, _, _| site.violations()).await?);
+    Ok(Json(seen.into()))
 }
 
 async fn list(State(app): App, Query(asked): Query<Asked>, entity: Entity) -> Answered {

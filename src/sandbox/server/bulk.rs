@@ -3,11 +3,12 @@
 use super::receive::{Id, JsonBytes};
 use super::{Answered, App, Shared, all, serve};
 use crate::api::contract::{Endpoint, IDEMPOTENCY_KEY};
-use crate::sandbox::site::{Bulk, Refusal, Submission};
+use crate::sandbox::policy::Policy;
+use crate::sandbox::site::{Bulk, Refusal, Site, Submission};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Json, Response};
 
 /// Where each kind of bulk request goes.
 const BULK: [(Endpoint, Bulk); 8] = [
@@ -55,12 +56,11 @@ async fn submit(
     let key = key.map(str::trim).filter(|key| !key.is_empty());
     let key =
         key.ok_or_else(|| Refusal::bad_request(format!("{IDEMPOTENCY_KEY} header is required")))?;
-    let submission = Submission::read(&app.policy.contract, bulk, key.to_owned(), body);
-    let task = app
-        .ask(|site, policy, now| site.submit(policy, now, submission))
-        .await?;
+    let submission = Submission::read(&app.contract, bulk, key.to_owned(), body);
+    let judge = |site: &mut Site, policy: &Policy, now| site.submit(policy, now, submission);
+    let task = app.desk.ask(judge).await??;
     let status = StatusCode::from_u16(app.policy.submit_status).unwrap_or(StatusCode::ACCEPTED);
-    Ok((status, task).into_response())
+    Ok((status, Json(task)).into_response())
 }
 
 async fn task(State(app): App, headers: HeaderMap, Id(id): Id) -> Answered {

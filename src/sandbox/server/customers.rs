@@ -4,10 +4,11 @@ use super::receive::{Asked, Id, Received, number};
 use super::{Answered, App, Done, Shared, all, experimental, serve};
 use crate::api::contract::{Endpoint, keys};
 use crate::model::entity::Operation;
+use crate::sandbox::policy::Policy;
 use crate::sandbox::site::requests::{
     CustomerAccount, CustomerProfile, DisplayName, FetchCustomers, NewAccount, Search, Values,
 };
-use crate::sandbox::site::{Entity, Page, Refusal, required};
+use crate::sandbox::site::{Entity, Page, Refusal, Site, required};
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -70,22 +71,22 @@ async fn update_account(
 }
 
 async fn delete_account(State(app): App, Id(id): Id) -> Done {
-    app.tell(move |site, _, now| site.delete_account(now, &id))
+    app.tell(move |site, now| site.delete_account(now, &id))
         .await
 }
 
 async fn create_profile(State(app): App, Received(body): Received<CustomerProfile>) -> Answered {
-    let item = body.item(&app.policy.contract, Operation::Create)?;
-    app.ask(move |site, policy, now| {
+    let item = body.item(&app.contract, Operation::Create)?;
+    app.ask(move |site, contract, now| {
         let id = site.put(now, Entity::Customer, &item)?;
-        site.customer_profile(&policy.contract, &id)
+        site.customer_profile(contract, &id)
     })
     .await
 }
 
 async fn profile(State(app): App, Id(id): Id, Query(asked): Query<Asked>) -> Answered {
-    app.look(move |site, policy, _| {
-        let mut body = site.customer_profile(&policy.contract, &id)?;
+    app.look(move |site, contract, _| {
+        let mut body = site.customer_profile(contract, &id)?;
         if asked.expand.is_some_and(|expand| expand == EXPERIENCES) {
             body[EXPERIENCES] = json!([]);
         }
@@ -95,7 +96,7 @@ async fn profile(State(app): App, Id(id): Id, Query(asked): Query<Asked>) -> Ans
 }
 
 async fn fetch(State(app): App, Received(wanted): Received<FetchCustomers>) -> Answered {
-    app.look(move |site, policy, _| site.fetch_customers(&policy.contract, wanted))
+    app.look(move |site, contract, _| site.fetch_customers(contract, wanted))
         .await
 }
 
@@ -124,7 +125,7 @@ async fn search(
         start: number(asked.page.as_ref()),
         limit: number(asked.max_results.as_ref()),
     };
-    app.look(move |site, policy, _| site.search(&policy.contract, wanted, page))
+    app.look(move |site, contract, _| site.search(contract, wanted, page))
         .await
 }
 
@@ -134,7 +135,7 @@ async fn experiences(
     Id(id): Id,
 ) -> Result<StatusCode, Refusal> {
     experimental(&headers)?;
-    app.tell(move |site, _, _| site.customer_experiences(&id))
-        .await?;
+    let look = move |site: &Site, _: &Policy, _| site.customer_experiences(&id);
+    app.desk.look(look).await??;
     Ok(StatusCode::OK)
 }

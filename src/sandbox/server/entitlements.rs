@@ -29,35 +29,35 @@ fn give(endpoint: Endpoint, owner: Entity) -> Router<Shared> {
     serve(
         endpoint,
         move |State(app): App, Id(id): Id, Received(body): Received<Entitle>| async move {
-            let key = app.policy.contract.name(Name::EntitlementProduct);
+            let key = app.contract.name(Name::EntitlementProduct);
             let product = required(body.product, key)?.0;
-            app.ask(move |site, policy, now| site.give(now, &policy.contract, owner, &id, &product))
+            app.ask(move |site, contract, now| site.give(now, contract, owner, &id, &product))
                 .await
         },
     )
 }
 
 async fn of_customer(State(app): App, Id(id): Id, Query(asked): Query<Asked>) -> Answered {
-    app.look(move |site, policy, _| {
-        site.customer_entitlements(&policy.contract, &id, asked.product.as_deref())
+    app.look(move |site, contract, _| {
+        site.customer_entitlements(contract, &id, asked.product.as_deref())
     })
     .await
 }
 
 async fn of_organization(State(app): App, Id(id): Id, Query(asked): Query<Asked>) -> Answered {
-    app.look(move |site, policy, _| {
-        site.organization_entitlements(&policy.contract, &id, asked.product.as_deref())
+    app.look(move |site, contract, _| {
+        site.organization_entitlements(contract, &id, asked.product.as_deref())
     })
     .await
 }
 
 async fn entitlement(State(app): App, Id(id): Id) -> Answered {
-    app.look(move |site, policy, _| site.entitlement(&policy.contract, &id))
+    app.look(move |site, contract, _| site.entitlement(contract, &id))
         .await
 }
 
 async fn delete(State(app): App, Id(id): Id) -> Done {
-    app.tell(move |site, _, now| site.delete(now, Entity::Entitlement, &id))
+    app.tell(move |site, now| site.delete(now, Entity::Entitlement, &id))
         .await
 }
 
@@ -75,10 +75,10 @@ async fn set_detail(
 
 async fn list(State(app): App, headers: HeaderMap, Query(asked): Query<Asked>) -> Answered {
     experimental(&headers)?;
-    app.look(move |site, policy, _| {
+    app.look(move |site, contract, _| {
         let owner = (asked.entity_type.as_deref(), asked.entity_id.as_deref());
         let product = asked.product_id.as_deref();
-        site.entitlements(&policy.contract, owner, product, asked.records())
+        site.entitlements(contract, owner, product, asked.records())
     })
     .await
 }

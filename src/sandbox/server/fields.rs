@@ -64,7 +64,7 @@ fn of(
             },
         ),
         serve(delete, move |State(app): App, Id(name): Id| async move {
-            app.tell(move |site, _, now| site.remove_field(now, entity, &name))
+            app.tell(move |site, now| site.remove_field(now, entity, &name))
                 .await
         }),
     ])

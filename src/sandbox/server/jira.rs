@@ -42,7 +42,8 @@ async fn search_users(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, JiraRefusal> {
     let query = asked.query.unwrap_or_default();
-    let found = app.look(move |site, policy, now| site.search_users(policy, now, &query));
+    let lag = app.policy.user_search_lag_ms;
+    let found = app.look(move |site, _, now| site.search_users(lag, now, &query));
     Ok(found.await?)
 }
 
@@ -61,6 +62,6 @@ async fn add_users(
     Received(body): Received<Users>,
 ) -> Result<StatusCode, JiraRefusal> {
     let accounts = required(body.ids, "accountIds")?;
-    let added = app.tell(move |site, _, now| site.add_users(now, &id, &accounts));
+    let added = app.tell(move |site, now| site.add_users(now, &id, &accounts));
     Ok(added.await?)
 }

@@ -9,15 +9,18 @@ mod customers;
 mod entitlements;
 mod fields;
 mod jira;
+mod login;
 mod organizations;
 mod products;
 mod receive;
 
+use super::faults::{Faults, misbehave};
 use super::keeper::Desk;
 use super::policy::Policy;
 use super::site::{Refusal, Site};
-use crate::api::contract::{self, Endpoint, Method, answer};
-use crate::model::clock::UnixMillis;
+use super::tokens::{NotLetIn, TokenPolicy};
+use crate::api::contract::{self, Contract, Endpoint, Method, answer};
+use crate::model::clock::{Clock, UnixMillis};
 use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
 use axum::handler::Handler;
@@ -25,6 +28,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{MethodFilter, get, on};
+use login::Doorman;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -33,16 +37,32 @@ use std::sync::Arc;
 struct Shared {
     desk: Desk,
     policy: Arc<Policy>,
+    contract: Arc<Contract>,
     cloud_id: Arc<str>,
+    faults: Arc<Faults>,
+    doorman: Option<Doorman>,
 }
 
 /// The routes of a site.
-pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str) -> Router {
+pub(super) fn router(
+    desk: Desk,
+    policy: Policy,
+    contract: Arc<Contract>,
+    cloud_id: &str,
+    faults: Faults,
+    tokens: Option<(TokenPolicy, Arc<dyn Clock>)>,
+) -> Router {
+    let doorman = tokens.map(|(tokens, clock)| Doorman::new(tokens, clock, cloud_id));
+    let login = doorman.clone().map(Doorman::routes);
     let shared = Shared {
         desk,
         policy: Arc::new(policy),
+        contract,
         cloud_id: cloud_id.into(),
+        faults: Arc::new(faults),
+        doorman,
     };
+    let misbehaving = middleware::from_fn_with_state(Arc::clone(&shared.faults), misbehave);
     let guarded = middleware::from_fn_with_state(shared.clone(), guard);
     let api = [
         bulk::routes(),
@@ -55,11 +75,13 @@ pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str) -> Router {
     let api = all(api)
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
-        .layer(guarded.clone());
+        .layer(guarded.clone())
+        .layer(misbehaving.clone());
     let jira = jira::routes()
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
-        .layer(guarded);
+        .layer(guarded)
+        .layer(misbehaving);
     Router::new()
         .nest(contract::CLOUD_PREFIX, api)
         .nest(contract::JIRA_PREFIX, jira)
@@ -68,6 +90,7 @@ pub(super) fn router(desk: Desk, policy: Policy, cloud_id: &str) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)
+        .merge(login.unwrap_or_default())
 }
 
 /// The route of an endpoint: its path and its method, and no other.
@@ -111,10 +134,13 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    if !authorized(&shared.policy, request.headers()) {
-        // the gateway's shape of an error, not the API's
-        let body = json!({ "code": 401, "message": "Unauthorized" });
-        return (StatusCode::UNAUTHORIZED, Json(body)).into_response();
+    let refusal = match &shared.doorman {
+        Some(doorman) => doorman.refusal(&request),
+        None if authorized(&shared.policy, request.headers()) => None,
+        None => Some(NotLetIn::Unauthorized.into_response()),
+    };
+    if let Some(refusal) = refusal {
+        return refusal;
     }
     let cloud_id = params.iter().find(|(name, _)| *name == "cloudId");
     if cloud_id.is_none_or(|(_, id)| id != &*shared.cloud_id) {
@@ -151,27 +177,32 @@ async fn wrong_method() -> Refusal {
 }
 
 impl Shared {
+    /// Asks the site as it is.
     async fn ask(
         &self,
-        job: impl FnOnce(&mut Site, &Policy, UnixMillis) -> Result<Value, Refusal> + Send + 'static,
+        job: impl FnOnce(&mut Site, &Contract, UnixMillis) -> Result<Value, Refusal> + Send + 'static,
     ) -> Answered {
+        let contract = Arc::clone(&self.contract);
+        let job = move |site: &mut Site, _: &Policy, now| job(site, &contract, now);
         self.desk.ask(job).await?.map(Json)
     }
 
-    /// The same for what changes nothing.
+    /// Reads the site as it is seen now.
     async fn look(
         &self,
-        look: impl FnOnce(&Site, &Policy, UnixMillis) -> Result<Value, Refusal> + Send + 'static,
+        look: impl FnOnce(&Site, &Contract, UnixMillis) -> Result<Value, Refusal> + Send + 'static,
     ) -> Answered {
-        self.ask(|site, policy, now| look(site, policy, now)).await
+        let contract = Arc::clone(&self.contract);
+        let look = move |site: &Site, _: &Policy, now| look(site, &contract, now);
+        self.desk.look(look).await?.map(Json)
     }
 
-    /// The same where nothing is answered but that it was done.
+    /// Asks where nothing is answered but that it was done.
     async fn tell(
         &self,
-        job: impl FnOnce(&mut Site, &Policy, UnixMillis) -> Result<(), Refusal> + Send + 'static,
+        job: impl FnOnce(&mut Site, UnixMillis) -> Result<(), Refusal> + Send + 'static,
     ) -> Done {
-        self.desk.ask(job).await??;
+        self.desk.ask(|site, _, now| job(site, now)).await??;
         Ok(StatusCode::NO_CONTENT)
     }
 

@@ -48,12 +48,12 @@ async fn rename(State(app): App, Id(id): Id, Received(body): Received<Named>) ->
 }
 
 async fn delete(State(app): App, Id(id): Id) -> Done {
-    app.tell(move |site, _, now| site.delete(now, Entity::Organization, &id))
+    app.tell(move |site, now| site.delete(now, Entity::Organization, &id))
         .await
 }
 
 async fn fetch(State(app): App, Received(wanted): Received<FetchOrganizations>) -> Answered {
-    app.look(move |site, policy, _| site.fetch_organizations(&policy.contract, wanted))
+    app.look(move |site, contract, _| site.fetch_organizations(contract, wanted))
         .await
 }
 
@@ -61,16 +61,16 @@ async fn create_profile(
     State(app): App,
     Received(body): Received<OrganizationProfile>,
 ) -> Answered {
-    let item = body.item(&app.policy.contract, Operation::Create)?;
-    app.ask(move |site, policy, now| {
+    let item = body.item(&app.contract, Operation::Create)?;
+    app.ask(move |site, contract, now| {
         let id = site.put(now, Entity::Organization, &item)?;
-        site.organization_profile(&policy.contract, &id)
+        site.organization_profile(contract, &id)
     })
     .await
 }
 
 async fn profile(State(app): App, Id(id): Id) -> Answered {
-    app.look(move |site, policy, _| site.organization_profile(&policy.contract, &id))
+    app.look(move |site, contract, _| site.organization_profile(contract, &id))
         .await
 }
 
@@ -78,7 +78,7 @@ async fn fetch_profiles(
     State(app): App,
     Received(wanted): Received<FetchOrganizationProfiles>,
 ) -> Answered {
-    app.look(move |site, policy, _| site.fetch_organization_profiles(&policy.contract, wanted))
+    app.look(move |site, contract, _| site.fetch_organization_profiles(contract, wanted))
         .await
 }
 

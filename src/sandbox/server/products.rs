@@ -47,6 +47,6 @@ async fn rename(State(app): App, Id(id): Id, Received(body): Received<Named>) ->
 }
 
 async fn delete(State(app): App, Id(id): Id) -> Done {
-    app.tell(move |site, _, now| site.delete(now, Entity::Product, &id))
+    app.tell(move |site, now| site.delete(now, Entity::Product, &id))
         .await
 }

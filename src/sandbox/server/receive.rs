@@ -76,7 +76,7 @@ impl<T: for<'de> requests::Read<'de>> FromRequest<Shared> for Received<T> {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Refusal> {
         let JsonBytes(bytes) = JsonBytes::from_request(request, app).await?;
-        crate::sandbox::site::parse(&app.policy.contract, &bytes).map(Self)
+        crate::sandbox::site::parse(&app.contract, &bytes).map(Self)
     }
 }
 

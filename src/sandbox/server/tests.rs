@@ -97,6 +97,9 @@ impl World {
             state: Some(self.state()),
             seed: Some(self.folder.path().join("site.toml")),
             policy: self.policy.clone(),
+            contract: Arc::default(),
+            tokens: None,
+            traffic: None,
         };
         let started = start(config, Arc::clone(&self.clock));
         self.running = Some(self.runtime.block_on(started).unwrap());
@@ -550,6 +553,9 @@ fn a_sandbox_that_cannot_start_says_why() {
             state: state.map(Path::to_owned),
             seed: seed.map(Path::to_owned),
             policy: Policy::default(),
+            contract: Arc::default(),
+            tokens: None,
+            traffic: None,
         };
         let error: SandboxError = world
             .runtime

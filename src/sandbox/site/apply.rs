@@ -3,7 +3,7 @@
 use super::change::{Change, Finished, Grant, Put, Write};
 use super::entity::Entity;
 use super::item::Wanted;
-use super::tasks::{self, Work};
+use super::tasks::{self, Outcome, Work};
 use super::{Audit, Site};
 use crate::model::clock::UnixMillis;
 
@@ -27,8 +27,16 @@ impl Site {
                 let work = Work::Body(accepted.body.take().unwrap_or_default());
                 self.tasks.accept(self.cloud, accepted, work);
             }
+            Change::Moved(moved) => {
+                for moved in &moved {
+                    if !self.tasks.reschedule(moved) {
+                        return Err(format!("task {} was not waiting", moved.task));
+                    }
+                }
+            }
             Change::Finished(Finished {
                 task,
+                failed,
                 failures,
                 writes,
             }) => {
@@ -39,7 +47,7 @@ impl Site {
                 for write in &writes {
                     self.repeat_write(at, Some(task), write)?;
                 }
-                self.tasks.finish(task, failures);
+                self.tasks.finish(task, Outcome { failed, failures });
             }
         }
         Ok(())

@@ -6,12 +6,13 @@ use super::entity::Entity;
 use super::failure::Failure;
 use super::fields::{Field, FieldEdit};
 use super::item::{Bulk, Verb};
+use super::mood::Mood;
 use super::records::DetailValues;
 use crate::model::clock::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 /// One change. Repeating all changes in order gives the same site.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::sandbox) enum Change {
     /// The seed defined a detail field for a kind of record.
@@ -20,6 +21,8 @@ pub(in crate::sandbox) enum Change {
     Wrote(UnixMillis, Write),
     /// A bulk request became a task.
     Accepted(Accepted),
+    /// Waiting tasks were put off, since another one came before them.
+    Moved(Vec<Moved>),
     /// A task ended, and with it all its writes were made.
     Finished(Finished),
 }
@@ -41,17 +44,34 @@ pub(in crate::sandbox) struct Accepted {
     pub start: i64,
     /// When it ends, in the same unit.
     pub end: i64,
+    /// What else will befall it.
+    #[serde(default, skip_serializing_if = "Mood::is_plain")]
+    pub mood: Mood,
     /// The request's items as JSON, for as long as they are needed: until the task has finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
+/// A waiting task's new times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sandbox) struct Moved {
+    /// Its number.
+    pub task: u32,
+    /// When work on it starts, in microseconds since 1970.
+    pub start: i64,
+    /// When it ends, in the same unit.
+    pub end: i64,
+}
+
 /// The end of a task.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Finished {
     /// Its number.
     pub task: u32,
-    /// What could not be done.
+    /// Whether it shows FAILED.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
+    /// What it says could not be done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
     /// What was done, in order.

@@ -8,6 +8,7 @@ use super::fields::{BadDetail, Field, FieldKind, is_email};
 use super::item::{CustomerKind, DetailChange, DetailVerb, Item, Verb, Wanted};
 use super::records::{DetailValues, Record};
 use super::{Site, ids};
+use crate::api::fold;
 use crate::model::entity::Operation;
 use std::borrow::Cow;
 
@@ -22,18 +23,35 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// Refuses an item in the policy's words, as if it was about its first detail.
+    fn dislike(&mut self, item: &Item, words: &str) {
+        let first = item.details.first().map(|detail| detail.name.clone());
+        let part = match first {
+            Some(_) => Part::Detail,
+            None => Part::Record,
+        };
+        let parts = first.into_iter().collect();
+        self.fail_at(self.operation, part, parts, words.to_owned());
+    }
+
     fn fail(&mut self, part: Part, parts: Vec<String>, error: &'static str) {
         self.fail_at(self.operation, part, parts, error);
     }
 
-    fn fail_at(&mut self, operation: Verb, part: Part, parts: Vec<String>, error: &'static str) {
+    fn fail_at(
+        &mut self,
+        operation: Verb,
+        part: Part,
+        parts: Vec<String>,
+        error: impl Into<Cow<'static, str>>,
+    ) {
         self.failures.push(Failure {
             entity: self.entity,
             id: self.id.clone(),
             operation,
             part,
             parts,
-            error: Cow::Borrowed(error),
+            error: error.into(),
         });
     }
 
@@ -206,6 +224,17 @@ impl Site {
             return Err(judge.failures);
         }
         let existing = number.map(|number| self.table(entity).get(number));
+        let name = match existing {
+            Some(record) => &*record.name,
+            None => item.name.as_deref().unwrap_or_default(),
+        };
+        let key = self.table(entity).fold(name);
+        if let Some(words) = self.temper.refuses(entity, &key) {
+            judge.dislike(item, words);
+            return Err(judge.failures);
+        }
+        let associates = !self.temper.ignores_associations(entity, &key);
+        let list = |ids| if associates { ids } else { &[][..] };
         let name = judge.name(existing, item.name.as_ref());
         judge.display_name(existing, item.display_name.as_ref());
         let put = Put {
@@ -219,10 +248,10 @@ impl Site {
             organizations: judge.references(
                 Part::Organization,
                 Entity::Organization,
-                &item.organizations,
+                list(&item.organizations),
             ),
-            customers: judge.references(Part::Customer, Entity::Customer, &item.customers),
-            products: judge.references(Part::Product, Entity::Product, &item.products),
+            customers: judge.references(Part::Customer, Entity::Customer, list(&item.customers)),
+            products: judge.references(Part::Product, Entity::Product, list(&item.products)),
         };
         judge.end(put)
     }
@@ -256,10 +285,22 @@ impl Site {
             operation: Verb::Create,
             failures: Vec::new(),
         };
-        if let Some(error) = self.fields[entity as usize].against(field) {
-            judge.fail(Part::Definition, vec![field.name.clone()], error);
+        if let Some(error) = self.against(entity, field) {
+            let error = error.to_owned();
+            judge.fail_at(
+                Verb::Create,
+                Part::Definition,
+                vec![field.name.clone()],
+                error,
+            );
         }
         judge.end(Write::Defined(entity, field.clone()))
+    }
+
+    /// Why a detail field cannot be defined, if it cannot: the rules, then the policy's verdict.
+    pub(super) fn against(&self, entity: Entity, field: &Field) -> Option<&str> {
+        let rule = self.fields[entity as usize].against(field);
+        rule.or_else(|| self.temper.refuses_field(entity, &fold::name(&field.name)))
     }
 
     /// The id of a record, which may have been deleted.

@@ -30,7 +30,7 @@ pub(in crate::sandbox) enum Part {
 pub(in crate::sandbox) struct Failure {
     /// The kind of record.
     pub entity: Entity,
-    /// The id of the record where it exists; else its id, e-mail or name as sent.
+    /// The id of the record where it exists; else its id, e-mail or name as sent. Empty where it is not named.
     pub id: String,
     /// What would have been done.
     pub operation: Verb,
@@ -48,7 +48,7 @@ impl Failure {
     pub(super) fn to_json(&self) -> Value {
         json!({
             (answer::ENTITY): entity_word(self.entity),
-            (answer::ENTITY_ID): self.id,
+            (answer::ENTITY_ID): (!self.id.is_empty()).then_some(&self.id),
             (answer::OPERATION): self.operation.word(),
             (answer::OPERATED_ON): part_word(self.entity, self.part),
             (answer::OPERATED_ON_IDS): self.parts,

@@ -119,7 +119,7 @@ impl Site {
     }
 
     /// The natural key of a record, which may have been deleted.
-    fn key(&self, entity: Entity, number: u32) -> String {
+    pub(super) fn key(&self, entity: Entity, number: u32) -> String {
         match entity {
             Entity::Entitlement => self
                 .entitlements

@@ -67,6 +67,24 @@ pub(in crate::sandbox) enum Wanted {
     Field(Field),
 }
 
+impl Wanted {
+    /// The id by which it names a record.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Record(item) => item.id.as_deref(),
+            Self::Field(_) => None,
+        }
+    }
+
+    /// The natural key, as sent.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Record(item) => item.name.as_deref(),
+            Self::Field(field) => Some(&field.name),
+        }
+    }
+}
+
 /// A record to create or change, the same for customers, organizations and products.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Item {

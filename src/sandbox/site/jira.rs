@@ -7,7 +7,6 @@ use super::read::Page;
 use super::{Refusal, Site};
 use crate::api::contract::{answer, keys};
 use crate::model::clock::UnixMillis;
-use crate::sandbox::policy::Policy;
 use serde_json::{Value, json};
 
 /// Users that one search answers with.
@@ -16,13 +15,13 @@ const MAX_USERS: usize = 50;
 const ORGANIZATION_PAGE: usize = 50;
 
 impl Site {
-    /// `GET /rest/api/3/user/search`: who has this address, or a name that begins so. New accounts appear late.
+    /// `GET /rest/api/3/user/search`: who has this address, or a name that begins so. New accounts appear `lag` milliseconds late.
     ///
     /// # Errors
     /// When there is nothing to search for.
     pub(in crate::sandbox) fn search_users(
         &self,
-        policy: &Policy,
+        lag: i64,
         now: UnixMillis,
         query: &str,
     ) -> Result<Value, Refusal> {
@@ -33,7 +32,6 @@ impl Site {
         let table = self.table(Entity::Customer);
         let known = |number: &u32| {
             let made = self.audit.get(table.get(*number).made_by as usize);
-            let lag = policy.user_search_lag_ms;
             made.is_none_or(|made| made.at.saturating_add(lag) <= now)
         };
         // addresses are indexed; names are not, and a load does not search for them
@@ -112,6 +110,10 @@ impl Site {
                 || Refusal::bad_request(format!("There is no user with the {} {id}", answer::ID));
             put.customers.push(customer.ok_or_else(unknown)?);
         }
+        self.tolerates(
+            Entity::Organization,
+            &self.key(Entity::Organization, number),
+        )?;
         if !put.customers.is_empty() {
             self.wrote(now, Write::Put(put));
         }

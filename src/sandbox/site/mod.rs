@@ -16,13 +16,16 @@ mod ids;
 mod inspect;
 mod item;
 mod jira;
+mod mood;
 mod read;
 mod records;
 mod request;
 mod single;
 mod tasks;
+mod temper;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub(super) use change::Change;
 pub(super) use entity::Entity;
@@ -32,17 +35,20 @@ pub(super) use inspect::INSPECTION_PAGE;
 pub(super) use item::{Bulk, CustomerKind, DetailChange, Item, Wanted};
 pub(super) use read::Page;
 pub(super) use request::{parse, required, single as requests};
+pub(super) use temper::Temper;
 
-use super::policy::Policy;
+use super::policy::{OneBadItem, Policy};
 use crate::api::contract::{self, Contract, Endpoint, answer};
 use crate::model::clock::UnixMillis;
 use change::{Accepted, Finished, Write};
 use entitlements::Entitlements;
 use fields::Fields;
+use mood::{Course, Mood};
 use records::Table;
 use serde_json::{Value, json};
-use tasks::{Tasks, Work};
+use tasks::{Outcome, Tasks, Work};
 use uuid::Uuid;
+use watch::Watch;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A request that is refused as a whole.
@@ -117,7 +123,7 @@ impl Audit {
 }
 
 /// A site.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Site {
     cloud: Uuid,
     /// Detail fields, by [`Entity`].
@@ -127,6 +133,8 @@ pub(super) struct Site {
     entitlements: Entitlements,
     tasks: Tasks,
     audit: Vec<Audit>,
+    temper: Temper,
+    watch: Watch,
     /// What changed since it was last asked for.
     changes: Vec<Change>,
 }
@@ -141,6 +149,8 @@ impl Site {
             entitlements: Entitlements::default(),
             tasks: Tasks::default(),
             audit: Vec::new(),
+            temper: Temper::default(),
+            watch: Watch::default(),
             changes: Vec::new(),
         }
     }
@@ -148,6 +158,11 @@ impl Site {
     /// The site's cloud id.
     pub(super) fn cloud_id(&self) -> Uuid {
         self.cloud
+    }
+
+    /// Gives it something against single records; until then it has nothing, so that seeds are not refused.
+    pub(super) fn set_temper(&mut self, temper: Temper) {
+        self.temper = temper;
     }
 
     /// What changed since this was last called, to be written down before any answer that rests on it goes out.
@@ -158,7 +173,7 @@ impl Site {
     /// Lets time pass: finishes the tasks whose end has come, in the order of their ends, and forgets old results.
     pub(super) fn advance(&mut self, policy: &Policy, now: UnixMillis) {
         while let Some(number) = self.tasks.due(now) {
-            self.finish(number);
+            self.finish(policy, number);
         }
         self.tasks.expire(policy, self.cloud, now);
     }
@@ -185,33 +200,57 @@ impl Site {
             if (bulk, digest) == (submission.bulk, submission.digest) {
                 return Ok(self.submitted(task));
             }
-            return Err(Refusal::bad_request(format!(
-                "An idempotency key {}",
-                contract::KEY_REUSED_MESSAGE
-            )));
+            return Err(Refusal {
+                status: policy.key_conflict_status,
+                message: format!("An idempotency key {}", contract::KEY_REUSED_MESSAGE),
+            });
         }
         let (items, kept) = submission.items?;
         self.clash(submission.bulk.entity(), &items)?;
+        if policy.one_bad_item == OneBadItem::RefusesRequest {
+            self.judge_all(submission.bulk.entity(), &items)?;
+        }
         if !self.tasks.has_slot(policy, now) {
             return Err(Refusal::bad_request(contract::TASK_LIMIT_MESSAGE));
         }
-        let (start, end) = self.tasks.schedule(policy, now, items.len());
+        let digest = submission.digest;
+        let (start, end, moved) = self.tasks.schedule(policy, now, items.len(), digest);
+        let mood = Mood::of(policy, now, digest, self.tasks.with_body(digest));
+        for moved in &moved {
+            self.tasks.reschedule(moved);
+        }
+        if !moved.is_empty() {
+            self.changes.push(Change::Moved(moved));
+        }
         let mut accepted = Accepted {
             task: self.tasks.next(),
             bulk: submission.bulk,
             key: submission.key,
-            digest: submission.digest,
+            digest,
             at: now,
             start,
             end,
+            mood,
             body: None,
         };
+        let task = accepted.task;
+        self.note_accepted(now, task, accepted.bulk.entity(), &items);
         let work = Work::Items(items);
         self.tasks.accept(self.cloud, accepted.clone(), work);
-        let task = accepted.task;
         accepted.body = Some(kept);
         self.changes.push(Change::Accepted(accepted));
         Ok(self.submitted(task))
+    }
+
+    /// Refuses a request of which one item cannot be written as the site stands now.
+    fn judge_all(&self, entity: Entity, items: &[Wanted]) -> Result<(), Refusal> {
+        let wrong = items
+            .iter()
+            .find_map(|item| self.decide(entity, item).err());
+        match wrong.iter().flatten().next() {
+            Some(failure) => Err(Refusal::bad_request(failure.error.clone())),
+            None => Ok(()),
+        }
     }
 
     fn submitted(&self, task: u32) -> Value {
@@ -259,24 +298,33 @@ impl Site {
         self.meant(entity, item).is_some()
     }
 
-    fn finish(&mut self, number: u32) {
+    fn finish(&mut self, policy: &Policy, number: u32) {
         let Some((accepted, Work::Items(items))) = self.tasks.take_work(number) else {
-            return self.tasks.finish(number, Vec::new());
+            return self.tasks.finish(number, Outcome::default());
         };
         let at = tasks::millis_after(accepted.end);
+        let course = Course::of(policy, &accepted, items.len());
         let (mut failures, mut writes) = (Vec::new(), Vec::with_capacity(items.len()));
-        for item in &items {
+        for place in &course.worked {
+            let item = &items[*place];
             match self.decide(accepted.bulk.entity(), item) {
                 Ok(write) => {
                     self.apply(at, Some(number), &write);
                     writes.push(write);
                 }
-                Err(reasons) => failures.extend(reasons),
+                Err(mut reasons) => {
+                    temper::rename(policy, item, &mut reasons);
+                    failures.extend(reasons);
+                }
             }
         }
-        self.tasks.finish(number, failures.clone());
+        self.note_finished(number, accepted.bulk.entity(), &items);
+        let outcome = course.tell(policy, failures);
+        let Outcome { failed, failures } = outcome.clone();
+        self.tasks.finish(number, outcome);
         self.changes.push(Change::Finished(Finished {
             task: number,
+            failed,
             failures,
             writes,
         }));

@@ -8,6 +8,7 @@ use super::item::Item;
 use super::read::definition;
 use super::{Refusal, Site};
 use crate::api::contract::{Contract, keys};
+use crate::api::fold;
 use crate::model::clock::UnixMillis;
 use serde_json::Value;
 
@@ -84,6 +85,13 @@ impl Site {
         if name.is_empty() {
             return Err(Refusal::bad_request("Invalid name"));
         }
+        let table = self.table(Entity::Product);
+        let key = if created {
+            table.fold(name).into_owned()
+        } else {
+            self.key(Entity::Product, number)
+        };
+        self.tolerates(Entity::Product, &key)?;
         let mut put = Put::new(Entity::Product, number, created);
         put.name = Some(name.to_owned());
         self.wrote(now, Write::Put(put));
@@ -166,6 +174,11 @@ impl Site {
         let number = self.find(entity, id)?;
         let checked = self.fields[entity as usize].check(field, &values);
         let field = checked.map_err(|bad| Refusal::bad_request(bad.error()))?;
+        let (owner, owner_number) = match self.entitlements.grant(number) {
+            Some(grant) if entity == Entity::Entitlement => (grant.owner, grant.number),
+            _ => (entity, number),
+        };
+        self.tolerates(owner, &self.key(owner, owner_number))?;
         let mut put = Put::new(entity, number, false);
         put.details = vec![(field, values.clone())];
         self.wrote(now, Write::Put(put));
@@ -190,6 +203,7 @@ impl Site {
         let number = self.find(owner, id)?;
         let product = self.table(Entity::Product).by_id(self.cloud, product);
         let product = product.ok_or_else(|| Refusal::bad_request(not_found(Entity::Product)))?;
+        self.tolerates(owner, &self.key(owner, number))?;
         let grant = Grant {
             owner,
             number,
@@ -211,7 +225,7 @@ impl Site {
         entity: Entity,
         field: Field,
     ) -> Result<Value, Refusal> {
-        if let Some(reason) = self.fields[entity as usize].against(&field) {
+        if let Some(reason) = self.against(entity, &field) {
             return Err(Refusal::bad_request(reason));
         }
         let body = definition(&field);
@@ -238,6 +252,9 @@ impl Site {
         if fields.find(&edit.name).is_some_and(|other| other != number) {
             return Err(Refusal::bad_request(FIELD_EXISTS));
         }
+        if let Some(words) = self.temper.refuses_field(entity, &fold::name(name)) {
+            return Err(Refusal::bad_request(words));
+        }
         self.wrote(now, Write::Edited(entity, number, edit));
         let edited = self.fields[entity as usize].get(number);
         Ok(edited.map(definition).unwrap_or_default())
@@ -263,6 +280,15 @@ impl Site {
     fn find_field(&self, entity: Entity, name: &str) -> Result<u16, Refusal> {
         let number = self.fields[entity as usize].find(name);
         number.ok_or_else(|| Refusal::not_found("Detail field not found"))
+    }
+
+    /// Refuses a write about a record of this natural key, folded, that the policy has something against. Entitlements
+    /// count as their owners, which profiles give products to as well.
+    pub(super) fn tolerates(&self, entity: Entity, key: &str) -> Result<(), Refusal> {
+        match self.temper.refuses(entity, key) {
+            Some(words) => Err(Refusal::bad_request(words)),
+            None => Ok(()),
+        }
     }
 
     /// Applies a write that was found good, and has it written down.

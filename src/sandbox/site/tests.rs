@@ -101,8 +101,21 @@ fn submit_to(
     key: &str,
     body: &Value,
 ) -> Result<String, Refusal> {
+    submit_by(&Contract::default(), site, policy, now, bulk, key, body)
+}
+
+/// The same for a site of another contract.
+fn submit_by(
+    contract: &Contract,
+    site: &mut Site,
+    policy: &Policy,
+    now: UnixMillis,
+    bulk: Bulk,
+    key: &str,
+    body: &Value,
+) -> Result<String, Refusal> {
     let body = body.to_string().into_bytes();
-    let submission = Submission::read(&policy.contract, bulk, key.to_owned(), &body);
+    let submission = Submission::read(contract, bulk, key.to_owned(), &body);
     let answer = site.submit(policy, now, submission)?;
     let id = answer["id"].as_str().unwrap().to_owned();
     assert_eq!(answer["statusUrl"], format!("/api/v1/tasks/{id}"));
@@ -625,7 +638,7 @@ proptest! {
                     ),
                 }
             }
-            let contract = &policy.contract;
+            let contract = &Contract::default();
             let id = |entity, n: u8| super::ids::record(CLOUD, entity, n.into());
             let unknown = |refusal: Refusal| refusal.message.contains("not found");
             match step {

@@ -7,14 +7,12 @@ mod organizations;
 
 pub(super) use fields::definition;
 
-use super::change::Accepted;
 use super::details::Details;
 use super::entity::Entity;
 use super::failure::{Failure, not_found};
 use super::item::CustomerKind;
-use super::tasks::{self, Work};
 use super::{Refusal, Site, ids};
-use crate::api::contract::{Contract, Name, answer, keys, task_status};
+use crate::api::contract::{Contract, Name, answer, keys};
 use crate::model::clock::UnixMillis;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
@@ -50,28 +48,16 @@ impl Site {
     /// When there is no such task, or no longer.
     pub(in crate::sandbox) fn task(&self, now: UnixMillis, id: &str) -> Result<Value, Refusal> {
         let task = self.tasks.by_id(id);
-        let task = task.ok_or_else(|| Refusal::not_found("Task not found"))?;
-        let Accepted { at, start, end, .. } = task.accepted;
-        let (status, updated, failures) = match &task.work {
-            Work::Done(failures) => (
-                task_status::FINISHED,
-                tasks::millis_after(end),
-                &failures[..],
-            ),
-            Work::Items(_) | Work::Body(_) if now.saturating_mul(1000) >= start => (
-                task_status::IN_PROGRESS,
-                tasks::millis_after(start),
-                &[][..],
-            ),
-            Work::Items(_) | Work::Body(_) => (task_status::NOT_STARTED, at, &[][..]),
-        };
+        let gone = || Refusal::not_found("Task not found");
+        let task = task.ok_or_else(gone)?;
+        let view = task.view(now).ok_or_else(gone)?;
         Ok(json!({
             (answer::ID): ids::task(self.cloud, task.accepted.task).to_string(),
             (answer::TYPE): task.accepted.bulk.task_type(),
-            (answer::STATUS): status,
-            (answer::FAILURES): failures.iter().map(Failure::to_json).collect::<Vec<_>>(),
-            (answer::CREATED_AT): rfc3339(at),
-            (answer::UPDATED_AT): rfc3339(updated),
+            (answer::STATUS): view.status,
+            (answer::FAILURES): view.failures.iter().map(Failure::to_json).collect::<Vec<_>>(),
+            (answer::CREATED_AT): rfc3339(task.accepted.at),
+            (answer::UPDATED_AT): rfc3339(view.updated),
         }))
     }
 

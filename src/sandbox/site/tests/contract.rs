@@ -2,24 +2,19 @@
 
 use super::*;
 use crate::api::contract::{IdForm, Name};
-use std::sync::Arc;
 
-/// A policy with every guessed name said otherwise.
-fn otherwise() -> Policy {
-    let contract = Name::ALL
+/// A contract with every guessed name said otherwise.
+fn otherwise() -> Contract {
+    Name::ALL
         .iter()
         .fold(Contract::default(), |contract, name| {
             contract.with(*name, format!("x-{}", name.key()))
-        });
-    Policy {
-        contract: Arc::new(contract),
-        ..quick()
-    }
+        })
 }
 
 #[test]
 fn guessed_keys_follow_the_contract_and_their_defaults_are_unknown_then() {
-    let policy = otherwise();
+    let contract = otherwise();
     let product = json!({ "x-associate_products": { "x-product_ids": ["none"] } });
     let upsert = |payload: Value| json!([{ "operationType": "UPSERT", "payload": payload }]);
     let mut payload =
@@ -47,7 +42,7 @@ fn guessed_keys_follow_the_contract_and_their_defaults_are_unknown_then() {
     ];
     for (bulk, body) in good {
         let mut site = site();
-        let accepted = submit_to(&mut site, &policy, 0, bulk, "k", &body);
+        let accepted = submit_by(&contract, &mut site, &quick(), 0, bulk, "k", &body);
         assert!(accepted.is_ok(), "{bulk:?}: {accepted:?}");
         let refused = submit_to(&mut site, &quick(), 0, bulk, "l", &body).unwrap_err();
         assert!(refused.message.contains("unknown key \"x-"), "{refused:?}");
@@ -65,7 +60,7 @@ fn guessed_keys_follow_the_contract_and_their_defaults_are_unknown_then() {
 #[test]
 fn answers_follow_the_contract() {
     let site = site();
-    let contract = &otherwise().contract;
+    let contract = &otherwise();
     let by_id = super::super::request::single::FetchOrganizations {
         ids: Some(vec!["1".into()]),
         names: None,
@@ -97,15 +92,13 @@ fn only_ids_of_the_form_that_works_put_customers_into_organizations() {
         let mut site = site();
         let mut contract = Contract::default();
         contract.organization_ids = form;
-        let policy = Policy {
-            contract: Arc::new(contract),
-            ..quick()
-        };
         let member =
             json!({ "email": "a@b", "associateOrganizations": { "organizationIds": ids } });
         let items = json!([{ "operationType": "UPSERT", "payload": member }]);
-        submit(&mut site, &policy, 0, Entity::Customer, "k", &items).unwrap();
-        site.advance(&policy, 1000);
+        let body = json!({ "customerProfiles": items });
+        let bulk = Bulk::CustomerProfiles;
+        submit_by(&contract, &mut site, &quick(), 0, bulk, "k", &body).unwrap();
+        site.advance(&quick(), 1000);
         let listed = site.list(Entity::Customer, None, 1);
         let organizations = listed["results"][0]["organizations"].as_array().unwrap();
         assert_eq!(!organizations.is_empty(), works, "{form:?} {ids}");

@@ -1,10 +1,31 @@
 //! The credentials of every request.
 //!
-//! Guarantee: no `Debug` or message shows an e-mail or token. Must not know: where they come from.
+//! Guarantee: no `Debug` or message shows an e-mail, token or secret. Must not know: where credentials come from.
+//!
+//! | module | duty |
+//! | --- | --- |
+//! | [`access`] | an access token and when it is to be replaced, pure |
+//! | [`login`] | the three requests to the login server |
+//! | [`store`] | the file that keeps tokens, shared by processes |
+//! | [`renewer`] | one valid access token for all callers |
+//! | [`consent`] | the address where a person consents, and what comes back, pure |
+//! | [`age`] | when a consent needs a person again, pure |
 
+pub mod access;
+pub mod age;
+pub mod consent;
+pub mod login;
+pub mod renewer;
+pub mod store;
+
+use crate::api::classify::LACKS_SCOPE;
+use crate::api::client::Gate;
 use crate::api::error::ClientError;
+use crate::model::reply::{ApiError, ErrorClass};
+use renewer::Renewer;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
+use std::sync::Arc;
 
 /// As whom requests are made.
 #[derive(Clone)]
@@ -21,6 +42,17 @@ pub enum Auth {
         /// The token, of any length.
         token: SecretString,
     },
+    /// OAuth access tokens that are renewed while they are in use. Documented.
+    Renewed(Arc<Renewer>),
+}
+
+/// What one request carries.
+#[derive(Clone)]
+pub(super) enum Pass {
+    /// E-mail and API token.
+    Basic { email: String, token: SecretString },
+    /// A token.
+    Bearer { token: SecretString },
 }
 
 impl Auth {
@@ -41,7 +73,71 @@ impl Auth {
                 printable("API token", token.expose_secret())
             }
             Self::Bearer { token } => printable("access token", token.expose_secret()),
+            // they come from the login server, and the transport refuses what it cannot send
+            Self::Renewed(_) => Ok(()),
         }
+    }
+
+    /// What the next request carries; renewed first where it is about to expire.
+    ///
+    /// # Errors
+    /// As [`Renewer::access`].
+    pub(super) async fn pass(&self, gate: &dyn Gate) -> Result<Pass, ApiError> {
+        match self {
+            Self::Basic { email, token } => Ok(Pass::Basic {
+                email: email.clone(),
+                token: token.clone(),
+            }),
+            Self::Bearer { token } => Ok(Pass::Bearer {
+                token: token.clone(),
+            }),
+            Self::Renewed(renewer) => {
+                let token = renewer.access(None, gate).await?.token;
+                Ok(Pass::Bearer { token })
+            }
+        }
+    }
+
+    /// Another pass in place of one that the site took for expired; `None` where there can be no other.
+    ///
+    /// # Errors
+    /// As [`Renewer::access`].
+    pub(super) async fn another(
+        &self,
+        stale: &Pass,
+        gate: &dyn Gate,
+    ) -> Result<Option<Pass>, ApiError> {
+        match (self, stale) {
+            (Self::Renewed(renewer), Pass::Bearer { token: stale }) => {
+                let token = renewer.access(Some(stale), gate).await?.token;
+                Ok(Some(Pass::Bearer { token }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether there can be another pass.
+    pub(super) fn renews(&self) -> bool {
+        matches!(self, Self::Renewed(_))
+    }
+
+    /// An error that another pass cannot cure (any more), with what to do for these credentials.
+    pub(super) fn last_word(&self, mut error: ApiError) -> ApiError {
+        let expired = error.class == ErrorClass::AuthExpired;
+        if expired {
+            error.class = ErrorClass::AuthWrong;
+        }
+        if let Self::Renewed(renewer) = self {
+            let advice = if expired {
+                renewer.advice().refused
+            } else if error.message.contains(LACKS_SCOPE) {
+                renewer.advice().scope
+            } else {
+                return error;
+            };
+            error.message = format!("{}; {advice}", error.message);
+        }
+        error
     }
 }
 
@@ -50,6 +146,7 @@ impl fmt::Debug for Auth {
         f.write_str(match self {
             Self::Basic { .. } => "Basic(…)",
             Self::Bearer { .. } => "Bearer(…)",
+            Self::Renewed(_) => "Renewed(…)",
         })
     }
 }

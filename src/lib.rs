@@ -20,6 +20,7 @@
 //! | [`ledger`] | what is durable: runs, batches, outcomes |
 //! | [`engine`] | decides in plain functions, acts in one driver |
 //! | [`report`] | results file, progress, log, summary |
+//! | [`retry`] | which rows of a results file are loaded again, and where they are read from |
 //! | [`sandbox`] | the local CSM site |
 //! | [`cli`] | arguments, settings, commands, exit codes |
 
@@ -31,5 +32,6 @@ pub mod ledger;
 pub mod mapping;
 pub mod model;
 pub mod report;
+pub mod retry;
 pub mod sandbox;
 pub mod source;

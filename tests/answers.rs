@@ -5,7 +5,7 @@ use crate::support::place::Place;
 use crate::support::scripted::{Answer as Reply, CREDENTIALS, Scripted};
 use csm_loader::api::classify::{Answer, Got, Headers, classify};
 use csm_loader::api::contract::Endpoint;
-use csm_loader::engine::retry::{ATTEMPTS, Decision, decide};
+use csm_loader::engine::retry::{ATTEMPTS, Decision, Tries};
 use csm_loader::model::code::Code;
 use csm_loader::model::reply::{ErrorClass, Throttle};
 use serde_json::json;
@@ -260,7 +260,7 @@ fn name(class: &ErrorClass) -> String {
 
 /// What the loader does after the first attempt.
 fn deed(class: &ErrorClass) -> &'static str {
-    match decide(class, 1, 1, 0.0) {
+    match Tries::default().decide(class, 0.0) {
         Decision::Again(_) => match class {
             ErrorClass::NotSent => "repeats it",
             _ => "repeats it: bulk with the same key and bytes, single after a look-up",
@@ -287,7 +287,11 @@ fn deed(class: &ErrorClass) -> &'static str {
 
 /// What the results say of the rows if it stays at that: after the last attempt.
 fn results(to: &str, class: &ErrorClass) -> String {
-    match decide(class, ATTEMPTS, 1, 0.0) {
+    let mut tries = Tries::default();
+    for _ in 1..ATTEMPTS {
+        tries.decide(class, 0.0);
+    }
+    match tries.decide(class, 0.0) {
         Decision::Again(_) => panic!("no end of attempts: {class:?}"),
         Decision::Pause(_) | Decision::AwaitSlot => "nothing: it is no attempt".to_owned(),
         _ if to == "read" => "see Tasks".to_owned(),

@@ -18,6 +18,9 @@ fn help_lists_the_commands_and_exit_codes() {
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
       auth      Get credentials from a site, and see what they are good for
+      runs      List the runs that the state folder holds
+      report    Write the results of a run again, from the ledger
+      state     Move, prune or erase what is remembered
       sandbox   Serve a local CSM site to try things on
       codes     List every result code with its cause and cure
       contract  List what the API is taken for: each name, endpoint and limit, and how well it is known
@@ -48,7 +51,7 @@ fn help_of_load_lists_every_flag() {
 
     Options:
           --entity <ENTITY>
-              What to load: customer, organization or product [default: the mapping's entity]
+              What to load: customer, organization, product, detail-field [default: the mapping's]
 
           --mapping <FILE>
               Mapping file
@@ -180,6 +183,9 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
       auth      Get credentials from a site, and see what they are good for
+      runs      List the runs that the state folder holds
+      report    Write the results of a run again, from the ledger
+      state     Move, prune or erase what is remembered
       sandbox   Serve a local CSM site to try things on
       codes     List every result code with its cause and cure
       contract  List what the API is taken for: each name, endpoint and limit, and how well it is known
@@ -247,7 +253,7 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     For more information, try '--help'.
     "#);
     assert_snapshot!(usage("load --mapping people.toml --input people.csv --entity person"), @r#"
-    error: invalid value 'person' for '--entity <ENTITY>': unknown entity "person"; use product, organization or customer
+    error: invalid value 'person' for '--entity <ENTITY>': unknown entity "person"; use detail-field, product, organization or customer
 
     For more information, try '--help'.
     "#);

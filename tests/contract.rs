@@ -10,9 +10,9 @@ use csm_loader::api::auth::Auth;
 use csm_loader::api::client::{Client, ClientConfig, Gate};
 use csm_loader::api::contract::{Contract, Endpoint, Name};
 use csm_loader::api::entitlements::Holder;
-use csm_loader::api::fields::FieldsOf;
 use csm_loader::api::lookup::discover;
 use csm_loader::api::site::Site;
+use csm_loader::model::entity::Owner;
 use csm_loader::model::reply::{ApiError, TaskView};
 use serde_json::json;
 use std::cell::RefCell;
@@ -170,21 +170,21 @@ async fn fields(caller: &Caller) {
     let client = &caller.client;
     for (of, list, create, edit, delete) in [
         (
-            FieldsOf::Customer,
+            Owner::Customer,
             E::ListCustomerDetailFields,
             E::CreateCustomerDetailField,
             E::EditCustomerDetailField,
             E::DeleteCustomerDetailField,
         ),
         (
-            FieldsOf::Organization,
+            Owner::Organization,
             E::ListOrganizationDetailFields,
             E::CreateOrganizationDetailField,
             E::EditOrganizationDetailField,
             E::DeleteOrganizationDetailField,
         ),
         (
-            FieldsOf::Entitlement,
+            Owner::Entitlement,
             E::ListEntitlementDetailFields,
             E::CreateEntitlementDetailField,
             E::EditEntitlementDetailField,
@@ -192,36 +192,31 @@ async fn fields(caller: &Caller) {
         ),
     ] {
         let options = ["Low".to_owned(), "High".to_owned()];
-        caller.heard(
-            create,
-            client.create_field(of, "Seats", "NUMBER", None).await,
-        );
-        let created = caller.heard(
-            create,
-            client
-                .create_field(of, "Tier", "SELECT", Some(&options))
-                .await,
-        );
+        let seats = json!({ "name": "Seats", "type": { "name": "NUMBER" } });
+        let tier = json!({ "name": "Tier", "type": { "name": "SELECT", "options": options } });
+        let [seats, tier] = [seats, tier].map(|field| field.to_string().into_bytes());
+        caller.heard(create, client.create_detail_field(of, seats).await);
+        let created = caller.heard(create, client.create_detail_field(of, tier).await);
         if let Some(created) = created {
             assert_eq!(
-                (&*created.name, created.options.as_deref()),
-                ("Tier", Some(&options[..]))
+                (&*created.name, &created.options[..]),
+                ("Tier", &options[..])
             );
         }
         caller.heard(
             edit,
             client
-                .edit_field(of, "Tier", "Level", Some(&options[..1]))
+                .edit_detail_field(of, "Tier", "Level", Some(&options[..1]))
                 .await,
         );
-        if let Some(fields) = caller.heard(list, client.fields(of).await) {
+        if let Some(fields) = caller.heard(list, client.detail_fields(of).await) {
             let has = |name: &str| fields.iter().any(|field| field.name == name);
             assert!(
                 has("Level") && has("Seats") && !has("Tier"),
                 "{of:?}: {fields:?}"
             );
         }
-        caller.heard(delete, client.delete_field(of, "Level").await);
+        caller.heard(delete, client.delete_detail_field(of, "Level").await);
     }
     for endpoint in [
         E::BulkCustomerDetailDefinitions,
@@ -304,12 +299,7 @@ async fn organizations(caller: &Caller, product: &str) -> String {
         )
         .await;
     let set = client
-        .set_detail(
-            FieldsOf::Organization,
-            &id,
-            "Industry",
-            &["Mining".to_owned()],
-        )
+        .set_detail(Owner::Organization, &id, "Industry", &["Mining".to_owned()])
         .await;
     caller.heard(E::SetOrganizationDetail, set);
     caller.heard(E::GetOrganization, client.organization(&id).await);
@@ -388,7 +378,7 @@ async fn customers(caller: &Caller, organization: &str) -> String {
         client.rename_account(&id, "Ana B").await,
     );
     let set = client
-        .set_detail(FieldsOf::Customer, &id, "Region", &["APAC".to_owned()])
+        .set_detail(Owner::Customer, &id, "Region", &["APAC".to_owned()])
         .await;
     caller.heard(E::SetCustomerDetail, set);
     caller.heard(E::GetCustomer, client.customer(&id).await);
@@ -454,7 +444,7 @@ async fn entitlements(caller: &Caller, organization: &str, customer: &str, produ
     }
     caller.heard(E::GetEntitlement, client.entitlement(&last).await);
     let set = client
-        .set_detail(FieldsOf::Entitlement, &last, "Seats", &["5".to_owned()])
+        .set_detail(Owner::Entitlement, &last, "Seats", &["5".to_owned()])
         .await;
     caller.heard(E::SetEntitlementDetail, set);
     caller.heard(E::DeleteEntitlement, client.delete_entitlement(&last).await);
@@ -551,7 +541,7 @@ fn the_built_in_site_agrees_with_the_job_on_names() {
     place.write("site.toml", "[[organization]]\nname = \"Acme\"\n");
     let job = "[site]\ntarget = \"sandbox\"\n[sandbox]\nseed = \"site.toml\"\n\
         [contract]\nfetch_organization_names = \"names\"\nfetched_organizations = \"found\"\n\
-        customer_profiles = \"profiles\"\n\
+        customer_profiles = \"profiles\"\nassociate_organizations = \"organizations\"\n\
         [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\nresults = \"out.csv\"\n";
     place.write("job.toml", job);
     place.run("load --quiet job.toml").expect(0);

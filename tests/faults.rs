@@ -226,7 +226,7 @@ fn credentials_that_fail_at_the_first_request_stop_the_run_and_nothing_counts_as
       results: out.csv
 
     3 rows in …: 3 not_sent
-    stopped early: POST /api/v1/customer/profile/bulk was answered 401: Unauthorized (check e-mail and token; the token may have expired)
+    stopped early: POST /api/v1/customer/profile/bulk was answered 401: Unauthorized (check e-mail and token; the token may have expired); no request of this kind can succeed until that is mended: then load again
     what each code means and what to do: csm-loader codes
     ");
     assert_snapshot!(place.results("out.csv").told(), @"

@@ -2,7 +2,7 @@
 
 use crate::api::client::{Client, Request};
 use crate::api::contract::{Endpoint, keys, query};
-use crate::api::fields::FieldsOf;
+use crate::model::entity::Owner;
 use crate::model::reply::ApiError;
 use serde_json::json;
 
@@ -14,15 +14,15 @@ impl Client {
     /// An [`ApiError`] of any class; to repeat it after `MaybeApplied` changes nothing more.
     pub async fn set_detail(
         &self,
-        of: FieldsOf,
+        of: Owner,
         record: &str,
         field: &str,
         values: &[String],
     ) -> Result<(), ApiError> {
         let endpoint = match of {
-            FieldsOf::Customer => Endpoint::SetCustomerDetail,
-            FieldsOf::Organization => Endpoint::SetOrganizationDetail,
-            FieldsOf::Entitlement => Endpoint::SetEntitlementDetail,
+            Owner::Customer => Endpoint::SetCustomerDetail,
+            Owner::Organization => Endpoint::SetOrganizationDetail,
+            Owner::Entitlement => Endpoint::SetEntitlementDetail,
         };
         let request = Request::to(endpoint)
             .of(record)
@@ -43,9 +43,9 @@ mod tests {
     #[tokio::test]
     async fn a_field_is_set_by_its_name() {
         for (of, path) in [
-            (FieldsOf::Customer, "customer"),
-            (FieldsOf::Organization, "organization"),
-            (FieldsOf::Entitlement, "entitlement"),
+            (Owner::Customer, "customer"),
+            (Owner::Organization, "organization"),
+            (Owner::Entitlement, "entitlement"),
         ] {
             let answer = r#"{"name":"Größe & so","values":["x"]}"#;
             let (given, asked) = exchange(200, answer, async |client| {
@@ -66,14 +66,14 @@ mod tests {
     async fn what_the_answer_holds_does_not_matter_but_a_refusal_does() {
         for (status, body) in [(200, "{}"), (200, "[]"), (204, "")] {
             let (given, _) = exchange(status, body, async |client| {
-                client.set_detail(FieldsOf::Customer, "c", "f", &[]).await
+                client.set_detail(Owner::Customer, "c", "f", &[]).await
             })
             .await;
             assert_eq!(given, Ok(()), "{body:?}");
         }
         let body = r#"{"errorMessage":"Invalid detail field value","errors":["BAD_REQUEST"],"statusCode":400}"#;
         let (given, _) = exchange(400, body, async |client| {
-            client.set_detail(FieldsOf::Customer, "c", "f", &[]).await
+            client.set_detail(Owner::Customer, "c", "f", &[]).await
         })
         .await;
         let error = given.expect_err("refused");

@@ -10,7 +10,7 @@
 //! | [`site`], [`auth`] | where requests go, and as whom |
 //! | [`bulk`] | bulk requests and their tasks |
 //! | [`accounts`], [`profiles`], [`customers`], [`organizations`], [`products`], [`single`], [`lookup`] | records |
-//! | [`entitlements`], [`details`], [`fields`] | what belongs to records |
+//! | [`entitlements`], [`details`], [`definitions`] | what belongs to records |
 //! | [`resources`] | the sites that a token may use |
 //! | [`fallback`] | calls outside the CSM API |
 //! | [`read`] | reading answers |
@@ -23,11 +23,11 @@ pub mod classify;
 pub mod client;
 pub mod contract;
 pub mod customers;
+pub mod definitions;
 pub mod details;
 pub mod entitlements;
 pub mod error;
 pub mod fallback;
-pub mod fields;
 pub mod fold;
 pub mod lookup;
 pub mod organizations;

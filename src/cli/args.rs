@@ -3,7 +3,9 @@
 use super::job::AuthMethod;
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
+use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
+use crate::model::outcome::Status;
 use crate::source::Format;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -32,6 +34,12 @@ pub(super) enum Command {
     /// Get credentials from a site, and see what they are good for
     #[command(subcommand)]
     Auth(AuthCommand),
+    /// List the runs that the state folder holds
+    Runs(StateDirArgs),
+    /// Write the results of a run again, from the ledger
+    Report(ReportArgs),
+    /// Move, prune or erase what is remembered
+    State(StateArgs),
     /// Serve a local CSM site to try things on
     Sandbox(SandboxArgs),
     /// List every result code with its cause and cure
@@ -106,7 +114,7 @@ pub(super) struct StageArgs {
     /// Job file that names site, limits and stages
     #[arg(value_name = "JOB.toml", conflicts_with_all = ["entity", "mapping", "input"])]
     pub(super) job: Option<PathBuf>,
-    /// What to load: customer, organization or product [default: the mapping's entity]
+    /// What to load: customer, organization, product, detail-field [default: the mapping's]
     #[arg(long)]
     pub(super) entity: Option<Entity>,
     /// Mapping file
@@ -157,6 +165,58 @@ pub(super) struct StageArgs {
     /// Largest CSV record, as in 16MiB [default: 16MiB]
     #[arg(long, value_name = "SIZE")]
     pub(super) csv_max_record: Option<String>,
+}
+
+/// Which rows of a results file are loaded again.
+#[derive(Debug, clap::Args)]
+pub(super) struct RetryArgs {
+    /// Results file whose rows are loaded again, perhaps edited: .csv, .parquet, .arrow or .jsonl
+    #[arg(value_name = "RESULTS")]
+    pub(super) file: PathBuf,
+    /// Only rows with these statuses [default: those that did not load]
+    #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = retried_status)]
+    pub(super) status: Vec<Status>,
+    /// Only rows with one of these codes: `csm-loader codes` lists them
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    pub(super) code: Vec<String>,
+    /// Mapping file [default: that of the run]
+    #[arg(long, value_name = "FILE")]
+    pub(super) mapping: Option<PathBuf>,
+    /// New results file, never the retried one; {date} and {run} expand [default: <RESULTS>-retry with its ending]
+    #[arg(long, value_name = "FILE")]
+    pub(super) results: Option<String>,
+    /// Add the source's columns to the new results as src.<name>
+    #[arg(long)]
+    pub(super) with_source: bool,
+    /// Which row of a natural key is sent: last, first, all-in-order or reject [default: last]
+    #[arg(
+        long,
+        value_name = "POLICY",
+        env = "CSM_LOADER_DUPLICATES",
+        hide_env_values = true
+    )]
+    pub(super) duplicates: Option<Policy>,
+    /// Encoding of a CSV file that is not UTF-8, as in windows-1252
+    #[arg(long, value_name = "NAME")]
+    pub(super) csv_encoding: Option<String>,
+}
+
+/// A status by which rows can be chosen.
+fn retried_status(word: &str) -> Result<Status, String> {
+    let choices = || {
+        Status::ALL
+            .into_iter()
+            .filter(|status| *status != Status::Loaded)
+    };
+    if word == Status::Loaded.name() {
+        return Err("rows that loaded are not loaded again".to_owned());
+    }
+    choices()
+        .find(|status| status.name() == word)
+        .ok_or_else(|| {
+            let names: Vec<_> = choices().map(Status::name).collect();
+            format!("use {}", names.join(", "))
+        })
 }
 
 /// What is shown while it runs.
@@ -234,6 +294,70 @@ pub(super) struct LoginArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct StateDirArgs {
+    /// Folder of the ledger
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".csm-loader",
+        env = "CSM_LOADER_STATE_DIR",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(super) state_dir: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    /// The run's id, or what it alone begins with
+    pub(super) run: String,
+    /// Results file: .csv, .parquet, .arrow or .jsonl; {run} expands, and several stages put their entity behind the name [default: <run>-<entity>-results.csv]
+    #[arg(long, value_name = "FILE")]
+    pub(super) results: Option<String>,
+    /// Show the final state of all rows: what retries of the run made of them counts
+    #[arg(long)]
+    pub(super) merged: bool,
+    #[command(flatten)]
+    pub(super) state: StateDirArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StateArgs {
+    #[command(subcommand)]
+    pub(super) command: StateCommand,
+    #[command(flatten)]
+    pub(super) state: StateDirArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateCommand {
+    /// Write all runs and what is remembered to a file, to take it to another machine
+    Export {
+        /// File to write, an SQLite database; it must not exist
+        file: PathBuf,
+    },
+    /// Take over an export into an empty state folder
+    Import {
+        /// File that `state export` wrote
+        file: PathBuf,
+    },
+    /// Erase a person or another record from the ledger, on disk too
+    Forget {
+        /// The key as results show it, or the e-mail, name or id
+        key: String,
+        /// What it is: customer, organization or product [default: any]
+        #[arg(long)]
+        entity: Option<Entity>,
+    },
+    /// Remove the oldest runs; what is remembered of the site stays
+    Prune {
+        /// Runs to keep; open ones stay in any case
+        #[arg(long, value_name = "N", default_value_t = KEEP_RUNS)]
+        keep_runs: usize,
+    },
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct SandboxArgs {
     /// Address to serve on; only this machine can be reached
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8765")]
@@ -295,6 +419,13 @@ pub(super) struct PolicyArgs {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn rows_to_retry_are_chosen_by_the_statuses_that_can_be_retried() {
+        assert_eq!(retried_status("not_sent"), Ok(Status::NotSent));
+        insta::assert_snapshot!(retried_status("loaded").unwrap_err(), @"rows that loaded are not loaded again");
+        insta::assert_snapshot!(retried_status("Failed").unwrap_err(), @"use unchanged, rejected, failed, duplicate, unconfirmed, not_sent");
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::settings::StageSettings;
+use crate::api::contract::Contract;
 use crate::engine::run::StageJob;
 use crate::mapping::{MappingFile, Plan};
 use crate::report::results;
@@ -22,7 +23,7 @@ pub(super) struct Naming<'a> {
     pub(super) run: &'a str,
 }
 
-/// Opens the stages, in their order.
+/// Opens the stages, in their order. Payloads are written with the names of `contract`.
 ///
 /// # Errors
 /// All faults of all stages together.
@@ -30,11 +31,12 @@ pub(super) fn open(
     stages: &[StageSettings],
     spool: &Path,
     naming: &Naming<'_>,
+    contract: &Contract,
 ) -> Result<Vec<StageJob>, Failure> {
     let mut faults = Vec::new();
     let mut jobs: Vec<StageJob> = Vec::new();
     for stage in stages {
-        match open_stage(stage, spool, naming) {
+        match open_stage(stage, spool, naming, contract) {
             Ok(job) => jobs.push(job),
             Err(found) => faults.extend(found),
         }
@@ -102,6 +104,7 @@ fn open_stage(
     stage: &StageSettings,
     spool: &Path,
     naming: &Naming<'_>,
+    contract: &Contract,
 ) -> Result<StageJob, Vec<String>> {
     let mut faults = Vec::new();
     let mapping = MappingFile::read(&stage.mapping)
@@ -132,7 +135,7 @@ fn open_stage(
     let (Some(mapping), Some(dataset), Some(results)) = (mapping, dataset, results) else {
         return Err(faults);
     };
-    let plan = Plan::compile(&mapping, dataset.schema())
+    let plan = Plan::compile(&mapping, dataset.schema(), contract)
         .map_err(|error| {
             let text = error.to_string();
             let note = if text.contains("unknown column") {

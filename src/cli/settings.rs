@@ -51,6 +51,8 @@ pub(super) struct StageSettings {
 #[derive(Debug)]
 pub(super) struct CheckSettings {
     pub(super) state_dir: PathBuf,
+    /// What the API is taken for.
+    pub(super) contract: Contract,
     pub(super) stages: Vec<StageSettings>,
 }
 
@@ -143,6 +145,7 @@ impl CheckSettings {
         let (job, base) = read_job(args.job.as_deref())?;
         let state_dir = state_dir(args.state_dir.as_deref(), &job, &base);
         Ok(Self {
+            contract: job.contract.0,
             state_dir,
             stages: stages(args, job.stages, &base)?,
         })

@@ -1,6 +1,6 @@
 //! Cuts batches at the endpoint's caps and keeps two rows of one natural key from being in flight together.
 //!
-//! Batches are shaped by rows and bytes, never by time, so that a second reading cuts the same ones.
+//! Batches are shaped by rows, operations and bytes, never by time, so that a second reading cuts the same ones.
 
 use crate::model::outcome::BatchSeq;
 use crate::model::row::{KeyHash, PreparedRow};
@@ -14,6 +14,8 @@ pub struct BatchLimits {
     pub list_key: Cow<'static, str>,
     /// Items a request may hold.
     pub items: usize,
+    /// Detail values that a request may hold over all its items, where the endpoint counts them as operations.
+    pub operations: Option<usize>,
     /// Bytes a request's body may hold; a larger single item travels alone.
     pub bytes: usize,
 }
@@ -63,6 +65,11 @@ fn frame_bytes(list_key: &str) -> usize {
     list_key.len() + "{\"\":[]}".len()
 }
 
+/// Operations that a row is on an endpoint that counts them: its detail values.
+fn operations(row: &PreparedRow) -> usize {
+    row.details.count_ones() as usize
+}
+
 /// Takes rows in order, gives batches.
 #[derive(Debug)]
 pub struct Batcher {
@@ -70,6 +77,7 @@ pub struct Batcher {
     next: u64,
     open: Vec<PreparedRow>,
     open_bytes: usize,
+    open_operations: usize,
     /// Keys of the open batch and of every batch that is not settled.
     busy: HashSet<KeyHash>,
     /// Rows whose key is busy, in order.
@@ -84,6 +92,7 @@ impl Batcher {
             next: 1,
             open: Vec::new(),
             open_bytes: frame_bytes(&limits.list_key),
+            open_operations: 0,
             limits,
             busy: HashSet::new(),
             deferred: VecDeque::new(),
@@ -121,6 +130,7 @@ impl Batcher {
             return None;
         }
         self.open_bytes = frame_bytes(&self.limits.list_key);
+        self.open_operations = 0;
         let seq = BatchSeq(self.next);
         self.next += 1;
         Some(Batch {
@@ -146,15 +156,21 @@ impl Batcher {
 
     fn admit(&mut self, row: PreparedRow) -> Option<Batch> {
         let bytes = row.item.len() + 1;
-        let full =
-            self.open.len() + 1 > self.limits.items || self.open_bytes + bytes > self.limits.bytes;
+        let operations = operations(&row);
+        let limits = &self.limits;
+        let most_operations = limits.operations.unwrap_or(usize::MAX);
+        let full = self.open.len() + 1 > limits.items
+            || self.open_bytes + bytes > limits.bytes
+            || self.open_operations + operations > most_operations;
         let batch = if full { self.flush() } else { None };
         self.busy.insert(row.hash);
         self.open_bytes += bytes;
+        self.open_operations += operations;
         self.open.push(row);
         // a batch that cannot take another row leaves at once, not with the next row
+        let full = self.open.len() >= self.limits.items || self.open_operations >= most_operations;
         match batch {
-            None if self.open.len() == self.limits.items => self.flush(),
+            None if full => self.flush(),
             batch => batch,
         }
     }
@@ -170,6 +186,7 @@ pub(crate) mod tests {
     pub(crate) const LIMITS: BatchLimits = BatchLimits {
         list_key: Cow::Borrowed("customerProfiles"),
         items: 4,
+        operations: None,
         bytes: 120,
     };
 
@@ -200,6 +217,26 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_batch_of_detail_values_is_cut_at_its_operations() {
+        let mut batcher = Batcher::new(BatchLimits {
+            operations: Some(5),
+            ..LIMITS
+        });
+        let mut push = |id, details| {
+            let mut row = row(id, id, "{}");
+            row.details = details;
+            let batch = batcher.push(row)?;
+            Some(batch.rows().iter().map(|row| row.row.id.0).collect())
+        };
+        assert_eq!(push(1, 0b111), None);
+        // three and three are six: the second waits for the next batch
+        assert_eq!(push(2, 0b1011), Some(vec![1]));
+        // three and two fill it
+        assert_eq!(push(3, 0b11), Some(vec![2, 3]));
+        assert_eq!(batcher.flush(), None);
+    }
+
+    #[test]
     fn a_row_whose_key_is_in_flight_waits_for_it() {
         let mut batcher = Batcher::new(LIMITS);
         for (id, key) in [(1, 1), (2, 2), (3, 1), (4, 1)] {
@@ -220,10 +257,13 @@ pub(crate) mod tests {
         #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
         fn batches_respect_caps_and_keys_and_lose_no_row(
-            rows in prop::collection::vec((0..20_u64, 0..90_usize), 0..120),
+            rows in prop::collection::vec((0..20_u64, 0..90_usize, 0..6_u32), 0..120),
             settle_each in 1..5_usize,
+            operations in prop::option::of(5..12_usize),
+            items in 1..6_usize,
         ) {
-            let mut batcher = Batcher::new(LIMITS);
+            let limits = BatchLimits { items, operations, ..LIMITS };
+            let mut batcher = Batcher::new(limits.clone());
             let mut flying: VecDeque<Batch> = VecDeque::new();
             let mut seen = Vec::new();
             let mut cut: Vec<Batch> = Vec::new();
@@ -231,13 +271,19 @@ pub(crate) mod tests {
             loop {
                 let step = steps.next();
                 match step {
-                    Some((index, (key, size))) => cut.extend(batcher.push(row(index as u64 + 1, *key, &"x".repeat(*size)))),
+                    Some((index, (key, size, details))) => {
+                        let mut row = row(index as u64 + 1, *key, &"x".repeat(*size));
+                        row.details = (1 << *details) - 1;
+                        cut.extend(batcher.push(row));
+                    }
                     None => cut.extend(batcher.flush()),
                 }
                 while let Some(batch) = cut.pop() {
                     let body = batch.body();
-                    prop_assert!(batch.rows().len() <= LIMITS.items);
-                    prop_assert!(body.len() <= LIMITS.bytes || batch.rows().len() == 1);
+                    prop_assert!(batch.rows().len() <= limits.items);
+                    prop_assert!(body.len() <= limits.bytes || batch.rows().len() == 1);
+                    let operations: usize = batch.rows().iter().map(super::operations).sum();
+                    prop_assert!(limits.operations.is_none_or(|most| operations <= most));
                     for row in batch.rows() {
                         let twice = flying.iter().flat_map(Batch::rows).any(|other| other.hash == row.hash);
                         prop_assert!(!twice, "key in flight twice");

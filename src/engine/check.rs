@@ -124,7 +124,7 @@ impl Checker<'_> {
         let header = ResultsHeader {
             run: "check".into(),
             entity: plan.entity(),
-            operation: plan.operation(),
+            operation: plan.asked(),
             source_columns,
         };
         let mut list = List::create(self, &header)?;

@@ -2,6 +2,7 @@
 
 use super::limits::{MaxErrors, TaskSlots};
 use super::retry;
+pub use super::retry::Tries;
 use super::stop::Stop;
 use crate::api::client::Client;
 use crate::ledger::RunHandle;
@@ -11,7 +12,7 @@ use crate::model::reply::ApiError;
 use crate::report::progress::Reporter;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// Passes events to whoever shows them, from any thread.
@@ -74,6 +75,8 @@ pub struct Context {
     pub nonce: Uuid,
     /// Task slots wanted.
     pub slots: TaskSlots,
+    /// Repetitions that look-ups and single calls may make.
+    pub budget: Mutex<retry::Budget>,
     /// When to stop because of rows that did not load.
     pub max_errors: Option<MaxErrors>,
     /// A private folder for what outgrows memory.
@@ -92,28 +95,31 @@ impl Context {
         let mut tries = Tries::default();
         loop {
             match call().await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.budget().succeeded();
+                    return Ok(answer);
+                }
                 Err(error) if self.again(stage, &mut tries, &error).await => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
+    fn budget(&self) -> MutexGuard<'_, retry::Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until a request that did not succeed may be repeated; `false` when repeating does not help (any more),
     /// or a stop was asked for.
     pub async fn again(&self, stage: u32, tries: &mut Tries, error: &ApiError) -> bool {
         self.stop.note(error);
-        let attempt = tries.failed + 1;
-        let wait = match retry::decide(&error.class, attempt, tries.throttled, random()) {
+        let wait = match tries.decide(&error.class, random()) {
             retry::Decision::Again(wait) => {
-                tries.failed += 1;
-                wait
+                let now = self.clock.instant();
+                wait.max(self.budget().take(now))
             }
-            retry::Decision::Pause(wait) => {
-                tries.throttled += 1;
-                wait
-            }
-            retry::Decision::AwaitSlot => retry::backoff(attempt, random()),
+            retry::Decision::Pause(wait) => wait,
+            retry::Decision::AwaitSlot => tries.backoff(random()),
             retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
                 return false;
             }
@@ -125,13 +131,6 @@ impl Context {
             () = self.stop.asked() => false,
         }
     }
-}
-
-/// How often a request did not succeed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tries {
-    failed: u32,
-    throttled: u32,
 }
 
 /// Uniform in 0..1, for jitter.

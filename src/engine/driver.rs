@@ -8,6 +8,7 @@ use super::limits::MaxErrors;
 use super::message::{Command, Durable, Event, Now};
 use super::products::Products;
 use super::state::{Engine, not_sent};
+use super::why;
 use crate::api::contract::BulkEndpoint;
 use crate::ledger::LedgerError;
 use crate::ledger::record::Record;
@@ -255,7 +256,9 @@ async fn identify(
     let mut known = HashMap::new();
     let most = match entity {
         Entity::Customer => crate::api::contract::MAX_FETCH_CUSTOMERS,
-        Entity::Organization | Entity::Product => crate::api::contract::MAX_FETCH_ORGANIZATIONS,
+        Entity::Organization | Entity::Product | Entity::DetailField => {
+            crate::api::contract::MAX_FETCH_ORGANIZATIONS
+        }
     };
     for chunk in ids.chunks(most) {
         // spelled out: the future of `Context::repeat` cannot be told to be `Send`
@@ -264,7 +267,7 @@ async fn identify(
             let found = match entity {
                 Entity::Customer => context.client.customer_emails(chunk).await,
                 Entity::Organization => context.client.organizations_by_id(chunk).await,
-                Entity::Product => Ok(Vec::new()),
+                Entity::Product | Entity::DetailField => Ok(Vec::new()),
             };
             match found {
                 Ok(found) => break found,
@@ -275,7 +278,9 @@ async fn identify(
         for named in found {
             let identity = match entity {
                 Entity::Customer => fold::email(&named.name),
-                Entity::Organization | Entity::Product => fold::name(&named.name),
+                Entity::Organization | Entity::Product | Entity::DetailField => {
+                    fold::name(&named.name)
+                }
             };
             known.insert(named.id, identity.into_owned());
         }
@@ -339,7 +344,7 @@ pub(super) async fn single(
             persist(context, stage, vec![outcome]).await?;
             let most = max_errors.filter(|most| most.exceeded(sent.counts.errors(), sent.records));
             if let Some(most) = most {
-                context.stop.set(most.why());
+                context.stop.set(why::too_many_errors(most));
             }
         }
         for outcome in &outcomes {

@@ -1,18 +1,19 @@
 //! A batch under way, and where it stands.
 
 use super::batcher::Batch;
+use super::retry::Tries;
 use crate::model::outcome::Counts;
 use crate::model::reply::{TaskFailure, TaskId};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Where a batch stands.
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Its intent is being made durable.
     Preparing,
-    /// It may leave once a slot is free, not before the instant.
-    Queued { not_before: Option<Instant> },
+    /// It may leave once a slot is free.
+    Queued,
     /// Its request is under way.
     Sending,
     /// It is sent again at the instant.
@@ -31,8 +32,14 @@ pub(super) struct Wait {
     pub(super) task: TaskId,
     pub(super) since: Instant,
     pub(super) next_poll: Instant,
-    pub(super) polling: bool,
-    pub(super) poll_errors: u32,
+    /// When the poll that is under way was asked for.
+    pub(super) asked: Option<Instant>,
+    /// The age at which a poll last found it running.
+    pub(super) running: Option<Duration>,
+    /// What became of polls that got no answer.
+    pub(super) tries: Tries,
+    /// Polls in a row whose answers made no sense.
+    pub(super) senseless: u32,
 }
 
 /// A batch between its cut and its durable outcome.
@@ -43,11 +50,12 @@ pub(super) struct Flight {
     pub(super) body: Arc<Vec<u8>>,
     pub(super) phase: Phase,
     pub(super) attempts: u32,
-    /// Answers in a row that asked to wait.
-    pub(super) throttles: u32,
+    pub(super) tries: Tries,
     /// An earlier attempt may have reached the site.
     pub(super) maybe_applied: bool,
     pub(super) first_sent: Option<Instant>,
+    /// Our tasks that the site had when it was sent last, itself among them.
+    pub(super) depth: usize,
 }
 
 impl Flight {
@@ -56,7 +64,7 @@ impl Flight {
         match self.phase {
             Phase::Sending | Phase::Backoff { .. } | Phase::Waiting(_) => true,
             Phase::Preparing
-            | Phase::Queued { .. }
+            | Phase::Queued
             | Phase::Identifying { .. }
             | Phase::Settling { .. } => false,
         }

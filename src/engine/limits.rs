@@ -29,14 +29,6 @@ impl MaxErrors {
     }
 }
 
-impl MaxErrors {
-    /// The reason of a stop because of it.
-    #[must_use]
-    pub fn why(self) -> String {
-        format!("more than {self} of the rows did not load (--max-errors)")
-    }
-}
-
 impl fmt::Display for MaxErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

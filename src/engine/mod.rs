@@ -1,13 +1,14 @@
 //! Decides in plain functions of (state, event, now), acts in one driver.
 //!
 //! Duty: cut batches, hold the site's task slots, send, wait, repeat, and end every row in exactly one status.
-//! Guarantee: [`batcher`], [`state`], [`slots`], [`retry`], [`poll`] and [`attribute`] do no I/O, read no clock and
+//! Guarantee: [`batcher`], [`state`], [`slots`], [`quiet`], [`retry`], [`poll`] and [`attribute`] do no I/O, read no clock and
 //! await nothing. Must not know: how files are read, what mappings mean, how results are shown.
 
 pub mod attribute;
 pub mod batcher;
 pub mod check;
 pub mod context;
+mod definitions;
 pub mod drafts;
 pub mod driver;
 pub mod feed;
@@ -18,6 +19,7 @@ pub mod pace;
 pub mod poll;
 mod products;
 pub mod publish;
+pub mod quiet;
 pub mod resolve;
 pub mod retry;
 pub mod run;
@@ -27,3 +29,4 @@ pub mod slots;
 pub mod state;
 pub mod stop;
 pub mod survey;
+pub mod why;

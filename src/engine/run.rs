@@ -2,6 +2,7 @@
 
 use super::batcher::BatchLimits;
 use super::context::{Context, random};
+use super::definitions;
 use super::driver::{self, DriveError, Sent};
 use super::feed::Feeder;
 use super::limits::MaxErrors;
@@ -151,6 +152,9 @@ async fn run_stage(
         create: false,
     };
     let (first, names) = first_reading(context, stage, job, names).await?;
+    if let Some(rows) = first.rows {
+        driver::write(context, vec![Record::StageRead { stage, rows }]).await?;
+    }
 
     context.audience.tell(&RunEvent::PhaseStarted {
         stage,
@@ -172,10 +176,13 @@ async fn run_stage(
     let reader = spawn_blocking(move || feeder.run(&sender));
     // the verdict on errors may have fallen already; then the second reading only writes them down
     let max_errors = context.max_errors.filter(|_| first.hold.is_none());
-    let sent = match contract::bulk_endpoint(entity) {
+    let sent = match contract::bulk_endpoint(entity, job.plan.family()) {
         Some(endpoint) => {
             let engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
             driver::bulk(context, stage, entity, endpoint, engine, feed, first.rows).await
+        }
+        None if entity == Entity::DetailField => {
+            definitions::drive(context, stage, max_errors, feed, first.rows).await
         }
         None => driver::single(context, stage, operation, max_errors, feed, first.rows).await,
     };
@@ -223,12 +230,15 @@ async fn begin(context: &Arc<Context>, stage: u32, job: &StageJob) -> Result<Vec
     let header = StageHeader {
         stage,
         entity: job.plan.entity(),
-        operation: job.plan.operation(),
+        operation: job.plan.asked(),
         mapping: job.mapping,
         results: Some(job.results.display().to_string()),
         files: files
             .map(|(file, digest)| (file.name.clone(), file.bytes, *digest))
             .collect(),
+        settings: [("duplicates".to_owned(), job.duplicates.name().to_owned())].into(),
+        shape: None,
+        retries: None,
     };
     driver::write(context, vec![Record::StageStarted(header)]).await?;
     Ok(digests)
@@ -334,6 +344,7 @@ fn stage_config(
                 .to_owned()
                 .into(),
             items: endpoint.max_items,
+            operations: endpoint.max_operations,
             bytes: contract::MAX_BODY_BYTES,
         },
         nonce: context.nonce,
@@ -343,7 +354,9 @@ fn stage_config(
         details: job.plan.detail_names().to_vec(),
         fold: match job.plan.entity() {
             Entity::Customer => |text| fold::email(text).into_owned(),
-            Entity::Organization | Entity::Product => |text| fold::name(text).into_owned(),
+            Entity::Organization | Entity::Product | Entity::DetailField => {
+                |text| fold::name(text).into_owned()
+            }
         },
         random: Box::new(random),
     }
@@ -376,7 +389,7 @@ async fn write_results(
         let header = ResultsHeader {
             run: shared.run.clone(),
             entity: job.plan.entity(),
-            operation: job.plan.operation(),
+            operation: job.plan.asked(),
             source_columns,
         };
         publish::publish(

@@ -17,12 +17,17 @@ mod verdicts;
 use super::batcher::{Batch, Batcher};
 use super::flight::{Flight, Phase};
 use super::message::{Command, Durable, Event, Now, StageConfig};
+use super::poll::Polling;
+use super::quiet::Quiet;
+use super::retry::{Budget, Tries};
 use super::slots::SlotGate;
+use super::why;
 use crate::ledger::record::Record;
 use crate::model::clock::UnixMillis;
 use crate::model::code::Code;
 use crate::model::event::RunEvent;
 use crate::model::outcome::{BatchSeq, Counts, RowOutcome, Status};
+use crate::model::reply::Throttle;
 use crate::model::row::{PreparedRow, Reason, RowRef};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -33,10 +38,13 @@ use uuid::Uuid;
 const MAX_DEFERRED: usize = 1_000;
 /// Stretches of decided rows that may wait for the ledger before reading stops.
 const MAX_UNWRITTEN: usize = 4;
-/// The first wait for a slot when none of our own tasks holds one.
-const SLOT_WAIT: Duration = Duration::from_secs(1);
-/// The longest such wait.
-const LONGEST_SLOT_WAIT: Duration = Duration::from_mins(1);
+
+/// What the site may ask us to leave for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Submit,
+    Poll,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
@@ -50,12 +58,13 @@ pub struct Engine {
     config: StageConfig,
     batcher: Batcher,
     gate: SlotGate,
+    polling: Polling,
+    quiet: Quiet<Call>,
+    budget: Budget,
     held: VecDeque<Batch>,
     flights: BTreeMap<BatchSeq, Flight>,
     input: Input,
     stopped: Option<String>,
-    paused_until: Option<Instant>,
-    slot_wait: Duration,
     counts: Counts,
     given: u64,
     unwritten: usize,
@@ -69,12 +78,13 @@ impl Engine {
         Self {
             batcher: Batcher::new(config.batches.clone()),
             gate: SlotGate::new(config.slots, config.most_slots),
+            polling: Polling::default(),
+            quiet: Quiet::default(),
+            budget: Budget::default(),
             held: VecDeque::new(),
             flights: BTreeMap::new(),
             input: Input::Idle,
             stopped: None,
-            paused_until: None,
-            slot_wait: SLOT_WAIT,
             counts: Counts::default(),
             given: 0,
             unwritten: 0,
@@ -120,16 +130,21 @@ impl Engine {
     /// When to send [`Event::Woken`], if nothing happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
-        let slot_free = self.active() < self.gate.ceiling();
+        let active = self.active();
+        // without a slot a queued batch waits for an event, not for a moment
+        let slot = self.gate.wake(active);
+        let submit = self.quiet.end(Call::Submit);
+        let poll = self.quiet.end(Call::Poll);
         let due = self
             .flights
             .values()
             .filter_map(|flight| match &flight.phase {
-                Phase::Backoff { until } => Some(*until),
-                // without a slot it waits for an event, not for a moment
-                Phase::Queued { .. } if !slot_free => None,
-                Phase::Queued { not_before } => not_before.or(self.paused_until),
-                Phase::Waiting(wait) if !wait.polling => Some(wait.next_poll),
+                Phase::Backoff { until } => Some(submit.map_or(*until, |quiet| quiet.max(*until))),
+                Phase::Queued if active < self.gate.ceiling() => slot.max(submit),
+                Phase::Queued => slot,
+                Phase::Waiting(wait) if wait.asked.is_none() => {
+                    Some(poll.map_or(wait.next_poll, |quiet| quiet.max(wait.next_poll)))
+                }
                 Phase::Waiting(_)
                 | Phase::Preparing
                 | Phase::Sending
@@ -137,7 +152,6 @@ impl Engine {
                 | Phase::Settling { .. } => None,
             });
         due.min()
-            .map(|due| self.paused_until.map_or(due, |pause| due.max(pause)))
     }
 
     /// The one entry: takes what happened, gives what to do.
@@ -187,7 +201,7 @@ impl Engine {
         if let Some(most) = self.config.max_errors
             && most.exceeded(self.counts.errors(), self.given)
         {
-            self.stop(most.why());
+            self.stop(why::too_many_errors(most));
         }
     }
 
@@ -197,19 +211,21 @@ impl Engine {
             self.abandon(now, commands);
         }
         self.flush_when_stuck();
-        let waiting =
-            |flight: &Flight| matches!(flight.phase, Phase::Preparing | Phase::Queued { .. });
-        let mut taken = self.active() + self.flights.values().filter(|f| waiting(f)).count();
-        while taken < self.gate.ceiling()
+        let waiting = |flight: &Flight| matches!(flight.phase, Phase::Preparing | Phase::Queued);
+        let active = self.active();
+        self.gate.tick(now.at, active);
+        // as many again are made durable ahead, so that a freed slot is refilled at once
+        let mut taken = active + self.flights.values().filter(|f| waiting(f)).count();
+        while taken < 2 * self.gate.ceiling()
             && let Some(batch) = self.held.pop_front()
         {
             self.prepare(now, batch, commands);
             taken += 1;
         }
-        let paused = self.paused_until.is_some_and(|until| until > now.at);
-        if !paused {
-            self.paused_until = None;
-            self.send_due(now, commands);
+        if self.quiet.until(Call::Submit, now.at).is_none() {
+            self.send_due(now, active, commands);
+        }
+        if self.quiet.until(Call::Poll, now.at).is_none() {
             self.poll_due(now, commands);
         }
         let room = self.held.len() < self.gate.ceiling() && self.batcher.deferred() < MAX_DEFERRED;
@@ -250,20 +266,21 @@ impl Engine {
             body,
             phase: Phase::Preparing,
             attempts: 0,
-            throttles: 0,
+            tries: Tries::default(),
             maybe_applied: false,
             first_sent: None,
+            depth: 0,
         };
         self.flights.insert(seq, flight);
     }
 
-    fn send_due(&mut self, now: Now, commands: &mut Vec<Command>) {
-        let mut active = self.active();
+    fn send_due(&mut self, now: Now, mut active: usize, commands: &mut Vec<Command>) {
+        // those still on their way may reach the site in any order
+        let waiting = |flight: &&Flight| matches!(flight.phase, Phase::Waiting(_));
+        let depth = 1 + self.flights.values().filter(waiting).count();
         for (seq, flight) in &mut self.flights {
             let due = match flight.phase {
-                Phase::Queued { not_before } => {
-                    active < self.gate.ceiling() && not_before.is_none_or(|due| due <= now.at)
-                }
+                Phase::Queued => self.gate.open(now.at, active),
                 Phase::Backoff { until } => until <= now.at,
                 _ => false,
             };
@@ -275,6 +292,7 @@ impl Engine {
             }
             flight.phase = Phase::Sending;
             flight.attempts += 1;
+            flight.depth = depth;
             flight.first_sent.get_or_insert(now.at);
             commands.push(Command::Submit {
                 batch: *seq,
@@ -287,10 +305,10 @@ impl Engine {
     fn poll_due(&mut self, now: Now, commands: &mut Vec<Command>) {
         for (seq, flight) in &mut self.flights {
             if let Phase::Waiting(wait) = &mut flight.phase
-                && !wait.polling
+                && wait.asked.is_none()
                 && wait.next_poll <= now.at
             {
-                wait.polling = true;
+                wait.asked = Some(now.at);
                 commands.push(Command::Poll(*seq, wait.task.clone()));
             }
         }
@@ -300,7 +318,7 @@ impl Engine {
         match durable {
             Durable::Intent(seq) => {
                 if let Some(flight) = self.flights.get_mut(seq) {
-                    flight.phase = Phase::Queued { not_before: None };
+                    flight.phase = Phase::Queued;
                 }
             }
             Durable::Settled(seq) => {
@@ -376,7 +394,7 @@ impl Engine {
             .flights
             .iter()
             .filter(|(_, flight)| {
-                matches!(flight.phase, Phase::Queued { .. } | Phase::Backoff { .. })
+                matches!(flight.phase, Phase::Queued | Phase::Backoff { .. })
                     && !flight.maybe_applied
             })
             .map(|(seq, _)| *seq)
@@ -396,9 +414,12 @@ impl Engine {
         }
     }
 
-    fn pause(&mut self, now: Now, wait: Duration) {
-        let until = now.at + wait;
-        self.paused_until = Some(self.paused_until.map_or(until, |other| other.max(until)));
+    /// The site asks us to wait: with calls of one kind, or with all of them.
+    fn pause(&mut self, call: Call, scope: Throttle, until: Instant) {
+        match scope {
+            Throttle::Burst => self.quiet.only(call, until),
+            Throttle::Quota => self.quiet.all(until),
+        }
     }
 
     fn notice(&self, message: String) -> Command {

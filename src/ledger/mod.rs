@@ -5,14 +5,43 @@
 //! Must not know: mappings, HTTP, what to do next.
 //!
 //! The file is `ledger.sqlite` in the state folder; people may read it with the `sqlite3` shell. Its tables are
-//! documented in `schema.sql`; the view `results` shows rows as the results file does.
+//! documented in `schema/v2.sql`; the view `results` shows rows as the results file does.
+//!
+//! Three faces: [`Ledger`] and [`RunHandle`] write, [`Reader`] reads (beside a run, too), and [`Memory`] tells what a
+//! site is known to hold. `tests/contract.rs` says what another store would have to keep to.
 
+mod apply;
+mod content;
+mod error;
+mod forget;
+mod insert;
 mod lock;
+mod memory;
+mod merged;
+mod pages;
+mod pending;
+mod progress;
+mod prune;
 mod read;
+mod reader;
 pub mod record;
+mod remember;
+mod schema;
 mod store;
+#[cfg(test)]
+mod tests;
+mod transfer;
 mod write;
 
+pub use content::KeyMark;
+pub use error::LedgerError;
+pub use forget::Forgotten;
 pub use lock::{StateFolder, private_folder};
+pub use memory::{Confirmed, Known, Memory};
+pub use progress::{OpenBatch, OpenCall, RowSet, StageProgress};
+pub use prune::KEEP_RUNS;
 pub use read::StoredRow;
-pub use store::{Ledger, LedgerError, RunHandle};
+pub use reader::{Reader, RunInfo, RunState, StageInfo};
+pub use store::{Ledger, RunHandle};
+
+use store::FILE;

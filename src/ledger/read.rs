@@ -1,5 +1,6 @@
 //! A row's outcome as the ledger holds it.
 
+use super::error::damaged;
 use crate::model::clock::UnixMillis;
 use crate::model::outcome::{Route, Status};
 use crate::model::row::Reason;
@@ -36,17 +37,28 @@ pub struct StoredRow {
 }
 
 impl StoredRow {
+    /// The decided rows of a run (by its id) and a stage, in row order.
+    pub(super) const QUERY: &str =
+        "SELECT row.row, row.file, row.row + row.line_offset, row.key, row.status, row.reasons, row.remote_id, row.sent,
+                row.batch, batch.attempts, coalesce(row.finished_at, batch.settled_at), batch.task_id, batch.trace_id
+         FROM row LEFT JOIN batch USING (part, batch)
+         WHERE row.part = (SELECT part FROM stage JOIN run USING (run) WHERE id = ? AND stage = ?) ORDER BY row.row";
+
     pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        let damaged = |column: usize| {
-            rusqlite::Error::FromSqlConversionFailure(
-                column,
-                rusqlite::types::Type::Text,
-                "not what this program writes".into(),
-            )
-        };
         let reasons = match row.get_ref(5)?.as_str_or_null().map_err(|_| damaged(5))? {
             Some(text) => serde_json::from_str(text).map_err(|_| damaged(5))?,
             None => Vec::new(),
+        };
+        let (route, attempts) = match row.get::<_, Option<u32>>(7)? {
+            None => (Some(Route::Bulk), row.get(9)?),
+            Some(sent) => {
+                let route = match sent % 3 {
+                    0 => None,
+                    1 => Some(Route::Bulk),
+                    _ => Some(Route::Single),
+                };
+                (route, sent / 3)
+            }
         };
         Ok(Self {
             row: row.get(0)?,
@@ -56,14 +68,9 @@ impl StoredRow {
             status: Status::from_number(row.get(4)?).ok_or_else(|| damaged(4))?,
             reasons,
             remote_id: row.get(6)?,
-            route: match row.get::<_, Option<u8>>(7)? {
-                None => None,
-                Some(0) => Some(Route::Bulk),
-                Some(1) => Some(Route::Single),
-                Some(_) => return Err(damaged(7)),
-            },
+            route,
             batch: row.get(8)?,
-            attempts: row.get(9)?,
+            attempts,
             finished_at: row.get(10)?,
             task_id: row.get(11)?,
             trace_id: row.get(12)?,

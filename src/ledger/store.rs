@@ -1,77 +1,28 @@
 //! The store: SQLite in WAL mode with full syncs, written by one thread that commits all that waits at once.
 
+use super::apply::Parts;
+use super::error::{LedgerError, failed};
 use super::lock::StateFolder;
+use super::memory::Memory;
+use super::pending::Pending;
 use super::read::StoredRow;
-use super::record::{Record, RunHeader};
-use super::write::write_all;
+use super::reader::{Reader, RunState};
+use super::record::{Record, RunHeader, Shape};
+use super::remember::{self, Remember};
+use super::schema;
+use super::write::Writer;
+use crate::model::entity::Entity;
 use rusqlite::{Connection, OpenFlags, params};
 use std::fmt;
 use std::fs::OpenOptions;
-use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// The version of the schema, in `user_version`.
-const SCHEMA_VERSION: i64 = 1;
-/// The tables and the view.
-const SCHEMA: &str = include_str!("schema.sql");
-
-/// Why the ledger cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// Another program holds the state folder.
-    #[error(
-        "the state folder {} is in use by another csm-loader; wait for it to end, or give this run \
-         a folder of its own with --state-dir", folder.display()
-    )]
-    InUse {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// The state folder cannot be used.
-    #[error("failed to use the state folder {}; it must be writable: choose another with --state-dir", folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file was written by a newer program.
-    #[error(
-        "the ledger {} has schema version {found}, and this program knows version {SCHEMA_VERSION}; \
-         use the program that wrote it, or another --state-dir", file.display()
-    )]
-    Version {
-        /// The file.
-        file: PathBuf,
-        /// Its version.
-        found: i64,
-    },
-    /// SQLite refused.
-    #[error("failed to {doing} the ledger {}; free disk space or choose another --state-dir", file.display())]
-    Sqlite {
-        /// What was tried.
-        doing: &'static str,
-        /// The file.
-        file: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
-    },
-    /// The writer has stopped after an earlier error.
-    #[error("the ledger's writer has stopped after an earlier error")]
-    Stopped,
-}
-
-impl LedgerError {
-    pub(super) fn folder(folder: &Path, source: io::Error) -> Self {
-        Self::Folder {
-            folder: folder.to_owned(),
-            source,
-        }
-    }
-}
+/// The name of the ledger in its folder.
+pub(super) const FILE: &str = "ledger.sqlite";
 
 /// Records that wait to be written, and whom to tell.
 pub(super) struct Waiting {
@@ -93,6 +44,7 @@ impl fmt::Debug for Waiting {
 pub struct Ledger {
     folder: StateFolder,
     file: PathBuf,
+    pub(super) pending: Arc<Mutex<Pending>>,
 }
 
 impl fmt::Debug for Ledger {
@@ -104,12 +56,13 @@ impl fmt::Debug for Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger of a state folder, making it where it is missing.
+    /// Opens the ledger of a state folder, making it where it is missing, and migrating what an older program wrote.
+    /// Blocks: what a crash left unmerged is merged.
     ///
     /// # Errors
-    /// When the file cannot be used or is of a newer version.
+    /// When the file cannot be used, is damaged, or is of a newer version.
     pub fn open(folder: StateFolder) -> Result<Self, LedgerError> {
-        let file = folder.path().join("ledger.sqlite");
+        let file = folder.path().join(FILE);
         // made by us first, so that it is private from its first byte on
         OpenOptions::new()
             .create(true)
@@ -117,26 +70,15 @@ impl Ledger {
             .mode(0o600)
             .open(&file)
             .map_err(|error| LedgerError::folder(folder.path(), error))?;
-        let ledger = Self { folder, file };
-        let db = ledger.connect()?;
-        let failed = ledger.failed("open");
-        let version: i64 = db
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(&failed)?;
-        match version {
-            SCHEMA_VERSION => {}
-            0 => db
-                .execute_batch(&format!(
-                    "BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                ))
-                .map_err(&failed)?,
-            found => {
-                return Err(LedgerError::Version {
-                    file: ledger.file.clone(),
-                    found,
-                });
-            }
-        }
+        let pending = Arc::default();
+        let ledger = Self {
+            folder,
+            file,
+            pending,
+        };
+        let mut db = ledger.connect()?;
+        schema::prepare(&mut db, &ledger.file)?;
+        remember::recover(&mut db, &ledger.pending).map_err(ledger.failed("open"))?;
         Ok(ledger)
     }
 
@@ -146,46 +88,109 @@ impl Ledger {
         &self.folder
     }
 
+    pub(super) fn into_folder(self) -> StateFolder {
+        self.folder
+    }
+
+    /// The read side.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn reader(&self) -> Result<Reader, LedgerError> {
+        Reader::on(&self.file)
+    }
+
+    /// What is remembered of one kind of record on one site, as a shape sees it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn memory(
+        &self,
+        site: &str,
+        entity: Entity,
+        shape: Option<&Shape>,
+    ) -> Result<Memory, LedgerError> {
+        memory(&self.file, &self.pending, site, entity, shape)
+    }
+
     /// Begins a run and its writer thread.
     ///
     /// # Errors
     /// When the header cannot be written.
     pub fn begin(&self, header: &RunHeader) -> Result<RunHandle, LedgerError> {
-        let mut db = self.connect()?;
-        let failed = self.failed("write");
+        let db = self.connect()?;
         db.execute(
-            "INSERT INTO run (id, nonce, site, version, started_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO run (id, nonce, site, job, version, state, retry_of, started_at)
+             VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
             params![
                 header.id,
                 header.nonce,
                 header.site,
+                header.job,
                 env!("CARGO_PKG_VERSION"),
+                header.retry_of,
                 header.started_at
             ],
         )
-        .map_err(failed)?;
+        .map_err(self.failed("write"))?;
         let run = db.last_insert_rowid();
+        self.start(db, run, &header.id, &header.site)
+    }
+
+    /// Continues an open run (by its id) with a writer thread of its own. Rows that it wrote as `not_sent` are undecided
+    /// again, and their stages not finished. What is undecided is read with [`RunHandle::reader`].
+    ///
+    /// # Errors
+    /// When there is no such run, it is not open, or this cannot be written.
+    pub fn resume(&self, run: &str) -> Result<RunHandle, LedgerError> {
+        let info = self.reader()?.find(run)?;
+        if info.state != RunState::Open {
+            return Err(LedgerError::NotOpen {
+                run: info.id,
+                state: info.state.to_string(),
+            });
+        }
+        let mut db = self.connect()?;
+        let key = reopen(&mut db, &info.id).map_err(self.failed("write"))?;
+        self.start(db, key, &info.id, &info.site)
+    }
+
+    fn start(
+        &self,
+        mut db: Connection,
+        run: i64,
+        id: &str,
+        site: &str,
+    ) -> Result<RunHandle, LedgerError> {
+        let remember = Remember::begin(&mut db, run).map_err(self.failed("write"))?;
+        let parts = Parts::of(&db, run).map_err(self.failed("write"))?;
         let (records, inbox) = channel();
-        let file = self.file.clone();
-        let writer = std::thread::Builder::new()
-            .name("ledger".into())
-            .spawn(move || write_all(&mut db, run, &file, &inbox))
-            .map_err(|error| LedgerError::folder(self.folder.path(), error))?;
-        Ok(RunHandle {
+        let writer = Writer {
+            db,
             run,
             file: self.file.clone(),
+            parts,
+            remember,
+            pending: Arc::clone(&self.pending),
+        };
+        let writer = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || writer.work(&inbox))
+            .map_err(|error| LedgerError::folder(self.folder.path(), error))?;
+        Ok(RunHandle {
+            id: id.to_owned(),
+            site: site.to_owned(),
+            file: self.file.clone(),
+            pending: Arc::clone(&self.pending),
             records: Some(records),
             writer: Some(writer),
         })
     }
 
-    fn connect(&self) -> Result<Connection, LedgerError> {
+    pub(super) fn connect(&self) -> Result<Connection, LedgerError> {
         let failed = self.failed("open");
-        let db = Connection::open_with_flags(
-            &self.file,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(&failed)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&self.file, flags).map_err(&failed)?;
         db.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
              PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;",
@@ -194,33 +199,76 @@ impl Ledger {
         Ok(db)
     }
 
-    fn failed(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
+    pub(super) fn failed(
+        &self,
+        doing: &'static str,
+    ) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
         failed(doing, &self.file)
     }
 }
 
-pub(super) fn failed(
-    doing: &'static str,
+/// Takes back what an early stop wrote; gives the run's number.
+fn reopen(db: &mut Connection, run: &str) -> rusqlite::Result<i64> {
+    let transaction = db.transaction()?;
+    let key = transaction.query_row(
+        "UPDATE run SET resumed = resumed + 1, finished_at = NULL, stopped = NULL WHERE id = ? RETURNING run",
+        [run],
+        |row| row.get(0),
+    )?;
+    transaction.execute(
+        "UPDATE stage SET finished_at = NULL, counts = NULL
+         WHERE run = ? AND EXISTS (SELECT 1 FROM row WHERE row.part = stage.part AND status = 6)",
+        [key],
+    )?;
+    transaction.execute(
+        "DELETE FROM row WHERE part IN (SELECT part FROM stage WHERE run = ?) AND status = 6",
+        [key],
+    )?;
+    transaction.commit()?;
+    Ok(key)
+}
+
+fn memory(
     file: &Path,
-) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
-    let file = file.to_owned();
-    move |source| LedgerError::Sqlite {
-        doing,
-        file: file.clone(),
-        source,
-    }
+    pending: &Arc<Mutex<Pending>>,
+    site: &str,
+    entity: Entity,
+    shape: Option<&Shape>,
+) -> Result<Memory, LedgerError> {
+    let Reader { db, file } = Reader::on(file)?;
+    let failed = failed("read", &file);
+    let maps = remember::maps_of(&db, site, entity).map_err(&failed)?;
+    let shape = match shape {
+        Some(shape) => remember::number_of(&db, site, entity, shape).map_err(&failed)?,
+        None => None,
+    };
+    Ok(Memory {
+        db,
+        file,
+        pending: Arc::clone(pending),
+        maps,
+        shape,
+    })
 }
 
 /// A run being written. Dropping it waits for what was handed over.
 #[derive(Debug)]
 pub struct RunHandle {
-    run: i64,
+    id: String,
+    site: String,
     file: PathBuf,
+    pending: Arc<Mutex<Pending>>,
     records: Option<Sender<Waiting>>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl RunHandle {
+    /// The run's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Hands records over. `then` is called on the writer's thread once they are durable, or cannot be.
     /// Everything that waits is committed together. After an error nothing more is written.
     pub fn write(
@@ -253,7 +301,7 @@ impl RunHandle {
         wait.recv().unwrap_or(Err(LedgerError::Stopped))
     }
 
-    /// Calls `each` for every row of a stage, in row order, with its batch's task and trace ids.
+    /// Calls `each` for every decided row of a stage, in row order, with its batch's task and trace ids.
     /// Stops at the first error of `each`.
     ///
     /// # Errors
@@ -261,24 +309,26 @@ impl RunHandle {
     pub fn each_row<E: From<LedgerError>>(
         &self,
         stage: u32,
-        mut each: impl FnMut(StoredRow) -> Result<(), E>,
+        each: impl FnMut(StoredRow) -> Result<(), E>,
     ) -> Result<(), E> {
-        let failed = failed("read", &self.file);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(&self.file, flags).map_err(&failed)?;
-        let mut query = db
-            .prepare(
-                "SELECT row.row, row.file, row.line, row.key, row.status, row.reasons, row.remote_id, row.route,
-                        row.batch, row.attempts, row.finished_at, batch.task_id, batch.trace_id
-                 FROM row LEFT JOIN batch USING (run, stage, batch)
-                 WHERE row.run = ? AND row.stage = ? ORDER BY row.row",
-            )
-            .map_err(&failed)?;
-        let mut rows = query.query(params![self.run, stage]).map_err(&failed)?;
-        while let Some(row) = rows.next().map_err(&failed)? {
-            each(StoredRow::read(row).map_err(&failed)?)?;
-        }
-        Ok(())
+        self.reader()?.each_row(&self.id, stage, each)
+    }
+
+    /// The read side, also of what other runs wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn reader(&self) -> Result<Reader, LedgerError> {
+        Reader::on(&self.file)
+    }
+
+    /// What is remembered of one kind of record on the run's site, as a shape sees it. A shape counts as new until
+    /// the stage that has it has begun.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn memory(&self, entity: Entity, shape: Option<&Shape>) -> Result<Memory, LedgerError> {
+        memory(&self.file, &self.pending, &self.site, entity, shape)
     }
 }
 
@@ -342,6 +392,8 @@ mod tests {
                 id: id.into(),
                 nonce,
                 site: "sandbox".into(),
+                job: "job".into(),
+                retry_of: None,
                 started_at: 1,
             })
             .unwrap()
@@ -351,10 +403,13 @@ mod tests {
         Record::StageStarted(StageHeader {
             stage: 0,
             entity: Entity::Customer,
-            operation: Operation::Upsert,
+            operation: Operation::Upsert.into(),
             mapping: 1,
             results: None,
             files: vec![("a.csv".into(), 10, 2)],
+            settings: std::collections::BTreeMap::new(),
+            shape: None,
+            retries: None,
         })
     }
 
@@ -371,7 +426,7 @@ mod tests {
                 batch: BatchSeq(1),
                 key: "key".into(),
                 body: Arc::new(b"{}".to_vec()),
-                rows: vec![early.row.clone(), late.row.clone()],
+                rows: [early.row.clone(), late.row.clone()].into_iter().collect(),
                 at: 2,
             },
             Record::Accepted {
@@ -473,6 +528,6 @@ mod tests {
             .unwrap_err()
             .to_string();
         let error = error.replace(&folder.path().display().to_string(), "…");
-        insta::assert_snapshot!(error, @"the ledger …/ledger.sqlite has schema version 99, and this program knows version 1; use the program that wrote it, or another --state-dir");
+        insta::assert_snapshot!(error, @"the ledger …/ledger.sqlite has schema version 99, and this program knows version 2; use the program that wrote it, or another --state-dir");
     }
 }

@@ -3,12 +3,13 @@
 use crate::api::fold;
 use crate::mapping::file::Empty;
 use crate::mapping::payload::{self, Detail};
-use crate::mapping::plan::Inner;
+use crate::mapping::plan::{Identity, Inner};
 use crate::mapping::references::{Known, OnMissing, RefKind, References};
 use crate::mapping::value::{Cell, RowFault, Sink};
-use crate::model::entity::Entity;
-use crate::model::row::{FileId, KeyHash, Mapped, PreparedRow, Reason, RejectedRow, RowId, RowRef};
-use crate::model::slice::Slice;
+use crate::mapping::writer::{Place, Writer, Written};
+use crate::model::code::Code;
+use crate::model::entity::{Entity, Family};
+use crate::model::row::{FileId, KeyHash, Mapped, Reason, RowId};
 use crate::source::chunk::{BadRow, RowChunk};
 use polars::prelude::StringChunked;
 use std::iter::Peekable;
@@ -128,7 +129,7 @@ impl Draft {
             }
             let key = match &mut keys {
                 Some(keys) => keys.next().flatten(),
-                None => self.identity(row).map(|(text, _)| text),
+                None => self.identity(row).map(Natural::shown),
             };
             self.row(
                 row,
@@ -163,18 +164,18 @@ impl Draft {
         let mut resolved = self.resolve(row, references);
         reasons.append(&mut resolved.missing);
         reasons.sort_by_key(|(order, _)| *order);
+        let details = self.sent_details(row, key);
+        if details == 0 && self.plan.family == Family::Details && self.is_known(row) {
+            reasons.push((u32::MAX, nothing_to_send()));
+        }
         let identity = self.identity(row).filter(|_| reasons.is_empty());
-        let Some((text, is_id)) = identity else {
+        let Some(natural) = identity else {
             let reasons = reasons.into_iter().map(|(_, reason)| reason).collect();
             writer.rejected.push((place, reasons));
             return;
         };
-        let (hash, identity) = self.hash(text, is_id, writer);
+        let (hash, identity) = self.hash(natural, writer);
         let detail = |number| self.detail(row, number, key);
-        let count = self.plan.detail_names.len();
-        let details = (0..count)
-            .filter(|number| detail(*number).is_sent())
-            .fold(0, |bits: u64, number| bits | 1 << number);
         let start = writer.buffer.len();
         if emit == Emit::Payloads {
             let field = |number: usize| self.fields[number][row];
@@ -227,29 +228,51 @@ impl Draft {
         resolved
     }
 
-    /// The natural key as mapped, and whether it is an id.
-    fn identity(&self, row: usize) -> Option<(&str, bool)> {
-        let cell = |field: Option<usize>| match self.fields[field?][row] {
+    /// The natural key as mapped.
+    fn identity(&self, row: usize) -> Option<Natural<'_>> {
+        let cell = |field: usize| match self.fields[field][row] {
             Cell::One(span) => Some(self.values.get(span)),
             Cell::Null | Cell::Unknown | Cell::Many(_) => None,
         };
-        let identity = self.plan.identity;
-        let id = cell(identity.id).map(|id| (id, true));
-        id.or_else(|| cell(identity.name).map(|name| (name, false)))
+        match self.plan.identity {
+            Identity::Record { name, id } => {
+                let id = id.and_then(cell).map(Natural::Id);
+                id.or_else(|| name.and_then(cell).map(Natural::Name))
+            }
+            Identity::DetailField(definition) => Some(Natural::Field {
+                of: cell(definition.of)?,
+                name: cell(definition.name)?,
+            }),
+        }
     }
 
-    /// Hash and folded text of a natural key. An id hashes behind a prefix that no name or address can have.
-    fn hash(&self, text: &str, is_id: bool, writer: &mut Writer) -> (KeyHash, Range<usize>) {
+    /// Hash and folded text of a natural key. An id hashes behind a prefix that no name or address can have; no owner
+    /// of a detail field has a slash in its name.
+    fn hash(&self, natural: Natural<'_>, writer: &mut Writer) -> (KeyHash, Range<usize>) {
         let entity = self.plan.entity;
-        if is_id {
-            let hash = fold::hash(entity, &format!("\u{0}id:{text}"));
-            return (hash, writer.put(text));
-        }
-        let folded = match entity {
-            Entity::Customer => fold::email(text),
-            Entity::Organization | Entity::Product => fold::name(text),
+        let folded = match natural {
+            Natural::Id(id) => {
+                let hash = fold::hash(entity, &format!("\u{0}id:{id}"));
+                return (hash, writer.put(id));
+            }
+            Natural::Name(email) if entity == Entity::Customer => fold::email(email),
+            Natural::Name(name) => fold::name(name),
+            Natural::Field { of, name } => format!("{of}/{}", fold::name(name)).into(),
         };
         (fold::hash(entity, &folded), writer.put(&folded))
+    }
+
+    /// Whether all details of the row are known to have a value or none.
+    fn is_known(&self, row: usize) -> bool {
+        let mut details = self.details.iter();
+        details.all(|cells| cells[row] != Cell::Unknown)
+    }
+
+    /// The details that the row's payload names, as bits.
+    fn sent_details(&self, row: usize, key: Option<&str>) -> u64 {
+        (0..self.plan.detail_names.len())
+            .filter(|number| self.detail(row, *number, key).is_sent())
+            .fold(0, |bits, number| bits | 1 << number)
     }
 
     fn detail<'a>(&self, row: usize, number: usize, key: Option<&'a str>) -> Detail<'a> {
@@ -265,6 +288,40 @@ impl Draft {
     }
 }
 
+/// What identifies a row, as mapped.
+#[derive(Debug, Clone, Copy)]
+enum Natural<'a> {
+    /// An e-mail or name.
+    Name(&'a str),
+    /// The site's id.
+    Id(&'a str),
+    /// A detail field.
+    Field {
+        /// What it belongs to.
+        of: &'a str,
+        /// Its name.
+        name: &'a str,
+    },
+}
+
+impl<'a> Natural<'a> {
+    /// What people know the row by, where the mapping names no key.
+    const fn shown(self) -> &'a str {
+        match self {
+            Self::Name(text) | Self::Id(text) | Self::Field { name: text, .. } => text,
+        }
+    }
+}
+
+/// The reason of a row of detail values that has none.
+fn nothing_to_send() -> Reason {
+    Reason {
+        code: Code::NothingToSend.into(),
+        field: None,
+        message: "no value for any detail field, so that there is nothing to send".to_owned(),
+    }
+}
+
 /// The reasons of a row, in the mapping's order.
 fn reasons(
     row: usize,
@@ -275,91 +332,4 @@ fn reasons(
         reasons.push((fault.order, fault.reason));
     }
     reasons
-}
-
-/// A row's place, its key being a part of the buffer.
-struct Place {
-    id: RowId,
-    file: FileId,
-    line: Option<u64>,
-    key: Range<usize>,
-}
-
-impl Place {
-    fn row(self, buffer: &Arc<Vec<u8>>) -> RowRef {
-        RowRef {
-            id: self.id,
-            file: self.file,
-            line: self.line,
-            key: Slice::new(buffer, self.key),
-        }
-    }
-}
-
-/// A prepared row, its texts being parts of the buffer.
-struct Written {
-    place: Place,
-    hash: KeyHash,
-    identity: Range<usize>,
-    item: Range<usize>,
-    details: u64,
-}
-
-/// Fills the one buffer of a chunk; slices of it can be made when it is full.
-struct Writer {
-    buffer: Vec<u8>,
-    rows: Vec<Written>,
-    rejected: Vec<(Place, Vec<Reason>)>,
-}
-
-impl Writer {
-    fn new(rows: usize) -> Self {
-        Self {
-            buffer: Vec::new(),
-            rows: Vec::with_capacity(rows),
-            rejected: Vec::new(),
-        }
-    }
-
-    fn put(&mut self, text: &str) -> Range<usize> {
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(text.as_bytes());
-        start..self.buffer.len()
-    }
-
-    fn bad(&mut self, record: BadRow, file: FileId) {
-        let place = Place {
-            id: record.row,
-            file,
-            line: record.line,
-            key: 0..0,
-        };
-        let reason = Reason {
-            code: record.code.into(),
-            field: None,
-            message: record.message,
-        };
-        self.rejected.push((place, vec![reason]));
-    }
-
-    fn finish(mut self) -> Mapped {
-        self.buffer.shrink_to_fit();
-        let buffer = Arc::new(self.buffer);
-        let rows = self.rows.into_iter().map(|row| PreparedRow {
-            hash: row.hash,
-            identity: Slice::new(&buffer, row.identity),
-            item: Slice::new(&buffer, row.item),
-            details: row.details,
-            row: row.place.row(&buffer),
-        });
-        let rejected = self.rejected.into_iter();
-        let rejected = rejected.map(|(place, reasons)| RejectedRow {
-            row: place.row(&buffer),
-            reasons,
-        });
-        Mapped {
-            rows: rows.collect(),
-            rejected: rejected.collect(),
-        }
-    }
 }

@@ -4,7 +4,7 @@ use crate::api::contract::MAX_DETAIL_FIELDS;
 use crate::mapping::diagnostic::{Diagnostics, Fault};
 use crate::mapping::reader;
 use crate::mapping::references::OnMissing;
-use crate::model::entity::{Entity, Operation};
+use crate::model::entity::{Entity, Family, Operation, Verb};
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -31,11 +31,17 @@ pub struct MappingFile {
 pub(super) struct Written {
     pub(super) entity: Entity,
     pub(super) entity_span: Range<usize>,
-    pub(super) operation: Operation,
+    /// The endpoint family, where the file names one.
+    pub(super) api: Option<Spanned<Family>>,
+    pub(super) operation: Option<Spanned<Operation>>,
+    /// The verb of details that have none of their own.
+    pub(super) verb: Option<Spanned<Verb>>,
     pub(super) key: Option<Text>,
     pub(super) key_detail: Option<Text>,
     pub(super) columns: Vec<WrittenColumn>,
     pub(super) fields: Vec<WrittenValue>,
+    /// The word `details` of `[details]`.
+    pub(super) details_section: Option<Range<usize>>,
     pub(super) details: Vec<WrittenValue>,
     pub(super) organizations: Option<WrittenReferences>,
     pub(super) products: Option<WrittenReferences>,
@@ -59,6 +65,8 @@ pub(super) enum WrittenSource {
     Constant(Text),
     /// An expression.
     Sql(Text),
+    /// None is given; the place is that of the whole value.
+    Missing(Range<usize>),
 }
 
 /// What to send for a null.
@@ -75,7 +83,7 @@ pub(super) enum Empty {
 #[derive(Debug, Clone)]
 pub(super) struct WrittenValue {
     pub(super) name: Text,
-    /// `None` when it is missing or contradictory, which is a fault of its own.
+    /// `None` when it is contradictory, which is a fault of its own.
     pub(super) source: Option<WrittenSource>,
     pub(super) kind: Option<Text>,
     pub(super) map: Option<Spanned<Vec<(Text, Text)>>>,
@@ -88,6 +96,7 @@ pub(super) struct WrittenValue {
     pub(super) max_length: Option<Spanned<usize>>,
     pub(super) region: Option<Text>,
     pub(super) empty: Option<Spanned<Empty>>,
+    pub(super) verb: Option<Spanned<Verb>>,
 }
 
 /// `[organizations]` or `[products]`.
@@ -173,12 +182,6 @@ impl MappingFile {
         self.written.entity
     }
 
-    /// The operation asked of the site.
-    #[must_use]
-    pub fn operation(&self) -> Operation {
-        self.written.operation
-    }
-
     /// Hash of the file's text: the same text has the same digest, on every machine.
     #[must_use]
     pub fn digest(&self) -> u128 {
@@ -186,12 +189,44 @@ impl MappingFile {
     }
 }
 
+impl Written {
+    /// The endpoint family.
+    pub(super) fn family(&self) -> Family {
+        self.api
+            .as_ref()
+            .map_or_else(Family::default, |api| *api.get_ref())
+    }
+
+    /// The operation asked of records.
+    pub(super) fn operation(&self) -> Operation {
+        match (&self.operation, self.entity) {
+            (Some(operation), _) => *operation.get_ref(),
+            (None, Entity::DetailField) => Operation::Create,
+            (None, Entity::Product | Entity::Organization | Entity::Customer) => {
+                Operation::default()
+            }
+        }
+    }
+
+    /// The verb of details that have none of their own.
+    pub(super) fn verb(&self) -> Verb {
+        self.verb
+            .as_ref()
+            .map_or_else(Verb::default, |verb| *verb.get_ref())
+    }
+}
+
 /// Keys that fields of an entity have, the natural keys first.
-pub(super) const fn field_names(entity: Entity) -> &'static [&'static str] {
-    match entity {
-        Entity::Customer => &["email", "customer_id", "display_name"],
-        Entity::Organization => &["name", "id"],
-        Entity::Product => &["name"],
+pub(super) const fn field_names(entity: Entity, family: Family) -> &'static [&'static str] {
+    match (entity, family) {
+        (Entity::Customer, Family::Profile | Family::Account) => {
+            &["email", "customer_id", "display_name"]
+        }
+        (Entity::Customer, Family::Details) => &["customer_id"],
+        (Entity::Organization, Family::Profile | Family::Account) => &["name", "id"],
+        (Entity::Organization, Family::Details) => &["id"],
+        (Entity::Product, _) => &["name"],
+        (Entity::DetailField, _) => &["of", "name", "type", "options"],
     }
 }
 

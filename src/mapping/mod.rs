@@ -11,6 +11,7 @@
 
 mod cast;
 mod compile;
+mod definition;
 mod diagnostic;
 mod draft;
 mod expr;
@@ -26,6 +27,7 @@ mod syntax;
 mod tree;
 mod types;
 mod value;
+mod writer;
 
 pub use diagnostic::Diagnostics;
 pub use draft::{Draft, Emit};

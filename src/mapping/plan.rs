@@ -1,7 +1,9 @@
 //! A mapping that was checked against a source: what is read, computed and written for each chunk.
 
+use crate::api::contract::Contract;
 use crate::mapping::cast::{Cast, Casted};
 use crate::mapping::compile;
+use crate::mapping::definition;
 use crate::mapping::diagnostic::Diagnostics;
 use crate::mapping::draft::Draft;
 use crate::mapping::expr::{self, Evaluated, Expression};
@@ -10,7 +12,7 @@ use crate::mapping::payload::Template;
 use crate::mapping::references::{OnMissing, RefKind};
 use crate::mapping::value::{Cell, Cells, Sink, Source, ValuePlan, missing};
 use crate::model::code::{Code, ReasonCode};
-use crate::model::entity::{Entity, Operation};
+use crate::model::entity::{Asked, Entity, Family, Operation, Verb};
 use crate::source::chunk::{RowChunk, SourceSchema, render};
 use polars::prelude::{Column, DataFrame, StringChunked};
 use std::sync::Arc;
@@ -23,7 +25,9 @@ pub struct Plan(pub(super) Arc<Inner>);
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) entity: Entity,
+    pub(super) family: Family,
     pub(super) operation: Operation,
+    pub(super) asked: Asked,
     pub(super) columns: Vec<String>,
     pub(super) casts: Vec<Cast>,
     pub(super) expressions: Vec<Expression>,
@@ -46,6 +50,8 @@ pub(super) struct Inner {
 pub(super) struct DetailPlan {
     pub(super) value: ValuePlan,
     pub(super) empty: Empty,
+    /// What is asked for it, in [`Family::Details`].
+    pub(super) verb: Verb,
 }
 
 /// References by name.
@@ -65,22 +71,44 @@ pub(super) struct RulePlan {
     pub(super) casts: Vec<usize>,
 }
 
-/// The fields that identify a record, by number; at least one is there.
+/// The fields that identify a row, by number.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Identity {
-    /// The e-mail or name.
-    pub(super) name: Option<usize>,
-    /// The id; where a row has one, it is the identity.
-    pub(super) id: Option<usize>,
+pub(super) enum Identity {
+    /// A record; at least one is there.
+    Record {
+        /// The e-mail or name.
+        name: Option<usize>,
+        /// The id; where a row has one, it is the identity.
+        id: Option<usize>,
+    },
+    /// A definition, identified by owner and name.
+    DetailField(DefinitionFields),
+}
+
+/// The fields of a detail field's definition, by number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DefinitionFields {
+    /// What it belongs to.
+    pub(super) of: usize,
+    /// Its name.
+    pub(super) name: usize,
+    /// Its type.
+    pub(super) kind: usize,
+    /// Its options.
+    pub(super) options: Option<usize>,
 }
 
 impl Plan {
-    /// Checks a mapping against the columns of a source.
+    /// Checks a mapping against the columns of a source. Payloads are written with the names of `contract`.
     ///
     /// # Errors
     /// Every fault of the mapping at once.
-    pub fn compile(file: &MappingFile, schema: &SourceSchema) -> Result<Self, Diagnostics> {
-        compile::compile(file, schema).map(|inner| Self(Arc::new(inner)))
+    pub fn compile(
+        file: &MappingFile,
+        schema: &SourceSchema,
+        contract: &Contract,
+    ) -> Result<Self, Diagnostics> {
+        compile::compile(file, schema, contract).map(|inner| Self(Arc::new(inner)))
     }
 
     /// The entity it maps.
@@ -89,10 +117,22 @@ impl Plan {
         self.0.entity
     }
 
-    /// The operation asked of the site.
+    /// Which of the entity's bulk endpoints takes its rows.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.0.family
+    }
+
+    /// The operation asked of records; without meaning in [`Family::Details`].
     #[must_use]
     pub fn operation(&self) -> Operation {
         self.0.operation
+    }
+
+    /// What is asked of the site, as results show it. Where details have several verbs, that of the file.
+    #[must_use]
+    pub fn asked(&self) -> Asked {
+        self.0.asked
     }
 
     /// The source columns it uses, in the order of the schema: the projection to read.
@@ -151,7 +191,7 @@ impl Plan {
             .collect();
         plan.require_identity(&fields, &mut sink);
         let details = plan.details.iter();
-        let details = details
+        let details: Vec<_> = details
             .map(|detail| evaluation.value(&detail.value, &mut sink))
             .collect();
         let names = RefKind::ALL.map(|kind| {
@@ -216,8 +256,15 @@ impl Inner {
     /// Rejects rows that have neither of two natural keys.
     fn require_identity(&self, fields: &[Vec<Cell>], sink: &mut Sink) {
         // a single natural key is required by its own plan
-        let (Some(name), Some(id)) = (self.identity.name, self.identity.id) else {
-            return;
+        let (name, id) = match self.identity {
+            Identity::Record {
+                name: Some(name),
+                id: Some(id),
+            } => (name, id),
+            Identity::Record { .. } => return,
+            Identity::DetailField(definition) => {
+                return definition::check_options(definition, &self.fields, fields, sink);
+            }
         };
         if self.fields[name].required || self.fields[id].required {
             return;

@@ -6,15 +6,17 @@ use crate::mapping::file::{
 };
 use crate::mapping::references::OnMissing;
 use crate::mapping::tree::{Key, Reader, Value, in_order, text};
-use crate::model::entity::{Entity, Operation};
+use crate::model::entity::{Entity, Family, Operation, Verb};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, Error};
 
 /// Keys of the file itself.
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 12] = [
     "entity",
+    "api",
     "operation",
+    "verb",
     "key",
     "key_detail",
     "columns",
@@ -25,7 +27,7 @@ pub(super) const KEYS: [&str; 10] = [
     "rules",
 ];
 /// Keys of a value.
-const VALUE_KEYS: [&str; 14] = [
+const VALUE_KEYS: [&str; 15] = [
     "column",
     "value",
     "sql",
@@ -40,6 +42,7 @@ const VALUE_KEYS: [&str; 14] = [
     "max_length",
     "region",
     "empty",
+    "verb",
 ];
 /// Keys of an entry of `[columns]`.
 const COLUMN_KEYS: [&str; 2] = ["type", "format"];
@@ -70,34 +73,35 @@ impl Reader {
                     ("customer", Entity::Customer),
                     ("organization", Entity::Organization),
                     ("product", Entity::Product),
+                    ("detail-field", Entity::DetailField),
                 ],
             )
         } else {
             self.faults.push(
-                Fault::new(0..0, "the mapping does not say which entity it maps")
-                    .help("start it with entity = \"customer\", \"organization\" or \"product\""),
+                Fault::new(0..0, "the mapping does not say which entity it maps").help(
+                    "start it with entity = \"customer\", \"organization\", \"product\" or \
+                         \"detail-field\"",
+                ),
             );
             None
         };
-        let operation = table.get("operation").and_then(|value| {
-            self.word(
-                value,
-                "operation",
-                &[
-                    ("create", Operation::Create),
-                    ("update", Operation::Update),
-                    ("upsert", Operation::Upsert),
-                ],
-            )
-        });
         let written = Written {
             entity: entity.unwrap_or(Entity::Customer),
             entity_span: table.get("entity").map_or(0..0, Spanned::span),
-            operation: operation.unwrap_or_default(),
+            api: self.optional(table, "api", |reader, value, name| {
+                let words = Family::ALL.map(|family| (family.name(), family));
+                reader.placed_word(value, name, &words)
+            }),
+            operation: self.optional(table, "operation", |reader, value, name| {
+                let words = Operation::ALL.map(|operation| (operation.name(), operation));
+                reader.placed_word(value, name, &words)
+            }),
+            verb: self.optional(table, "verb", Self::verb),
             key: self.optional(table, "key", Self::text),
             key_detail: self.optional(table, "key_detail", Self::text),
             columns: self.section(table, "columns", Self::column),
             fields: self.section(table, "fields", Self::value),
+            details_section: table.get_key_value("details").map(|(key, _)| key.span()),
             details: self.section(table, "details", Self::value),
             organizations: self.references(table, "organizations"),
             products: self.references(table, "products"),
@@ -172,6 +176,7 @@ impl Reader {
             max_length: None,
             region: None,
             empty: None,
+            verb: None,
         };
         if let Some(column) = value.get_ref().as_str() {
             let column = Spanned::new(value.span(), column.to_owned());
@@ -202,13 +207,17 @@ impl Reader {
         written.region = self.optional(table, "region", Self::text);
         written.empty = self.optional(table, "empty", |reader, value, name| {
             let words = [("keep", Empty::Keep), ("clear", Empty::Clear)];
-            let empty = reader.word(value, name, &words)?;
-            Some(Spanned::new(value.span(), empty))
+            reader.placed_word(value, name, &words)
         });
+        written.verb = self.optional(table, "verb", Self::verb);
         Some(written)
     }
 
-    /// Exactly one of `column`, `value` and `sql`.
+    fn verb(&mut self, value: Value<'_, '_>, name: &str) -> Option<Spanned<Verb>> {
+        self.placed_word(value, name, &Verb::ALL.map(|verb| (verb.name(), verb)))
+    }
+
+    /// Exactly one of `column`, `value` and `sql`; whether it may have none is for the compiler to say.
     fn source(&mut self, table: &DeTable<'_>, span: Range<usize>) -> Option<WrittenSource> {
         let given = in_order(table).into_iter();
         let given: Vec<_> = given
@@ -224,12 +233,7 @@ impl Reader {
                     _ => WrittenSource::Sql(source),
                 })
             }
-            [] => {
-                let fault = Fault::new(span, "the value does not say where it comes from");
-                self.faults
-                    .push(fault.help("add one of column = \"…\", value = \"…\" or sql = \"…\""));
-                None
-            }
+            [] => Some(WrittenSource::Missing(span)),
             [(first, _), (second, _), ..] => {
                 let message = format!(
                     "both {} and {} are given",

@@ -90,6 +90,17 @@ impl Reader {
         known.map(|(_, value)| *value)
     }
 
+    /// The same with its place.
+    pub(super) fn placed_word<T: Copy>(
+        &mut self,
+        value: Value<'_, '_>,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Option<Spanned<T>> {
+        let word = self.word(value, name, words)?;
+        Some(Spanned::new(value.span(), word))
+    }
+
     pub(super) fn optional<T>(
         &mut self,
         table: &DeTable<'_>,

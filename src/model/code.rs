@@ -120,6 +120,23 @@ codes! {
     RuleBroken = "RULE_BROKEN", Rejected,
         "the row breaks a rule of the mapping; the rule's own name stands as the code",
         "correct the row, or change the rule in [rules]";
+    /// The row has no value for any detail field of a mapping of detail values.
+    NothingToSend = "NOTHING_TO_SEND", Rejected,
+        "api = \"details\", and the row has no value for any detail field, so that there is nothing to send for it",
+        "fill a source column, give a detail a default or empty = \"clear\", or leave the row out of the source";
+    // definitions of detail fields
+    /// Not what a detail field can belong to.
+    OwnerUnknown = "OWNER_UNKNOWN", Rejected,
+        "detail fields belong to customers, organizations or entitlements, and the value is none of them",
+        "write customer, organization or entitlement, or map the words in the mapping";
+    /// Not a type of detail fields.
+    TypeUnknown = "TYPE_UNKNOWN", Rejected,
+        "the value is not a type of detail fields",
+        "write one of the types that the message lists, or map the words in the mapping";
+    /// The options do not fit the type.
+    OptionsInvalid = "OPTIONS_INVALID", Rejected,
+        "a SELECT or MULTISELECT field lacks options or has too many, or a field of another type has some",
+        "correct the row's options or its type";
     // references
     /// The row names an organization that the site does not have.
     OrganizationNotFound = "ORGANIZATION_NOT_FOUND", Rejected,
@@ -156,6 +173,10 @@ codes! {
     AlreadyExists = "ALREADY_EXISTS", Failed,
         "operation = \"create\", and the site already has a product of this name (other records: SITE_REJECTED)",
         "use operation = \"upsert\", or remove the row";
+    /// The site has a detail field of this name that is not the one described.
+    FieldDiffers = "FIELD_DIFFERS", Failed,
+        "the site has a detail field of this name with another type or without some of the options; it is never changed",
+        "change the field on the site, or correct the row";
     /// A record that should be updated does not exist.
     NotFound = "NOT_FOUND", Failed,
         "operation = \"update\", and the site has no product of this name (other records: SITE_REJECTED)",

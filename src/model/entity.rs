@@ -8,6 +8,8 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entity {
+    /// The definition of a detail field, identified by what it belongs to and its name.
+    DetailField,
     /// A product, identified by its name.
     Product,
     /// An organization, identified by its name or id.
@@ -18,12 +20,18 @@ pub enum Entity {
 
 impl Entity {
     /// Every entity, in the order in which stages run.
-    pub const ALL: [Self; 3] = [Self::Product, Self::Organization, Self::Customer];
+    pub const ALL: [Self; 4] = [
+        Self::DetailField,
+        Self::Product,
+        Self::Organization,
+        Self::Customer,
+    ];
 
     /// The name used in mapping files, job files, flags and results.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::DetailField => "detail-field",
             Self::Product => "product",
             Self::Organization => "organization",
             Self::Customer => "customer",
@@ -45,7 +53,9 @@ impl FromStr for Entity {
             .into_iter()
             .find(|entity| entity.name() == text)
             .ok_or_else(|| {
-                format!("unknown entity {text:?}; use product, organization or customer")
+                format!(
+                    "unknown entity {text:?}; use detail-field, product, organization or customer"
+                )
             })
     }
 }
@@ -64,6 +74,9 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every operation, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Create, Self::Update, Self::Upsert];
+
     /// The name used in mapping files and results.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -78,5 +91,148 @@ impl Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// Which of an entity's bulk endpoints its rows go to.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Whole records: identity, detail values, associations.
+    #[default]
+    Profile,
+    /// Identity and name alone.
+    Account,
+    /// Detail values alone, of records that exist.
+    Details,
+}
+
+impl Family {
+    /// Every family, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Profile, Self::Account, Self::Details];
+
+    /// The name used in mapping files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::Account => "account",
+            Self::Details => "details",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What is asked of the site for a detail value, in [`Family::Details`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// The values take the place of what the site has.
+    #[default]
+    Update,
+    /// The values join what the site has.
+    Patch,
+    /// The values go, or with none named the whole of what the site has.
+    Delete,
+}
+
+impl Verb {
+    /// Every verb, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Update, Self::Patch, Self::Delete];
+
+    /// The name used in mapping files and results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What a detail field belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owner {
+    /// Customers.
+    Customer,
+    /// Organizations.
+    Organization,
+    /// Entitlements.
+    Entitlement,
+}
+
+impl Owner {
+    /// Every owner, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Customer, Self::Organization, Self::Entitlement];
+
+    /// The name used in mapping files and sources.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Organization => "organization",
+            Self::Entitlement => "entitlement",
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a stage asks of the site, as results show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// Of records.
+    Record(Operation),
+    /// Of detail values.
+    Details(Verb),
+}
+
+impl Asked {
+    /// The word in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Record(operation) => operation.name(),
+            Self::Details(verb) => verb.name(),
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Asked {
+    type Err = String;
+
+    /// Reads the word in results. `update` is read as that of records, whose word it is, too.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let records = [Operation::Create, Operation::Update, Operation::Upsert].map(Self::Record);
+        let details = [Verb::Update, Verb::Patch, Verb::Delete].map(Self::Details);
+        let mut known = records.into_iter().chain(details);
+        known
+            .find(|asked| asked.name() == text)
+            .ok_or_else(|| format!("unknown operation {text:?}"))
+    }
+}
+
+impl From<Operation> for Asked {
+    fn from(operation: Operation) -> Self {
+        Self::Record(operation)
     }
 }

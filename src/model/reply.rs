@@ -51,6 +51,17 @@ pub enum TaskView {
     Gone,
 }
 
+/// A detail field of the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetailField {
+    /// Its name, as the site writes it.
+    pub name: String,
+    /// Its type, in capitals where it is a documented one.
+    pub kind: String,
+    /// Its options; empty for a type without.
+    pub options: Vec<String>,
+}
+
 /// What a failed request means for what to do next. `engine::retry` reads this and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ErrorClass {

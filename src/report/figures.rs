@@ -11,7 +11,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// `1 row`, `1,234 rows`.
-pub(super) fn counted(n: u64, noun: &str) -> String {
+pub(crate) fn counted(n: u64, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", count(n))
 }
@@ -57,14 +57,14 @@ pub(super) fn duration(took: Duration) -> String {
 }
 
 /// RFC 3339 in UTC with milliseconds; empty for a time that no calendar shows.
-pub(super) fn timestamp(at: UnixMillis) -> String {
+pub(crate) fn timestamp(at: UnixMillis) -> String {
     DateTime::from_timestamp_millis(at)
         .map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
         .unwrap_or_default()
 }
 
 /// Those of the shown statuses that occur, as `1,900 loaded, 90 rejected`; `None` where none does.
-pub(super) fn statuses(counts: &Counts, shown: impl Fn(Status) -> bool) -> Option<String> {
+pub(crate) fn statuses(counts: &Counts, shown: impl Fn(Status) -> bool) -> Option<String> {
     let parts: Vec<_> = Status::ALL
         .into_iter()
         .filter(|&status| shown(status) && counts.of(status) > 0)

@@ -6,7 +6,7 @@
 //! `model`; where standard error is, or which flags were given: writers and paths are handed in.
 
 pub mod codes;
-mod figures;
+pub(crate) mod figures;
 pub mod progress;
 pub mod results;
 pub mod summary;

@@ -3,6 +3,8 @@
 use super::chunk::RowChunk;
 use super::dataset::{Contents, Origin, Rows};
 use super::error::{SourceError, SourceErrorKind, suggestion};
+use super::kept;
+use super::row_set::RowSet;
 use super::spec::ChunkRequest;
 use super::stretch::{Limits, Stretch};
 use crate::model::row::RowId;
@@ -20,26 +22,39 @@ pub struct Chunks {
     /// The file that is read next, or now.
     file: usize,
     current: Option<(Rows, Vec<Origin>)>,
+    /// The reader of kept rows, in place of all files.
+    kept: Option<kept::Chunks>,
+    /// The rows to give, when not all.
+    only: Option<Arc<RowSet>>,
     next: RowId,
     failed: Option<SourceError>,
     ended: bool,
 }
 
 impl Chunks {
-    pub(super) fn new(contents: Arc<Contents>, request: &ChunkRequest) -> Self {
-        let (columns, failed) = match resolve(&contents, request) {
-            Ok(columns) => (columns, None),
-            Err(error) => (Vec::new(), Some(error)),
+    pub(super) fn new(
+        contents: Arc<Contents>,
+        only: Option<Arc<RowSet>>,
+        request: &ChunkRequest,
+    ) -> Self {
+        let limits = Limits {
+            rows: request.rows.max(1),
+            bytes: request.bytes.max(1),
+        };
+        let begun = resolve(&contents, request)
+            .and_then(|columns| Ok((start_kept(&contents, &columns, limits)?, columns)));
+        let (kept, columns, failed) = match begun {
+            Ok((kept, columns)) => (kept, columns, None),
+            Err(error) => (None, Vec::new(), Some(error)),
         };
         Self {
             contents,
             columns,
-            limits: Limits {
-                rows: request.rows.max(1),
-                bytes: request.bytes.max(1),
-            },
+            limits,
             file: 0,
             current: None,
+            kept,
+            only,
             next: RowId::FIRST,
             failed,
             ended: false,
@@ -50,7 +65,14 @@ impl Chunks {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        while self.file < self.contents.files.len() {
+        if let Some(kept) = &mut self.kept {
+            return kept.next();
+        }
+        // behind the last wanted row there is nothing to look for
+        let last = self.only.as_ref().map(|rows| rows.last());
+        while self.file < self.contents.files.len()
+            && last.is_none_or(|last| Some(self.next) <= last)
+        {
             let (rows, origins) = match &mut self.current {
                 Some(current) => current,
                 None => self.current.insert(start(
@@ -86,10 +108,29 @@ impl Chunks {
         Ok(None)
     }
 
+    /// The next chunk that has rows to give.
+    fn read_wanted(&mut self) -> Result<Option<RowChunk>, SourceError> {
+        while let Some(chunk) = self.read()? {
+            let wanted = match &self.only {
+                None => Ok(Some(chunk)),
+                Some(rows) => rows.only(chunk),
+            };
+            if let Some(chunk) = wanted.map_err(|error| self.misshapen(error))? {
+                return Ok(Some(chunk));
+            }
+        }
+        Ok(None)
+    }
+
     fn misshapen(&self, error: polars::prelude::PolarsError) -> SourceError {
         let what = "its columns do not have the same number of rows";
         SourceError::new(SourceErrorKind::Damaged, what, "export it again")
-            .in_file(&self.contents.files[self.file].name)
+            .in_file(
+                self.contents
+                    .files
+                    .get(self.file)
+                    .map_or("", |file| &file.name),
+            )
             .caused_by(error)
     }
 }
@@ -101,7 +142,7 @@ impl Iterator for Chunks {
         if self.ended {
             return None;
         }
-        let chunk = self.read().transpose();
+        let chunk = self.read_wanted().transpose();
         if !matches!(chunk, Some(Ok(_))) {
             self.ended = true;
             self.current = None;
@@ -134,6 +175,19 @@ fn resolve(contents: &Contents, request: &ChunkRequest) -> Result<Vec<String>, S
         }
     }
     Ok(columns)
+}
+
+/// Opens the file of kept rows, where the dataset is one of these.
+fn start_kept(
+    contents: &Contents,
+    columns: &[String],
+    limits: Limits,
+) -> Result<Option<kept::Chunks>, SourceError> {
+    let (Some(layout), Some(first)) = (&contents.kept, contents.files.first()) else {
+        return Ok(None);
+    };
+    let chunks = layout.chunks(&contents.open(0)?, &first.name, columns, limits)?;
+    Ok(Some(chunks))
 }
 
 /// Opens a file and says where each column comes from.

@@ -2,11 +2,13 @@
 
 use super::chunk::SourceSchema;
 use super::chunks::Chunks;
-use super::csv::{self, Settings};
+use super::csv::{self, Settings, Short};
 use super::detect::{self, Container};
+use super::differences::differences;
 use super::error::{SourceError, SourceErrorKind, SourceErrors};
 use super::expand::{self, Found};
-use super::kind::in_words;
+use super::kept;
+use super::row_set::RowSet;
 use super::spec::{ChunkRequest, Format, SourceSpec};
 use super::stretch::Limits;
 use super::{arrow, parquet, spool};
@@ -14,7 +16,7 @@ use crate::model::row::{FileId, RowId};
 use polars::prelude::DataType;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tempfile::NamedTempFile;
@@ -41,6 +43,8 @@ pub struct SourceFile {
 #[derive(Debug, Clone)]
 pub struct Dataset {
     pub(super) contents: Arc<Contents>,
+    /// The rows that it gives; all when it does not say.
+    only: Option<Arc<RowSet>>,
 }
 
 /// What a dataset and its readers share.
@@ -49,8 +53,10 @@ pub(super) struct Contents {
     pub(super) files: Vec<SourceFile>,
     pub(super) layouts: Vec<Layout>,
     pub(super) schema: SourceSchema,
+    /// How the rows are read when they are kept in one file of ours, whatever files they came from.
+    pub(super) kept: Option<kept::Layout>,
     /// Kept for its file's sake, which goes when it is dropped.
-    _stdin: Option<NamedTempFile>,
+    _spool: Option<NamedTempFile>,
 }
 
 /// How to read one file, and what its folders say.
@@ -117,10 +123,7 @@ impl Contents {
         wanted: &[usize],
         limits: Limits,
     ) -> Result<Rows, SourceError> {
-        let source = &self.files[index];
-        let file =
-            File::open(&source.path).map_err(|error| cannot_open(error).in_file(&source.name))?;
-        self.check_unchanged(index, file.metadata())?;
+        let (source, file) = (&self.files[index], self.open(index)?);
         Ok(match &self.layouts[index].reader {
             Reader::Csv(layout) => {
                 Rows::Csv(Box::new(layout.rows(file, &source.name, wanted, limits)?))
@@ -132,6 +135,15 @@ impl Contents {
                 Rows::Batches(layout.rows(&file, &source.name, wanted, limits)?)
             }
         })
+    }
+
+    /// The file, if it is still the one that was opened.
+    pub(super) fn open(&self, index: usize) -> Result<File, SourceError> {
+        let source = &self.files[index];
+        let file =
+            File::open(&source.path).map_err(|error| cannot_open(error).in_file(&source.name))?;
+        self.check_unchanged(index, file.metadata())?;
+        Ok(file)
     }
 
     /// Refuses a file that is not the one that was opened.
@@ -160,14 +172,18 @@ impl Dataset {
     /// # Errors
     /// Every fault that headers and footers show, at once.
     pub fn open(spec: &SourceSpec) -> Result<Self, SourceErrors> {
-        Self::open_with(spec, &mut io::stdin())
+        Self::open_with(spec, Short::Bad, &mut io::stdin())
     }
 
-    /// [`Dataset::open`] with another standard input.
-    pub(super) fn open_with(spec: &SourceSpec, stdin: &mut dyn Read) -> Result<Self, SourceErrors> {
+    /// [`Dataset::open`] with another standard input, and with a choice of what a short CSV record is.
+    pub(super) fn open_with(
+        spec: &SourceSpec,
+        short: Short,
+        stdin: &mut dyn Read,
+    ) -> Result<Self, SourceErrors> {
         let (found, mut faults) = expand::expand(&spec.inputs, &spec.base);
         let settings = match Settings::new(&spec.csv) {
-            Ok(settings) => settings,
+            Ok(settings) => settings.short(short),
             Err(more) => {
                 faults.extend(more);
                 return Err(SourceErrors::all(faults));
@@ -189,7 +205,12 @@ impl Dataset {
             match open(&file, files.len(), spec.format, &settings) {
                 Ok((source, layout)) => {
                     if let (Some(first), Some(columns)) = (files.first(), layouts.first()) {
-                        faults.extend(differences(&source.name, &layout, &first.name, columns));
+                        faults.extend(differences(
+                            &source.name,
+                            &layout.columns,
+                            &first.name,
+                            &columns.columns,
+                        ));
                     }
                     files.push(source);
                     layouts.push(layout);
@@ -208,14 +229,62 @@ impl Dataset {
             files,
             layouts,
             schema,
-            _stdin: kept,
+            kept: None,
+            _spool: kept,
         };
         if faults.is_empty() {
             Ok(Self {
                 contents: Arc::new(contents),
+                only: None,
             })
         } else {
             Err(SourceErrors::all(faults))
+        }
+    }
+
+    /// Opens rows that a [`RowKeeper`](super::RowKeeper) kept, perhaps in another process.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is none of these.
+    pub fn open_kept(path: &Path) -> Result<Self, SourceError> {
+        Self::of_kept(path, None)
+    }
+
+    /// The rows of a file of kept rows, which is removed with the last reader when it is given as a temporary one.
+    pub(super) fn of_kept(path: &Path, spool: Option<NamedTempFile>) -> Result<Self, SourceError> {
+        let failed = |error: SourceError| error.in_file(path.display().to_string());
+        let file = File::open(path).map_err(|error| failed(cannot_open(error)))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| failed(cannot_open(error)))?;
+        let layout = kept::Layout::inspect(&file).map_err(failed)?;
+        let files = (0..).zip(layout.files()).map(|(id, name)| SourceFile {
+            id: FileId(id),
+            name: name.clone(),
+            path: path.to_owned(),
+            format: Format::Arrow,
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        });
+        let contents = Contents {
+            files: files.collect(),
+            layouts: Vec::new(),
+            schema: layout.schema(),
+            kept: Some(layout),
+            _spool: spool,
+        };
+        Ok(Self {
+            contents: Arc::new(contents),
+            only: None,
+        })
+    }
+
+    /// The same dataset, of which only these rows are given; they keep their numbers, files and lines.
+    #[must_use]
+    pub fn restricted(&self, rows: RowSet) -> Self {
+        Self {
+            contents: Arc::clone(&self.contents),
+            only: Some(Arc::new(rows)),
         }
     }
 
@@ -234,7 +303,7 @@ impl Dataset {
     /// Reads the files afresh, from the first row of the first one.
     #[must_use]
     pub fn chunks(&self, request: &ChunkRequest) -> Chunks {
-        Chunks::new(Arc::clone(&self.contents), request)
+        Chunks::new(Arc::clone(&self.contents), self.only.clone(), request)
     }
 }
 
@@ -319,45 +388,4 @@ fn open(
             partitions,
         },
     ))
-}
-
-/// What keeps two files from being one dataset.
-fn differences(name: &str, layout: &Layout, first_name: &str, first: &Layout) -> Vec<SourceError> {
-    let fault = |what: String, cure: &str| {
-        SourceError::new(SourceErrorKind::Schema, what, cure).in_file(name)
-    };
-    let kind = |layout: &Layout, name: &str| {
-        layout
-            .columns
-            .iter()
-            .find(|(column, _)| column == name)
-            .map(|(_, kind)| kind.clone())
-    };
-    let mut faults = Vec::new();
-    for (column, expected) in &first.columns {
-        match kind(layout, column) {
-            None => faults.push(fault(
-                format!("column \"{column}\" is missing; {first_name} has it"),
-                "export both with the same columns, or load them apart",
-            )),
-            Some(found) if found != *expected => faults.push(fault(
-                format!(
-                    "column \"{column}\" is {}; in {first_name} it is {}",
-                    in_words(&found),
-                    in_words(expected)
-                ),
-                "export both with the same types, or load them apart",
-            )),
-            Some(_) => {}
-        }
-    }
-    for (column, _) in &layout.columns {
-        if kind(first, column).is_none() {
-            faults.push(fault(
-                format!("column \"{column}\" is surplus; {first_name} does not have it"),
-                "export both with the same columns, or load them apart",
-            ));
-        }
-    }
-    faults
 }

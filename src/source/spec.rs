@@ -1,5 +1,6 @@
 //! What a caller asks for: inputs, formats, CSV options, columns and chunk sizes.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,7 +21,8 @@ pub struct SourceSpec {
 }
 
 /// A file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Text with delimiters, plain, gzip or zstd.
     Csv,
@@ -65,7 +67,7 @@ impl FromStr for Format {
 }
 
 /// How CSV files are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvOptions {
     /// The byte between cells; `None`: found from the first lines among `, ; tab |`.
     pub delimiter: Option<u8>,
@@ -89,7 +91,8 @@ impl Default for CsvOptions {
 }
 
 /// Where the names of a CSV file's columns come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Header {
     /// The first record of each file.
     FromFile,

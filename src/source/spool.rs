@@ -6,18 +6,22 @@ use std::io::{self, Read};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
+/// A new file in `folder`, readable by its owner alone and removed when dropped. Creates the folder (0700) when it is
+/// missing.
+pub(super) fn private(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    tempfile::Builder::new().prefix(prefix).tempfile_in(folder)
+}
+
 /// Copies `input` to a new file in `folder`, readable by its owner alone and removed when dropped. Creates the folder
 /// (0700) when it is missing.
 pub(super) fn keep(input: &mut dyn Read, folder: &Path) -> Result<NamedTempFile, SourceError> {
     let mut spool = || -> io::Result<NamedTempFile> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-        let mut file = tempfile::Builder::new()
-            .prefix("stdin-")
-            .tempfile_in(folder)?;
+        let mut file = private(folder, "stdin-")?;
         io::copy(input, file.as_file_mut())?;
         Ok(file)
     };

@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod openapi;
 pub(crate) mod place;
 pub(crate) mod process;
+pub(crate) mod recalled;
 pub(crate) mod sandbox;
 pub(crate) mod scripted;
 pub(crate) mod table;

@@ -1,17 +1,11 @@
 //! How much one request or one page may hold, endpoint by endpoint.
 
 use super::{
-    CUSTOMER_PROFILE_BULK, Endpoint, MAX_ENTITLEMENT_PAGE, MAX_FETCH_CUSTOMERS,
+    CUSTOMER_ACCOUNT_BULK, CUSTOMER_DEFINITIONS_BULK, CUSTOMER_PROFILE_BULK, Endpoint,
+    MAX_DETAIL_OPERATIONS, MAX_ENTITLEMENT_PAGE, MAX_FETCH_CUSTOMERS,
     MAX_FETCH_ORGANIZATION_PROFILES, MAX_FETCH_ORGANIZATIONS, MAX_ORGANIZATION_PAGE,
-    MAX_PRODUCT_PAGE, ORGANIZATION_PROFILE_BULK,
+    MAX_PRODUCT_PAGE, ORGANIZATION_BULK, ORGANIZATION_PROFILE_BULK,
 };
-
-/// Accounts, or plain organizations, of a bulk request.
-pub const MAX_BULK_RECORDS: usize = 50;
-/// Detail operations of a bulk request over all its records; older text: 100 customers.
-pub const MAX_BULK_OPERATIONS: usize = 1_000;
-/// Detail-field definitions of a bulk request.
-pub const MAX_BULK_DEFINITIONS: usize = 50;
 
 /// The most of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +21,15 @@ impl Endpoint {
     #[must_use]
     pub const fn cap(self) -> Option<Cap> {
         let (most, of) = match self {
-            Self::BulkCustomerAccounts => (MAX_BULK_RECORDS, "accounts"),
-            Self::BulkOrganizations => (MAX_BULK_RECORDS, "organizations"),
+            Self::BulkCustomerAccounts => (CUSTOMER_ACCOUNT_BULK.max_items, "accounts"),
+            Self::BulkOrganizations => (ORGANIZATION_BULK.max_items, "organizations"),
             Self::BulkCustomerProfiles => (CUSTOMER_PROFILE_BULK.max_items, "profiles"),
             Self::BulkOrganizationProfiles => (ORGANIZATION_PROFILE_BULK.max_items, "profiles"),
             Self::BulkCustomerDetails | Self::BulkOrganizationDetails => {
-                (MAX_BULK_OPERATIONS, "detail operations over all records")
+                (MAX_DETAIL_OPERATIONS, "detail operations over all records")
             }
             Self::BulkCustomerDetailDefinitions | Self::BulkOrganizationDetailDefinitions => {
-                (MAX_BULK_DEFINITIONS, "detail fields")
+                (CUSTOMER_DEFINITIONS_BULK.max_items, "detail fields")
             }
             Self::FetchCustomerProfiles => (MAX_FETCH_CUSTOMERS, "ids"),
             Self::FetchOrganizations => (MAX_FETCH_ORGANIZATIONS, "ids or names"),

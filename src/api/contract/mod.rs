@@ -8,11 +8,11 @@ mod endpoint;
 mod name;
 pub mod oauth;
 
-pub use cap::{Cap, MAX_BULK_DEFINITIONS, MAX_BULK_OPERATIONS, MAX_BULK_RECORDS};
+pub use cap::Cap;
 pub use endpoint::{Base, Endpoint, Kind, Method};
 pub use name::{Contract, IdForm, Name};
 
-use crate::model::entity::Entity;
+use crate::model::entity::{Entity, Family, Owner, Verb};
 
 /// How a name is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,20 @@ impl Grade {
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Detail fields an entity may have.
 pub const MAX_DETAIL_FIELDS: usize = 50;
+/// The types of detail fields. Documented.
+pub const DETAIL_TYPES: [&str; 9] = [
+    "TEXT",
+    "EMAIL",
+    "URL",
+    "DATE",
+    "NUMBER",
+    "BOOLEAN",
+    "PHONE",
+    "SELECT",
+    "MULTISELECT",
+];
+/// Those of [`DETAIL_TYPES`] whose values are options.
+pub const TYPES_WITH_OPTIONS: [&str; 2] = ["SELECT", "MULTISELECT"];
 /// Names an `organization/fetch` may ask for.
 pub const MAX_FETCH_ORGANIZATIONS: usize = 50;
 /// Ids a `customer/profile/fetch` may ask for.
@@ -91,11 +105,44 @@ impl ListKey {
     }
 }
 
+/// Bulk customer accounts. Key seen, cap documented.
+pub const CUSTOMER_ACCOUNT_BULK: BulkEndpoint = BulkEndpoint {
+    endpoint: Endpoint::BulkCustomerAccounts,
+    list: ListKey::Open(Name::CustomerAccounts),
+    max_items: 50,
+    max_operations: None,
+};
+
 /// Bulk customer profiles. Key seen, cap documented.
 pub const CUSTOMER_PROFILE_BULK: BulkEndpoint = BulkEndpoint {
     endpoint: Endpoint::BulkCustomerProfiles,
     list: ListKey::Open(Name::CustomerProfiles),
     max_items: 100,
+    max_operations: None,
+};
+
+/// Detail operations that a bulk request may hold over all its items. Documented.
+pub const MAX_DETAIL_OPERATIONS: usize = 1000;
+/// Items of a bulk request of detail values: each holds an operation, so that the newer text of the documentation
+/// bounds them by the operations alone. An older text says 100 customers.
+pub const MAX_DETAIL_ITEMS: usize = MAX_DETAIL_OPERATIONS;
+
+/// The list of a bulk request for customers' detail values. Documented.
+pub const CUSTOMERS: &str = "customers";
+
+/// Bulk detail values of customers. Key and cap documented.
+pub const CUSTOMER_DETAILS_BULK: BulkEndpoint = BulkEndpoint {
+    endpoint: Endpoint::BulkCustomerDetails,
+    list: ListKey::Fixed(CUSTOMERS),
+    max_items: MAX_DETAIL_ITEMS,
+    max_operations: Some(MAX_DETAIL_OPERATIONS),
+};
+
+/// Bulk organizations: name and id alone. Key a guess, cap documented.
+pub const ORGANIZATION_BULK: BulkEndpoint = BulkEndpoint {
+    endpoint: Endpoint::BulkOrganizations,
+    list: ListKey::Open(Name::Organizations),
+    max_items: 50,
     max_operations: None,
 };
 
@@ -110,13 +157,52 @@ pub const ORGANIZATION_PROFILE_BULK: BulkEndpoint = BulkEndpoint {
     max_operations: None,
 };
 
-/// The bulk endpoint that takes an entity's profiles; products have none.
+/// Bulk detail values of organizations. Key a guess, cap documented.
+pub const ORGANIZATION_DETAILS_BULK: BulkEndpoint = BulkEndpoint {
+    endpoint: Endpoint::BulkOrganizationDetails,
+    list: ListKey::Open(Name::OrganizationDetails),
+    max_items: MAX_DETAIL_ITEMS,
+    max_operations: Some(MAX_DETAIL_OPERATIONS),
+};
+
+/// Bulk definitions of customers' detail fields. Documented.
+pub const CUSTOMER_DEFINITIONS_BULK: BulkEndpoint = BulkEndpoint {
+    endpoint: Endpoint::BulkCustomerDetailDefinitions,
+    list: ListKey::Fixed(keys::DETAIL_FIELDS),
+    max_items: 50,
+    max_operations: None,
+};
+
+/// Bulk definitions of organizations' detail fields. Documented.
+pub const ORGANIZATION_DEFINITIONS_BULK: BulkEndpoint = BulkEndpoint {
+    endpoint: Endpoint::BulkOrganizationDetailDefinitions,
+    list: ListKey::Fixed(keys::DETAIL_FIELDS),
+    max_items: 50,
+    max_operations: None,
+};
+
+/// The bulk endpoint that takes an entity's rows. Products have none; definitions have one for each kind of record, see
+/// [`definitions_bulk`].
 #[must_use]
-pub const fn bulk_endpoint(entity: Entity) -> Option<BulkEndpoint> {
-    match entity {
-        Entity::Customer => Some(CUSTOMER_PROFILE_BULK),
-        Entity::Organization => Some(ORGANIZATION_PROFILE_BULK),
-        Entity::Product => None,
+pub const fn bulk_endpoint(entity: Entity, family: Family) -> Option<BulkEndpoint> {
+    match (entity, family) {
+        (Entity::Customer, Family::Profile) => Some(CUSTOMER_PROFILE_BULK),
+        (Entity::Customer, Family::Account) => Some(CUSTOMER_ACCOUNT_BULK),
+        (Entity::Customer, Family::Details) => Some(CUSTOMER_DETAILS_BULK),
+        (Entity::Organization, Family::Profile) => Some(ORGANIZATION_PROFILE_BULK),
+        (Entity::Organization, Family::Account) => Some(ORGANIZATION_BULK),
+        (Entity::Organization, Family::Details) => Some(ORGANIZATION_DETAILS_BULK),
+        (Entity::Product | Entity::DetailField, _) => None,
+    }
+}
+
+/// The bulk endpoint that takes definitions of detail fields; those of entitlements are created one by one.
+#[must_use]
+pub const fn definitions_bulk(owner: Owner) -> Option<BulkEndpoint> {
+    match owner {
+        Owner::Customer => Some(CUSTOMER_DEFINITIONS_BULK),
+        Owner::Organization => Some(ORGANIZATION_DEFINITIONS_BULK),
+        Owner::Entitlement => None,
     }
 }
 
@@ -148,6 +234,8 @@ pub mod keys {
     pub const OPERATION: &str = "operationType";
     /// `payload` of a bulk item.
     pub const PAYLOAD: &str = "payload";
+    /// The operations of an item of a bulk request of detail values, each [`OPERATION`] and [`PAYLOAD`].
+    pub const OPERATIONS: &str = "operations";
     /// A customer's id.
     pub const CUSTOMER_ID: &str = "customerId";
     /// A customer's e-mail.
@@ -176,7 +264,8 @@ pub mod keys {
     pub const ASSOCIATE_CUSTOMERS: &str = "associateCustomers";
     /// Ids inside [`ASSOCIATE_CUSTOMERS`], and asked for in `customer/profile/fetch`.
     pub const CUSTOMER_IDS: &str = "customerIds";
-    /// The criteria of `customer/search-by-detail-field`, each `{name, value}`.
+    /// The definitions of a bulk request, each `{name, type}`; the criteria of `customer/search-by-detail-field`,
+    /// each `{name, value}`.
     pub const DETAIL_FIELDS: &str = "detailFields";
     /// The value a criterion asks for.
     pub const VALUE: &str = "value";
@@ -298,5 +387,15 @@ pub const fn operation_word(operation: crate::model::entity::Operation) -> &'sta
         Operation::Create => "CREATE",
         Operation::Update => "UPDATE",
         Operation::Upsert => "UPSERT",
+    }
+}
+
+/// The verb of an operation on a detail value. Documented; what each does is a guess.
+#[must_use]
+pub const fn verb_word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Update => "UPDATE",
+        Verb::Patch => "PATCH",
+        Verb::Delete => "DELETE",
     }
 }

@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         date: &load::date(clock.unix_millis()),
         run: "check",
     };
-    let jobs = open(&settings.stages, spool.path(), &naming)?;
+    let jobs = open(&settings.stages, spool.path(), &naming, &settings.contract)?;
     let (audience, _) = show::audience(&args.show, &clock)?;
     let mut all_good = true;
     let mut failed = None;

@@ -6,7 +6,7 @@ use crate::api::auth::Auth;
 use crate::api::client::{Client, ClientConfig};
 use crate::api::site::Site;
 use crate::cli::access::{self, Access, TIMEOUT, USER_AGENT};
-use crate::cli::args::LoadArgs;
+use crate::cli::args::{LoadArgs, StageArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::open::{Naming, open};
 use crate::cli::settings::{LoadSettings, SiteSettings};
@@ -19,13 +19,14 @@ use crate::engine::stop::Stop;
 use crate::ledger::record::RunHeader;
 use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
+use crate::model::entity::Entity;
 use crate::model::event::RunEvent;
 use crate::sandbox::{self, Running, SandboxConfig};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
 /// What a load says when interrupted.
@@ -76,7 +77,7 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         date: &date(clock.unix_millis()),
         run: &run,
     };
-    let jobs = open(&settings.stages, &spool, &naming)?;
+    let jobs = open(&settings.stages, &spool, &naming, &settings.contract)?;
     drop(opening);
     drop(entered);
     let ledger = Ledger::open(state).map_err(|error| Failure::of(Exit::Input, &error))?;
@@ -89,6 +90,7 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
             audience: audience.clone(),
             nonce,
             run,
+            job: job_name(&args.stage),
             spool,
         };
         loader.load(&jobs).await
@@ -127,6 +129,19 @@ pub(super) fn date(now: UnixMillis) -> String {
         .to_string()
 }
 
+/// What makes two loads the same job: the job file's place, or what was typed instead of one.
+fn job_name(args: &StageArgs) -> String {
+    if let Some(job) = &args.job {
+        let place = job.canonicalize().unwrap_or_else(|_| job.clone());
+        return place.display().to_string();
+    }
+    let entity = args.entity.map(Entity::name);
+    let mapping = args.mapping.as_ref().map(|path| path.display().to_string());
+    let words = entity.into_iter().map(str::to_owned).chain(mapping);
+    let words: Vec<_> = words.chain(args.input.iter().cloned()).collect();
+    words.join(" ")
+}
+
 /// The means of one load.
 struct Loader {
     settings: LoadSettings,
@@ -135,6 +150,7 @@ struct Loader {
     audience: Audience,
     nonce: Uuid,
     run: String,
+    job: String,
     spool: std::path::PathBuf,
 }
 
@@ -167,6 +183,8 @@ impl Loader {
             id: self.run.clone(),
             nonce: self.nonce.to_string(),
             site: name.clone(),
+            job: self.job.clone(),
+            retry_of: None,
             started_at: self.clock.unix_millis(),
         };
         let handle = self
@@ -192,6 +210,7 @@ impl Loader {
             run: self.run.clone(),
             nonce: self.nonce,
             slots: self.settings.slots,
+            budget: Mutex::default(),
             max_errors: self.settings.max_errors,
             spool: self.spool.clone(),
         });

@@ -1,17 +1,17 @@
 //! What an answer of the site means for its batch.
 
-use super::Engine;
+use super::{Call, Engine};
 use crate::engine::flight::{Phase, Wait};
 use crate::engine::message::{Command, Durable, Now};
-use crate::engine::state::{LONGEST_SLOT_WAIT, SLOT_WAIT};
-use crate::engine::{poll, retry};
+use crate::engine::retry::{self, Tries};
+use crate::engine::slots::Ended;
+use crate::engine::{poll, why};
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::event::RunEvent;
 use crate::model::outcome::{BatchSeq, Status};
-use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskView};
+use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskView, Throttle};
 use crate::model::row::Reason;
-use std::time::Duration;
 
 impl Engine {
     pub(super) fn accepted(
@@ -22,17 +22,21 @@ impl Engine {
         commands: &mut Vec<Command>,
     ) {
         let stage = self.config.stage;
+        let random = (self.config.random)();
         let Some(flight) = self.flights.get_mut(&seq) else {
             return;
         };
         self.requests += 1;
-        self.slot_wait = SLOT_WAIT;
+        self.gate.accepted();
+        self.budget.succeeded();
         flight.phase = Phase::Waiting(Wait {
             task: accepted.task.clone(),
             since: now.at,
-            next_poll: now.at + poll::wait(Duration::ZERO),
-            polling: false,
-            poll_errors: 0,
+            next_poll: now.at + self.polling.first(random),
+            asked: None,
+            running: None,
+            tries: Tries::default(),
+            senseless: 0,
         });
         commands.push(Command::Tell(RunEvent::BatchAccepted {
             stage,
@@ -70,18 +74,14 @@ impl Engine {
             | ErrorClass::AuthExpired
             | ErrorClass::AuthWrong => {}
         }
-        if matches!(error.class, ErrorClass::Throttled { .. }) {
-            flight.throttles += 1;
-        } else {
-            flight.throttles = 0;
-        }
         // a drain ends: after a stop nothing waits for a site that has no room
         let no_room = matches!(error.class, ErrorClass::Busy | ErrorClass::Throttled { .. });
         if no_room && self.stopped.is_some() {
             return self.give_up(now, seq, Code::RunStopped, error, commands);
         }
-        match retry::decide(&error.class, flight.attempts, flight.throttles, random) {
+        match flight.tries.decide(&error.class, random) {
             retry::Decision::Again(wait) => {
+                let wait = wait.max(self.budget.take(now.at));
                 flight.phase = Phase::Backoff {
                     until: now.at + wait,
                 };
@@ -93,21 +93,14 @@ impl Engine {
                 flight.phase = Phase::Backoff {
                     until: now.at + wait,
                 };
-                self.pause(now, wait);
+                self.pause(Call::Submit, scope_of(error), now.at + wait);
                 let text = format!("the site asks to wait {wait:.1?}: {error}");
                 commands.push(self.notice(text));
             }
             retry::Decision::AwaitSlot => {
                 flight.attempts -= 1;
-                let not_before = if unfinished > 0 {
-                    None
-                } else {
-                    let due = now.at + self.slot_wait;
-                    self.slot_wait = (self.slot_wait * 2).min(LONGEST_SLOT_WAIT);
-                    Some(due)
-                };
-                flight.phase = Phase::Queued { not_before };
-                self.gate.busy(now.at, unfinished);
+                flight.phase = Phase::Queued;
+                self.gate.busy(now.at, unfinished, random);
             }
             // an earlier attempt may have been accepted: this answer speaks of itself alone
             retry::Decision::Refused if flight.maybe_applied => {
@@ -124,14 +117,11 @@ impl Engine {
                 );
             }
             retry::Decision::Stop => {
-                self.stop(error.to_string());
+                self.stop(why::not_let_in(error));
                 self.give_up(now, seq, Code::RunStopped, error, commands);
             }
             retry::Decision::GiveUp => {
-                self.stop(format!(
-                    "the site could not be reached in {} attempts: {error}",
-                    retry::ATTEMPTS
-                ));
+                self.stop(why::unreachable(error));
                 self.give_up(now, seq, Code::SiteUnreachable, error, commands);
             }
         }
@@ -197,25 +187,43 @@ impl Engine {
         let Phase::Waiting(wait) = &mut flight.phase else {
             return;
         };
-        let took = now.at.duration_since(wait.since);
+        self.budget.succeeded();
+        let age = now.at.duration_since(wait.since);
+        let asked = wait.asked.take().unwrap_or(now.at);
+        let asked = asked.duration_since(wait.since);
+        // the site looked somewhere between
+        let looked = (asked + age) / 2;
+        let ended = |clean| Ended {
+            took: age,
+            depth: flight.depth,
+            clean,
+        };
         match view {
-            TaskView::Running if took < poll::DEADLINE => {
-                wait.polling = false;
-                wait.poll_errors = 0;
-                wait.next_poll = now.at + poll::wait(took);
-            }
             TaskView::Running => {
-                self.end_unconfirmed(now, seq, Code::TaskTimeout, &[], commands);
+                wait.tries = Tries::default();
+                wait.senseless = 0;
+                wait.running = Some(looked);
+                wait.next_poll = wait.since + self.polling.next(asked, age);
+                self.gate.unfinished(now.at, age);
+                if age >= poll::DEADLINE {
+                    self.end_unconfirmed(now, seq, Code::TaskTimeout, &[], commands);
+                }
             }
             TaskView::Finished(failures) => {
-                self.gate.clean(now.at, took);
+                self.polling.learn(wait.running, looked);
+                self.gate.ended(now.at, ended(true));
                 self.finished_with(now, seq, failures, commands);
             }
             TaskView::Failed(failures) => {
+                self.polling.learn(wait.running, looked);
+                self.gate.ended(now.at, ended(false));
                 let errors: Vec<_> = failures.into_iter().map(|failure| failure.error).collect();
                 self.end_unconfirmed(now, seq, Code::TaskFailed, &errors, commands);
             }
-            TaskView::Gone => self.end_unconfirmed(now, seq, Code::TaskGone, &[], commands),
+            TaskView::Gone => {
+                self.gate.ended(now.at, ended(false));
+                self.end_unconfirmed(now, seq, Code::TaskGone, &[], commands);
+            }
         }
     }
 
@@ -234,27 +242,24 @@ impl Engine {
         let Phase::Waiting(wait) = &mut flight.phase else {
             return;
         };
-        wait.polling = false;
-        wait.poll_errors += 1;
+        wait.asked = None;
+        let senseless = matches!(error.class, ErrorClass::Refused | ErrorClass::Broken);
+        wait.senseless = if senseless { wait.senseless + 1 } else { 0 };
         let late = now.at.duration_since(wait.since) > poll::DEADLINE;
-        let hopeless = matches!(error.class, ErrorClass::Refused | ErrorClass::Broken)
-            && wait.poll_errors >= retry::ATTEMPTS;
-        if late || hopeless {
+        if late || wait.senseless >= retry::ATTEMPTS {
             let errors = [error.message.clone()];
             return self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);
         }
         match &error.class {
             ErrorClass::AuthExpired | ErrorClass::AuthWrong => {
-                self.stop(error.to_string());
+                self.stop(why::not_let_in(error));
                 let errors = [error.message.clone()];
                 self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);
             }
             ErrorClass::Throttled { .. } => {
-                if let retry::Decision::Pause(pause) =
-                    retry::decide(&error.class, 1, wait.poll_errors, random)
-                {
+                if let retry::Decision::Pause(pause) = wait.tries.decide(&error.class, random) {
                     wait.next_poll = now.at + pause;
-                    self.pause(now, pause);
+                    self.pause(Call::Poll, scope_of(error), now.at + pause);
                 }
             }
             ErrorClass::NotSent
@@ -262,8 +267,16 @@ impl Engine {
             | ErrorClass::Busy
             | ErrorClass::Refused
             | ErrorClass::Broken => {
-                wait.next_poll = now.at + retry::backoff(wait.poll_errors, random);
+                wait.next_poll = now.at + wait.tries.backoff(random);
             }
         }
+    }
+}
+
+/// Which requests an answer that asks to wait means.
+fn scope_of(error: &ApiError) -> Throttle {
+    match error.class {
+        ErrorClass::Throttled { scope, .. } => scope,
+        _ => Throttle::Quota,
     }
 }

@@ -1,44 +1,52 @@
 //! [`MappingFile`] + source schema → [`Inner`], collecting every fault on the way.
 
+mod details;
+mod family;
+mod fields;
+mod references;
 mod value;
 
-use crate::api::fold;
+use crate::api::contract::Contract;
 use crate::mapping::cast::{Cast, ColumnType};
 use crate::mapping::diagnostic::{Diagnostics, Fault};
 use crate::mapping::expr::Expression;
-use crate::mapping::file::{
-    Empty, MAX_DETAILS, MappingFile, Text, WrittenReferences, WrittenValue, field_names,
-};
+use crate::mapping::file::{MappingFile, Text};
 use crate::mapping::payload::Template;
-use crate::mapping::plan::{DetailPlan, Identity, Inner, ReferencePlan, RulePlan};
+use crate::mapping::plan::{Inner, RulePlan};
 use crate::mapping::references::RefKind;
 use crate::mapping::suggest;
 use crate::mapping::types::moment::DateFormat;
-use crate::mapping::value::ValuePlan;
 use crate::model::code::Code;
-use crate::model::entity::Entity;
 use crate::source::chunk::SourceSchema;
 use polars::prelude::DataType;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// Bytes of stack for compiling: Polars takes some 40 kB for each level of an expression when it is not optimised.
 const STACK: usize = 32 << 20;
 
 /// Checks a mapping against the columns of a source, on a thread with a stack that deep expressions fit on.
-pub(super) fn compile(file: &MappingFile, schema: &SourceSchema) -> Result<Inner, Diagnostics> {
+pub(super) fn compile(
+    file: &MappingFile,
+    schema: &SourceSchema,
+    contract: &Contract,
+) -> Result<Inner, Diagnostics> {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().stack_size(STACK);
-        match builder.spawn_scoped(scope, || compile_here(file, schema)) {
+        match builder.spawn_scoped(scope, || compile_here(file, schema, contract)) {
             Ok(thread) => thread
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             // the caller's own stack is enough for all but the deepest
-            Err(_) => compile_here(file, schema),
+            Err(_) => compile_here(file, schema, contract),
         }
     })
 }
 
-fn compile_here(file: &MappingFile, schema: &SourceSchema) -> Result<Inner, Diagnostics> {
+fn compile_here(
+    file: &MappingFile,
+    schema: &SourceSchema,
+    contract: &Contract,
+) -> Result<Inner, Diagnostics> {
     let mut compiler = Compiler {
         file,
         source: schema,
@@ -49,7 +57,7 @@ fn compile_here(file: &MappingFile, schema: &SourceSchema) -> Result<Inner, Diag
         used: BTreeSet::new(),
         order: 0,
     };
-    match compiler.plan() {
+    match compiler.plan(contract) {
         Some(plan) if compiler.faults.is_empty() => Ok(plan),
         _ => Err(Diagnostics::new(&file.name, &file.text, compiler.faults)),
     }
@@ -61,6 +69,8 @@ enum Role {
     Field,
     Detail,
     Names,
+    /// The options of a detail field's definition.
+    Options,
 }
 
 struct Compiler<'a> {
@@ -80,20 +90,20 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     /// The plan; `None` when faults leave nothing to build one from.
-    fn plan(&mut self) -> Option<Inner> {
+    fn plan(&mut self, contract: &Contract) -> Option<Inner> {
         let written = &self.file.written;
-        let entity = written.entity;
         self.columns();
+        self.family();
         let key = written.key.as_ref().and_then(|key| self.column(key));
         if let Some(detail) = &written.key_detail {
             self.detail_name(detail);
         }
-        let fields: Vec<_> = written
+        let mut fields: Vec<_> = written
             .fields
             .iter()
             .filter_map(|field| self.field(field))
             .collect();
-        let identity = self.identity();
+        self.require_fields();
         let details = self.details();
         let organizations = self.references(RefKind::Organization, written.organizations.as_ref());
         let products = self.references(RefKind::Product, written.products.as_ref());
@@ -105,36 +115,20 @@ impl Compiler<'_> {
         if !self.faults.is_empty() {
             return None;
         }
-        let mut fields = fields;
-        let number = |name: &str| {
-            fields
-                .iter()
-                .position(|field: &ValuePlan| field.name == name)
-        };
-        let identity = Identity {
-            name: number(identity.0),
-            id: identity.1.and_then(number),
-        };
-        // a lone natural key is required; of two, a row needs one
-        if let (Some(only), None) | (None, Some(only)) = (identity.name, identity.id) {
-            fields[only].required = true;
-        }
+        let identity = self.identity(&mut fields)?;
         let key_detail = written.key_detail.as_ref().map(Text::get_ref);
         let detail_names: Vec<String> = details
             .iter()
             .map(|detail| detail.value.name.clone())
             .chain(key_detail.cloned())
             .collect();
+        let template = Template::new(written, &fields, &details, contract);
         let used = self.source.columns().iter().map(|(name, _)| name);
-        let template = Template::new(
-            entity,
-            written.operation,
-            fields.iter().map(|field| field.name.as_str()),
-            detail_names.iter().map(String::as_str),
-        );
         Some(Inner {
-            entity,
-            operation: written.operation,
+            entity: written.entity,
+            family: written.family(),
+            operation: written.operation(),
+            asked: self.asked(&details),
             columns: used
                 .filter(|name| self.used.contains(*name))
                 .cloned()
@@ -254,129 +248,6 @@ impl Compiler<'_> {
                 None
             }
         }
-    }
-
-    fn field(&mut self, written: &WrittenValue) -> Option<ValuePlan> {
-        let entity = self.file.written.entity;
-        let known = field_names(entity);
-        let name = written.name.get_ref().as_str();
-        if !known.contains(&name) {
-            let message = format!(
-                "unknown field \"{name}\" of {}",
-                with_article(entity.name())
-            );
-            let help = suggest::nearest(name, known.iter().copied()).map_or_else(
-                || match (entity, known) {
-                    (Entity::Product, _) => "a product has only \"name\"".to_owned(),
-                    _ => format!(
-                        "{} has {}; other fields of the site stand in [details]",
-                        with_article(entity.name()),
-                        suggest::list(known)
-                    ),
-                },
-                |nearest| format!("did you mean \"{nearest}\"?"),
-            );
-            self.fault(Fault::new(written.name.span(), message).help(help));
-        }
-        self.value(written, Role::Field)
-    }
-
-    /// The names of the natural keys: the e-mail or name, and the id where the entity has one.
-    fn identity(&mut self) -> (&'static str, Option<&'static str>) {
-        let entity = self.file.written.entity;
-        let (name, id) = match entity {
-            Entity::Customer => ("email", Some("customer_id")),
-            Entity::Organization => ("name", Some("id")),
-            Entity::Product => ("name", None),
-        };
-        let fields = &self.file.written.fields;
-        let mapped = |wanted: &str| fields.iter().any(|field| field.name.get_ref() == wanted);
-        if !mapped(name) && !id.is_some_and(mapped) {
-            let or = id.map_or_else(String::new, |id| format!(" or \"{id}\""));
-            let message = format!(
-                "{} needs \"{name}\"{or} in [fields]",
-                with_article(entity.name())
-            );
-            let span = self.file.written.entity_span.clone();
-            let help = format!("add {name} = \"…\", the column that identifies the {entity}");
-            self.fault(Fault::new(span, message).help(help));
-        }
-        (name, id)
-    }
-
-    fn details(&mut self) -> Vec<DetailPlan> {
-        let written = &self.file.written;
-        let mut seen: HashMap<String, &str> = HashMap::new();
-        let names = written.details.iter().map(|detail| &detail.name);
-        for (index, name) in names.chain(&written.key_detail).enumerate() {
-            let folded = fold::name(name.get_ref()).into_owned();
-            if let Some(first) = seen.insert(folded, name.get_ref()) {
-                let message = format!("the detail \"{}\" is mapped twice", name.get_ref());
-                let help = if first == name.get_ref() {
-                    "leave one of them out".to_owned()
-                } else {
-                    format!("the site takes it for \"{first}\": case and blanks do not matter")
-                };
-                self.fault(Fault::new(name.span(), message).help(help));
-            }
-            if index == MAX_DETAILS {
-                let message = format!("more than {MAX_DETAILS} details");
-                let fault = Fault::new(name.span(), message);
-                self.fault(fault.help(format!("a site has at most {MAX_DETAILS} detail fields")));
-            }
-        }
-        let mut details = Vec::with_capacity(written.details.len());
-        for detail in &written.details {
-            self.detail_name(&detail.name);
-            if let Some(value) = self.value(detail, Role::Detail) {
-                details.push(DetailPlan {
-                    value,
-                    empty: detail
-                        .empty
-                        .as_ref()
-                        .map_or(Empty::Keep, |empty| *empty.get_ref()),
-                });
-            }
-        }
-        details
-    }
-
-    fn detail_name(&mut self, name: &Text) {
-        if self.file.written.entity == Entity::Product {
-            let fault = Fault::new(name.span(), "products have no details");
-            self.fault(fault.help("a product is its name alone"));
-        } else if name.get_ref().trim().is_empty() {
-            let fault = Fault::new(name.span(), "the detail has no name");
-            self.fault(fault.help("write the field's name as the site shows it"));
-        }
-    }
-
-    fn references(
-        &mut self,
-        kind: RefKind,
-        written: Option<&WrittenReferences>,
-    ) -> Option<ReferencePlan> {
-        let written = written?;
-        let entity = self.file.written.entity;
-        let allowed = match kind {
-            RefKind::Organization => entity == Entity::Customer,
-            RefKind::Product => entity != Entity::Product,
-        };
-        if !allowed {
-            let section = kind.section();
-            let message = format!("{} has no [{section}]", with_article(entity.name()));
-            let fault = Fault::new(written.section.span(), message);
-            self.fault(fault.help(match kind {
-                RefKind::Organization => "only customers belong to organizations",
-                RefKind::Product => "customers and organizations have products",
-            }));
-        }
-        let mut names = self.value(written.names.as_ref()?, Role::Names)?;
-        kind.section().clone_into(&mut names.name);
-        Some(ReferencePlan {
-            names,
-            on_missing: written.on_missing,
-        })
     }
 
     fn rule(&mut self, name: &Text, sql: &Text) -> Option<RulePlan> {

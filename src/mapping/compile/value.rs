@@ -8,9 +8,15 @@ use crate::mapping::types::Kind;
 use crate::mapping::types::moment::DateFormat;
 use crate::mapping::types::phone::{self, Phone};
 use crate::mapping::value::{Shape, Source, ValuePlan};
+use crate::model::entity::{Entity, Family};
 use polars::prelude::DataType;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+
+/// The type of a definition's `of`: no mapping names it.
+const OWNER: &str = "owner";
+/// The type of a definition's `type`: no mapping names it.
+const DETAIL_TYPE: &str = "detail type";
 
 impl Compiler<'_> {
     pub(super) fn value(&mut self, written: &WrittenValue, role: Role) -> Option<ValuePlan> {
@@ -19,6 +25,7 @@ impl Compiler<'_> {
         let is = |wanted: &str| kind.is_some_and(|kind| kind == wanted);
         let shape = match role {
             Role::Names => Shape::Names,
+            Role::Options => Shape::Many,
             Role::Field | Role::Detail if is("multiselect") => Shape::Many,
             Role::Field | Role::Detail => Shape::One,
         };
@@ -44,6 +51,8 @@ impl Compiler<'_> {
             "phone" => Kind::Phone(Phone::new(region.flatten())),
             "select" => Kind::Select,
             "multiselect" => Kind::Multiselect,
+            OWNER => Kind::Owner,
+            DETAIL_TYPE => Kind::DetailType,
             _ => Kind::Text,
         };
         let texts = |entries: &Vec<(Text, Text)>| -> HashMap<String, String> {
@@ -80,8 +89,14 @@ impl Compiler<'_> {
     /// The type's name, when it is known and fits the place.
     fn kind(&mut self, written: &WrittenValue, role: Role) -> Option<&'static str> {
         let email = role == Role::Field && written.name.get_ref() == "email";
+        let definition = role == Role::Field && self.file.written.entity == Entity::DetailField;
+        let own = match written.name.get_ref().as_str() {
+            "of" if definition => Some(OWNER),
+            "type" if definition => Some(DETAIL_TYPE),
+            _ => None,
+        };
         let Some(kind) = &written.kind else {
-            return Some(if email { "email" } else { "text" });
+            return Some(own.unwrap_or(if email { "email" } else { "text" }));
         };
         let known = Kind::NAMES.iter().find(|name| *name == kind.get_ref());
         let Some(&name) = known else {
@@ -90,6 +105,11 @@ impl Compiler<'_> {
         };
         let refused = match role {
             Role::Names if name != "text" => Some(("names are text", "leave type out")),
+            Role::Options if name != "text" => Some(("options are text", "leave type out")),
+            Role::Field if own.is_some() => Some((
+                "this field has a type of its own",
+                "leave type out; other words can be mapped with map",
+            )),
             Role::Field if email && name != "email" => {
                 Some(("the field \"email\" is an e-mail address", "leave type out"))
             }
@@ -97,7 +117,7 @@ impl Compiler<'_> {
                 "a field has one value",
                 "multiselect is for [details]; leave type out",
             )),
-            Role::Field | Role::Detail | Role::Names => None,
+            Role::Field | Role::Detail | Role::Names | Role::Options => None,
         };
         if let Some((message, help)) = refused {
             self.fault(Fault::new(kind.span(), message).help(help));
@@ -109,6 +129,7 @@ impl Compiler<'_> {
     /// Refuses keys that have no meaning for a value of this type and place.
     fn options_fit(&mut self, written: &WrittenValue, kind: &str, role: Role) -> bool {
         let before = self.faults.len();
+        let values = self.file.written.family() == Family::Details;
         let mut refuse = |span: Option<Range<usize>>, fits: bool, message: &str, help: &str| {
             if let Some(span) = span.filter(|_| !fits) {
                 self.faults.push(Fault::new(span, message).help(help));
@@ -116,11 +137,11 @@ impl Compiler<'_> {
         };
         // an unknown type has its own fault, and says nothing about what fits it
         let known = !kind.is_empty();
-        let many = kind == "multiselect" || role == Role::Names;
+        let many = kind == "multiselect" || matches!(role, Role::Names | Role::Options);
         refuse(
             written.split.as_ref().map(Text::span),
             many || !known,
-            "only multiselect details and names of references are split",
+            "only multiselect details, names of references and a detail field's options are split",
             "add type = \"multiselect\", or take one part with split_part(x, ';', 1)",
         );
         refuse(
@@ -146,6 +167,12 @@ impl Compiler<'_> {
             role == Role::Detail,
             "only details can be cleared",
             "leave empty out: a field without a value keeps what the site has",
+        );
+        refuse(
+            written.verb.as_ref().map(toml::Spanned::span),
+            role == Role::Detail && values,
+            "only details of a mapping with api = \"details\" have a verb",
+            "leave verb out: operation says what is asked",
         );
         if let (Some(min), Some(max)) = (&written.min_length, &written.max_length) {
             refuse(
@@ -190,6 +217,12 @@ impl Compiler<'_> {
     /// The source, and the casts it depends on.
     fn source(&mut self, source: &WrittenSource) -> Option<(Source, Vec<usize>)> {
         match source {
+            WrittenSource::Missing(span) => {
+                let message = "the value does not say where it comes from";
+                let help = "add one of column = \"…\", value = \"…\" or sql = \"…\"";
+                self.fault(Fault::new(span.clone(), message).help(help));
+                None
+            }
             WrittenSource::Constant(text) => {
                 Some((Source::Constant(text.get_ref().clone()), Vec::new()))
             }

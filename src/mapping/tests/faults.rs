@@ -1,10 +1,11 @@
 //! Every fault of a mapping file, as people see it.
 
 use super::{parse, schema};
+use crate::api::contract::Contract;
 use crate::mapping::Plan;
 
 /// All faults of a mapping over the columns of a CSV export.
-fn faults(mapping: &str) -> String {
+pub(super) fn faults(mapping: &str) -> String {
     let columns = schema(&[
         "crm_id:integer",
         "contact_email",
@@ -25,7 +26,7 @@ fn faults_over(mapping: &str, columns: &crate::source::chunk::SourceSchema) -> S
         Ok(file) => file,
         Err(diagnostics) => return diagnostics.to_string(),
     };
-    match Plan::compile(&file, columns) {
+    match Plan::compile(&file, columns, &Contract::default()) {
         Ok(_) => panic!("no fault was found"),
         Err(diagnostics) => diagnostics.to_string(),
     }
@@ -65,7 +66,7 @@ fn a_missing_or_unknown_entity_is_the_first_thing_to_mend() {
     1 | [fields]
       | ^
       |
-      = help: start it with entity = "customer", "organization" or "product"
+      = help: start it with entity = "customer", "organization", "product" or "detail-field"
     "#);
     insta::assert_snapshot!(faults("entity = \"costumer\"\noperation = \"merge\"\n"), @r#"
     error: unknown entity "costumer"
@@ -93,7 +94,7 @@ fn a_missing_or_unknown_entity_is_the_first_thing_to_mend() {
       |
       = help: write text in quotes
     ");
-    insta::assert_snapshot!(faults(""), @r#"error: m.toml: the mapping does not say which entity it maps; start it with entity = "customer", "organization" or "product""#);
+    insta::assert_snapshot!(faults(""), @r#"error: m.toml: the mapping does not say which entity it maps; start it with entity = "customer", "organization", "product" or "detail-field""#);
 }
 
 #[test]
@@ -228,7 +229,7 @@ fn unknown_keys_are_shown_with_the_nearest_known_one() {
     5 | D = { column = "region", requird = true, colour = 1 }
       |                                          ^^^^^^
       |
-      = help: the keys are "column", "value", "sql", "type", "map", "default", "split", "format", "options", "required", "min_length", "max_length", "region", "empty"
+      = help: the keys are "column", "value", "sql", "type", "map", "default", "split", "format", "options", "required", "min_length", "max_length", "region", "empty", "verb"
     "#);
     insta::assert_snapshot!(faults(
         "entity = \"customer\"\n[columns]\nregion = { type = \"date\", from = \"x\" }\n[fields]\nemail = \"contact_email\"\n[products]\nname = \"region\"\n"
@@ -535,7 +536,7 @@ fn keys_that_do_not_fit_their_value_are_refused() {
       |
       = help: add type = "select"
 
-    error: only multiselect details and names of references are split
+    error: only multiselect details, names of references and a detail field's options are split
      --> m.toml:5:51
       |
     5 | D = { column = "region", options = ["A"], split = ";", format = "%Y", region = "DE" }

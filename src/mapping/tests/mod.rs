@@ -1,9 +1,12 @@
 //! Tests of the mapping as its users see it: faults of files, rows of chunks, properties.
 
+mod definitions;
+mod families;
 mod faults;
 mod properties;
 mod rows;
 
+use crate::api::contract::Contract;
 use crate::mapping::{Diagnostics, Draft, Emit, MappingFile, Plan, References};
 use crate::model::row::{FileId, Mapped, Reason, RowId};
 use crate::source::chunk::{RowChunk, SourceSchema};
@@ -36,8 +39,12 @@ fn plan_for(text: &str, columns: &[Column]) -> Plan {
     let schema = columns
         .iter()
         .map(|column| (column.name().to_string(), column.dtype().clone()));
-    Plan::compile(&parse(text).unwrap(), &SourceSchema::new(schema.collect()))
-        .unwrap_or_else(|faults| panic!("{faults}"))
+    Plan::compile(
+        &parse(text).unwrap(),
+        &SourceSchema::new(schema.collect()),
+        &Contract::default(),
+    )
+    .unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 /// A text column; `-` is null.

@@ -1,6 +1,7 @@
 //! What holds for any input.
 
 use super::{chunk, plan_for, text};
+use crate::api::contract::Contract;
 use crate::mapping::expr::{self, Expression};
 use crate::mapping::{Emit, Known, Plan, References};
 use crate::model::row::{Mapped, PreparedRow, RowId};
@@ -488,6 +489,30 @@ fn check(
     Ok(())
 }
 
+/// Mappings of the other families and entities, for [`no_mapping_makes_compiling_panic`].
+const OTHERS: [&str; 2] = [
+    r#"
+entity = "organization"
+api    = "details"
+verb   = "patch"
+key_detail = "Key"
+key    = "a"
+[fields]
+id = "a"
+[details]
+A = { column = "b", verb = "update", empty = "clear" }
+B = { verb = "delete" }
+"#,
+    r#"
+entity = "detail-field"
+[fields]
+of      = { value = "customer" }
+name    = "a"
+type    = { column = "b", map = { x = "TEXT" }, default = "SELECT" }
+options = { column = "b", split = ";" }
+"#,
+];
+
 /// A mapping with every part, for [`no_mapping_makes_compiling_panic`].
 const WHOLE: &str = r#"
 entity = "customer"
@@ -597,9 +622,10 @@ proptest! {
 
     #[test]
     fn no_mapping_makes_compiling_panic(
+        whole in prop::sample::select(vec![WHOLE, OTHERS[0], OTHERS[1]]),
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..9, "[\\PC\n]{0,3}"), 1..4),
     ) {
-        let mut mapping: Vec<char> = WHOLE.chars().collect();
+        let mut mapping: Vec<char> = whole.chars().collect();
         for (at, length, text) in edits {
             let start = at.index(mapping.len());
             let end = (start + length).min(mapping.len());
@@ -610,7 +636,7 @@ proptest! {
         let schema = columns.map(|column| (column.name().to_string(), column.dtype().clone()));
         let schema = SourceSchema::new(schema.collect());
         let faults = match super::parse(&text) {
-            Ok(file) => Plan::compile(&file, &schema).err(),
+            Ok(file) => Plan::compile(&file, &schema, &Contract::default()).err(),
             Err(faults) => Some(faults),
         };
         if let Some(faults) = faults {

@@ -3,7 +3,9 @@
 pub(super) mod moment;
 pub(super) mod phone;
 
+use crate::api::contract::DETAIL_TYPES;
 use crate::model::code::Code;
+use crate::model::entity::Owner;
 use email_address::{EmailAddress, Options};
 use moment::DateFormat;
 use phone::Phone;
@@ -34,10 +36,14 @@ pub(super) enum Kind {
     Select,
     /// Some of a field's options.
     Multiselect,
+    /// What a detail field belongs to.
+    Owner,
+    /// The type of a detail field.
+    DetailType,
 }
 
 impl Kind {
-    /// The name in mapping files.
+    /// The names in mapping files; the last two kinds have none, since a field has them by itself.
     pub(super) const NAMES: [&'static str; 9] = [
         "text",
         "email",
@@ -88,12 +94,26 @@ impl Kind {
                 let message = format!("not a date in the form {}", format.pattern());
                 (Code::DateInvalid, Cow::Owned(message))
             }),
+            Self::Owner => word(text, Owner::ALL.map(Owner::name).as_slice()).ok_or((
+                Code::OwnerUnknown,
+                Cow::Borrowed("not one of customer, organization, entitlement"),
+            )),
+            Self::DetailType => word(text, &DETAIL_TYPES).ok_or_else(|| {
+                let message = format!("not one of {}", DETAIL_TYPES.join(", "));
+                (Code::TypeUnknown, Cow::Owned(message))
+            }),
             Self::Phone(phone) => phone.canonical(text).map(Cow::Owned).ok_or((
                 Code::PhoneInvalid,
                 Cow::Borrowed("not a valid phone number"),
             )),
         }
     }
+}
+
+/// The word that the text is, in any case.
+fn word(text: &str, words: &[&'static str]) -> Option<Cow<'static, str>> {
+    let found = words.iter().find(|word| word.eq_ignore_ascii_case(text));
+    found.map(|word| Cow::Borrowed(*word))
 }
 
 /// Whether the text is an address that mail can reach from anywhere: no display name, no domain literal, and a

@@ -59,12 +59,20 @@ pub(super) const COLUMNS: [(&str, Take); 18] = [
     ("finished_at", Take::Time(|row| row.finished_at)),
 ];
 
+/// What stands before the name of a source's column.
+pub const SOURCE_PREFIX: &str = "src.";
+
+/// The names of the columns that every results file has, in order.
+pub fn column_names() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().map(|(name, _)| *name)
+}
+
 /// The names of the source's columns in the file.
 pub(super) fn source_names(header: &ResultsHeader) -> impl Iterator<Item = String> + '_ {
     header
         .source_columns
         .iter()
-        .map(|name| format!("src.{name}"))
+        .map(|name| format!("{SOURCE_PREFIX}{name}"))
 }
 
 /// The source's cells of a row, nulls for a row without cells. Cells keep the difference of null and empty.

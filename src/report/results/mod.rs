@@ -13,11 +13,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use columns::{SOURCE_PREFIX, column_names};
 pub use name::{ResultsFormat, default_name, expand_name, format_of};
 pub use writer::{ResultsWriter, check_place};
 
 use crate::model::clock::UnixMillis;
-use crate::model::entity::{Entity, Operation};
+use crate::model::entity::{Asked, Entity};
 use crate::model::outcome::{Route, Status};
 use crate::model::row::Reason;
 use std::borrow::Cow;
@@ -32,7 +33,7 @@ pub struct ResultsHeader {
     /// What was loaded.
     pub entity: Entity,
     /// With which verb.
-    pub operation: Operation,
+    pub operation: Asked,
     /// The source's columns that follow as `src.<name>`; empty without `--with-source`. Names are unique.
     pub source_columns: Vec<String>,
 }

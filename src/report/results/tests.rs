@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::code::{Code, ReasonCode};
+use crate::model::entity::Operation;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMillisecondType, UInt32Type, UInt64Type};
 use arrow::ipc::reader::FileReader;
@@ -48,7 +49,7 @@ fn header() -> ResultsHeader {
     ResultsHeader {
         run: "r-7".into(),
         entity: Entity::Customer,
-        operation: Operation::Upsert,
+        operation: Operation::Upsert.into(),
         source_columns: vec!["E-mail".into(), "note".into()],
     }
 }

@@ -262,7 +262,7 @@ mod tests {
         let header = ResultsHeader {
             run: "r-7".into(),
             entity: Entity::Customer,
-            operation: Operation::Upsert,
+            operation: Operation::Upsert.into(),
             source_columns: Vec::new(),
         };
         let row = ResultRow {

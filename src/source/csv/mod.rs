@@ -46,9 +46,24 @@ pub(super) struct Settings {
     encoding: &'static Encoding,
     names: Option<Vec<String>>,
     max_record: usize,
+    short: Short,
+}
+
+/// What a record with fewer cells than the header is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Short {
+    /// A bad row.
+    Bad,
+    /// A row whose last cells are empty: spreadsheets leave out delimiters behind the last filled cell.
+    Padded,
 }
 
 impl Settings {
+    /// The same, for files that a spreadsheet may have saved.
+    pub(super) fn short(self, short: Short) -> Self {
+        Self { short, ..self }
+    }
+
     /// Checks the options; all their faults at once.
     pub(super) fn new(options: &CsvOptions) -> Result<Self, Vec<SourceError>> {
         let mut faults = Vec::new();
@@ -84,6 +99,7 @@ impl Settings {
                 encoding,
                 names,
                 max_record,
+                short: Short::Bad,
             })
         } else {
             Err(faults)
@@ -99,6 +115,7 @@ pub(super) struct Layout {
     delimiter: u8,
     has_header: bool,
     max_record: usize,
+    short: Short,
     columns: Vec<String>,
 }
 
@@ -129,6 +146,7 @@ impl Layout {
             delimiter,
             has_header: settings.names.is_none(),
             max_record: settings.max_record,
+            short: settings.short,
             columns: Vec::new(),
         };
         layout.columns = match &settings.names {
@@ -165,6 +183,7 @@ impl Layout {
             file: name.to_owned(),
             encoding: self.encoding,
             width: self.columns.len(),
+            short: self.short,
             max_record: self.max_record,
             wanted: wanted
                 .iter()

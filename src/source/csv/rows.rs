@@ -1,5 +1,6 @@
 //! Records → rows: string columns, and a bad row for each record that is not one.
 
+use super::Short;
 use super::decode::byte_behind;
 use super::records::{Outcome, Record, Records, RecordsError};
 use crate::model::code::Code;
@@ -22,6 +23,7 @@ pub(in crate::source) struct Rows {
     pub(super) file: String,
     pub(super) encoding: &'static Encoding,
     pub(super) width: usize,
+    pub(super) short: Short,
     pub(super) max_record: usize,
     /// Position and name of each column to decode.
     pub(super) wanted: Vec<(usize, String)>,
@@ -64,18 +66,22 @@ impl Rows {
             };
             let row = first.plus(seen as u64);
             seen += 1;
-            match check(&record, self.width, self.encoding) {
+            match check(&record, self.width, self.short, self.encoding) {
                 Ok(text) => {
                     stretch.ids.push(row);
                     stretch.lines.push(record.line);
                     held += CELL * columns;
                     for (builder, (position, _)) in builders.iter_mut().zip(&self.wanted) {
-                        let start = if *position == 0 {
-                            0
-                        } else {
-                            record.ends[position - 1]
+                        let start = match position.checked_sub(1) {
+                            None => Some(&0),
+                            Some(before) => record.ends.get(before),
                         };
-                        match &text[start..record.ends[*position]] {
+                        // a padded record ends early: there is nothing behind its last cell
+                        let cell = match (start, record.ends.get(*position)) {
+                            (Some(start), Some(end)) => &text[*start..*end],
+                            _ => "",
+                        };
+                        match cell {
                             "" => builder.append_null(),
                             cell => {
                                 held += cell.len();
@@ -111,13 +117,15 @@ impl Rows {
 fn check<'a>(
     record: &Record<'a>,
     width: usize,
+    short: Short,
     encoding: &'static Encoding,
 ) -> Result<&'a str, (Code, String)> {
     if record.outcome == Outcome::Unclosed {
         let message = "a quoted cell that starts in this record is never closed";
         return Err((Code::CsvUnclosedQuote, message.to_owned()));
     }
-    if record.fields != width {
+    let padded = short == Short::Padded && record.fields < width;
+    if record.fields != width && !padded {
         let code = if record.fields < width {
             Code::CsvTooFewFields
         } else {

@@ -1,6 +1,7 @@
 //! Several files as one dataset, folders, standard input, files that change.
 
 use super::{Folder, read, read_all};
+use crate::source::csv::Short;
 use crate::source::{ChunkRequest, Chunks, Dataset, Format, SourceErrorKind};
 
 #[test]
@@ -97,7 +98,8 @@ fn unknown_columns_are_an_error_with_a_suggestion() {
 #[test]
 fn standard_input_is_read_as_often_as_needed_and_removed_with_its_last_reader() {
     let folder = Folder::new();
-    let dataset = Dataset::open_with(&folder.spec(&["-"]), &mut &b"id\n1\n2\n"[..]).unwrap();
+    let dataset =
+        Dataset::open_with(&folder.spec(&["-"]), Short::Bad, &mut &b"id\n1\n2\n"[..]).unwrap();
     assert_eq!(dataset.files()[0].name, "-");
     let path = dataset.files()[0].path.clone();
     assert!(path.starts_with(folder.path().join("spool")));

@@ -3,6 +3,7 @@
 mod columnar;
 mod csv;
 mod dataset;
+mod kept;
 mod properties;
 
 use super::chunk::RowChunk;

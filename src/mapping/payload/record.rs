@@ -1,58 +1,24 @@
-//! A row's JSON, written straight into the chunk's buffer. The order of keys is fixed: same row, same bytes.
+//! Whole records: products, and items of bulk requests for profiles and accounts.
 
-use crate::api::contract::{keys, operation_word};
-use crate::mapping::references::RefKind;
+use super::{Detail, References, detail_start, detail_values, key, separate, string, strings};
+use crate::api::contract::{Contract, IdForm, Name, keys, operation_word};
 use crate::mapping::value::{Cell, Sink};
 use crate::model::entity::{Entity, Operation};
 
-/// Everything of a payload that is the same for every row.
+/// Everything of a record that is the same for every row.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(in crate::mapping) struct RecordTemplate {
     open: Vec<u8>,
     close: &'static [u8],
     /// The key of each field of the plan, `"email":`, in payload order, with the field's number.
     fields: Vec<(usize, Vec<u8>)>,
     /// `{"name":"Region","values":[` for each detail.
     details: Vec<Vec<u8>>,
-}
-
-/// Values of a row beyond its fields and details.
-#[derive(Debug, Default)]
-pub(super) struct References<'a> {
-    /// Ids of organizations.
-    pub(super) organizations: Vec<&'a str>,
-    /// Ids of products.
-    pub(super) products: Vec<&'a str>,
-}
-
-impl<'a> References<'a> {
-    /// The ids of one kind.
-    pub(super) fn of(&mut self, kind: RefKind) -> &mut Vec<&'a str> {
-        match kind {
-            RefKind::Organization => &mut self.organizations,
-            RefKind::Product => &mut self.products,
-        }
-    }
-}
-
-/// One detail of a row.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Detail<'a> {
-    /// Not sent.
-    Absent,
-    /// An empty list: clears the site's value.
-    Clear,
-    /// A value that was mapped.
-    Cell(Cell),
-    /// A text from elsewhere.
-    Text(&'a str),
-}
-
-impl Detail<'_> {
-    /// Whether the payload names the detail.
-    pub(super) const fn is_sent(&self) -> bool {
-        !matches!(self, Self::Absent)
-    }
+    /// `"associateOrganizations":{"organizationIds":[`
+    organizations: Vec<u8>,
+    organization_ids: IdForm,
+    /// `"associateProducts":{"productIds":[`
+    products: Vec<u8>,
 }
 
 /// The payload key of a field of the mapping.
@@ -62,7 +28,7 @@ fn payload_key(entity: Entity, field: &str) -> &'static str {
         (Entity::Customer, "email") => keys::EMAIL,
         (Entity::Customer, _) => keys::DISPLAY_NAME,
         (Entity::Organization, "id") => keys::ORGANIZATION_ID,
-        (Entity::Organization | Entity::Product, _) => keys::NAME,
+        (Entity::Organization | Entity::Product | Entity::DetailField, _) => keys::NAME,
     }
 }
 
@@ -80,16 +46,17 @@ fn rank(key: &str) -> usize {
     .unwrap_or(usize::MAX)
 }
 
-impl Template {
-    /// A template for the fields and details of a plan, in the plan's order.
+impl RecordTemplate {
+    /// A template for fields and details in the plan's order.
     pub(super) fn new<'a>(
         entity: Entity,
         operation: Operation,
         fields: impl Iterator<Item = &'a str>,
         details: impl Iterator<Item = &'a str>,
+        contract: &Contract,
     ) -> Self {
         let (mut open, close): (Vec<u8>, &[u8]) = match entity {
-            Entity::Product => (Vec::new(), b"}"),
+            Entity::Product | Entity::DetailField => (Vec::new(), b"}"),
             Entity::Customer | Entity::Organization => {
                 let mut open = b"{".to_vec();
                 key(&mut open, keys::OPERATION);
@@ -110,20 +77,28 @@ impl Template {
             key(&mut text, name);
             (number, text)
         };
-        let details = details.map(|name| {
-            let mut text = b"{".to_vec();
-            key(&mut text, keys::NAME);
-            string(&mut text, name);
-            text.push(b',');
-            key(&mut text, keys::VALUES);
+        let list = |outer: &str, inner: &str| {
+            let mut text = Vec::new();
+            key(&mut text, outer);
+            text.push(b'{');
+            key(&mut text, inner);
             text.push(b'[');
             text
-        });
+        };
         Self {
             open,
             close,
             fields: fields.into_iter().map(named).collect(),
-            details: details.collect(),
+            details: details.map(detail_start).collect(),
+            organizations: list(
+                contract.name(Name::AssociateOrganizations),
+                keys::ORGANIZATION_IDS,
+            ),
+            organization_ids: contract.organization_ids,
+            products: list(
+                contract.name(Name::AssociateProducts),
+                contract.name(Name::ProductIds),
+            ),
         }
     }
 
@@ -146,27 +121,17 @@ impl Template {
             }
         }
         self.write_details(out, start, values, detail);
-        for (outer, inner, ids) in [
-            (
-                keys::ASSOCIATE_ORGANIZATIONS,
-                keys::ORGANIZATION_IDS,
-                &references.organizations,
-            ),
-            (
-                keys::ASSOCIATE_PRODUCTS,
-                keys::PRODUCT_IDS,
-                &references.products,
-            ),
-        ] {
-            if !ids.is_empty() {
-                separate(out, start);
-                key(out, outer);
-                out.push(b'{');
-                key(out, inner);
-                out.push(b'[');
-                strings(out, ids.iter().copied());
-                out.extend_from_slice(b"]}");
-            }
+        if !references.organizations.is_empty() {
+            separate(out, start);
+            out.extend_from_slice(&self.organizations);
+            ids(out, self.organization_ids, &references.organizations);
+            out.extend_from_slice(b"]}");
+        }
+        if !references.products.is_empty() {
+            separate(out, start);
+            out.extend_from_slice(&self.products);
+            ids(out, IdForm::String, &references.products);
+            out.extend_from_slice(b"]}");
         }
         out.extend_from_slice(self.close);
     }
@@ -192,17 +157,7 @@ impl Template {
             });
             separate(out, first);
             out.extend_from_slice(prefix);
-            match value {
-                Detail::Text(text) => string(out, text),
-                Detail::Cell(Cell::One(span)) => string(out, values.get(span)),
-                Detail::Cell(Cell::Many(span)) => {
-                    strings(
-                        out,
-                        values.parts(span).iter().map(|part| values.get(part.text)),
-                    );
-                }
-                Detail::Cell(Cell::Null | Cell::Unknown) | Detail::Clear | Detail::Absent => {}
-            }
+            detail_values(out, values, value);
             out.extend_from_slice(b"]}");
         }
         if open.is_some() {
@@ -211,28 +166,42 @@ impl Template {
     }
 }
 
-/// A comma, unless this is the first of a list that starts at `start`.
-fn separate(out: &mut Vec<u8>, start: usize) {
-    if out.len() > start {
-        out.push(b',');
+/// Ids, separated by commas. What is not a plain number stays a string in either form.
+fn ids(out: &mut Vec<u8>, form: IdForm, ids: &[&str]) {
+    match form {
+        IdForm::String => strings(out, ids.iter().copied()),
+        IdForm::Number => {
+            let start = out.len();
+            for id in ids {
+                separate(out, start);
+                if is_number(id) {
+                    out.extend_from_slice(id.as_bytes());
+                } else {
+                    string(out, id);
+                }
+            }
+        }
     }
 }
 
-fn key(out: &mut Vec<u8>, name: &str) {
-    string(out, name);
-    out.push(b':');
+/// Whether the digits are a number in JSON, and come back from one as they are.
+fn is_number(id: &str) -> bool {
+    id.parse::<u64>()
+        .is_ok_and(|number| number.to_string() == id)
 }
 
-/// JSON text.
-fn string(out: &mut Vec<u8>, text: &str) {
-    // writing a string into memory has no way to fail
-    let _ = serde_json::to_writer(out, text);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn strings<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a str>) {
-    let start = out.len();
-    for text in texts {
-        separate(out, start);
-        string(out, text);
+    #[test]
+    fn ids_are_written_in_the_form_that_the_contract_says() {
+        let written = |form| {
+            let mut out = Vec::new();
+            ids(&mut out, form, &["12", "0", "007", "+7", "a-1"]);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(IdForm::String), r#""12","0","007","+7","a-1""#);
+        assert_eq!(written(IdForm::Number), r#"12,0,"007","+7","a-1""#);
     }
 }

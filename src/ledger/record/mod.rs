@@ -1,48 +1,29 @@
 //! What can be written to the ledger.
 
+mod header;
+mod sent;
+
+pub use header::{Difference, RunHeader, Shape, StageHeader};
+pub use sent::{ContentHash, RowHashes, SentRow, SentRows};
+
 use crate::model::clock::UnixMillis;
-use crate::model::entity::{Entity, Operation};
 use crate::model::outcome::{BatchSeq, RowOutcome};
 use crate::model::reply::TaskId;
-use crate::model::row::RowRef;
 use std::sync::Arc;
-
-/// The header of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunHeader {
-    /// Its id, as results files show it.
-    pub id: String,
-    /// Random UUID: the name space of its idempotency keys.
-    pub nonce: String,
-    /// The site, as people call it.
-    pub site: String,
-    /// When it started.
-    pub started_at: UnixMillis,
-}
-
-/// The header of a stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageHeader {
-    /// Its number in the run, from 0.
-    pub stage: u32,
-    /// What it loads.
-    pub entity: Entity,
-    /// With which verb.
-    pub operation: Operation,
-    /// Digest of the mapping file.
-    pub mapping: u128,
-    /// Path of the results file.
-    pub results: Option<String>,
-    /// Its input files: name, bytes, digest of the content.
-    pub files: Vec<(String, u64, u128)>,
-}
 
 /// One durable step of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
-    /// A stage begins.
+    /// A stage begins. Of a stage that was begun before, when its run is continued: nothing is written.
     StageStarted(StageHeader),
-    /// A bulk request is about to leave: written before it does.
+    /// The input was read to its end once.
+    StageRead {
+        /// The stage.
+        stage: u32,
+        /// Rows of the input.
+        rows: u64,
+    },
+    /// A bulk request is about to leave: written before it does. What was confirmed of its rows is void from here on.
     Sending {
         /// The stage.
         stage: u32,
@@ -53,9 +34,31 @@ pub enum Record {
         /// The exact bytes.
         body: Arc<Vec<u8>>,
         /// Its rows, in the body's order.
-        rows: Vec<RowRef>,
+        rows: SentRows,
         /// When.
         at: UnixMillis,
+    },
+    /// The same rows and bytes are about to leave under a new key, after an answer that ended the one before: a
+    /// definite refusal, or a task that is over.
+    SendingAgain {
+        /// The stage.
+        stage: u32,
+        /// The batch.
+        batch: BatchSeq,
+        /// Higher than before; the first key was that of generation 0.
+        generation: u32,
+        /// The new idempotency key.
+        key: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// Single calls are about to be made for rows: written before they are. What was confirmed of them is void from
+    /// here on. Their outcomes follow as `Rows`.
+    Calling {
+        /// The stage.
+        stage: u32,
+        /// The rows.
+        rows: SentRows,
     },
     /// The site accepted a bulk request.
     Accepted {
@@ -76,7 +79,7 @@ pub enum Record {
         batch: BatchSeq,
         /// The trace id of a refusal; an accepted batch keeps the one of its acceptance.
         trace_id: Option<String>,
-        /// One outcome per row of the batch.
+        /// The outcomes of its rows. Each has one, but for a refused batch of definitions: rows without one travel on.
         outcomes: Vec<RowOutcome>,
         /// When.
         at: UnixMillis,
@@ -95,11 +98,18 @@ pub enum Record {
         /// When.
         at: UnixMillis,
     },
-    /// The run is over.
+    /// The run is over; if it stopped early it stays open, and can be continued.
     RunFinished {
         /// When.
         at: UnixMillis,
         /// Why it stopped early.
         stopped: Option<String>,
+    },
+    /// The run is over, and another takes its place: it is not continued.
+    RunSuperseded {
+        /// When.
+        at: UnixMillis,
+        /// The other run's id.
+        by: String,
     },
 }

@@ -1,0 +1,82 @@
+//! One definition by itself: those of entitlements, and what a bulk request could not settle.
+
+use super::bulk::unsent;
+use super::decide::{Fate, Next, Standing, resolve};
+use super::{Asked, Definitions, Travelled};
+use crate::engine::context::Tries;
+use crate::engine::driver::DriveError;
+use crate::engine::state::not_sent;
+use crate::model::outcome::Route;
+use crate::model::reply::ErrorClass;
+
+impl Definitions<'_> {
+    /// Creates fields one after the other.
+    pub(super) async fn create_each(&mut self, rows: Vec<Asked>) -> Result<(), DriveError> {
+        for asked in rows {
+            let outcome = match (self.context.stop.why(), asked.unclear) {
+                (None, _) => {
+                    let (next, attempts) = self.create(&asked).await;
+                    let travelled = Travelled {
+                        route: Some(Route::Single),
+                        batch: None,
+                        attempts,
+                    };
+                    self.outcome(&asked, next, travelled)
+                }
+                (Some(_), Some((code, travelled))) => {
+                    self.outcome(&asked, resolve(&Fate::Unclear(code), None), travelled)
+                }
+                (Some(why), None) => {
+                    let at = self.context.clock.unix_millis();
+                    Some(not_sent(asked.row.row.clone(), why, at))
+                }
+            };
+            self.persist(outcome.into_iter().collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates one field; how it ended, and how often it was sent.
+    async fn create(&mut self, asked: &Asked) -> (Next, u32) {
+        let context = self.context;
+        let owner = asked.wanted.owner;
+        let (mut tries, mut attempts) = (Tries::default(), 0);
+        let mut before = asked.unclear.is_some();
+        loop {
+            attempts += 1;
+            let answer = context
+                .client
+                .create_detail_field(owner, asked.row.item.to_vec())
+                .await;
+            context.stop.note_write(&answer);
+            let Err(error) = answer else {
+                self.sent.requests += 1;
+                self.created(&asked.wanted);
+                return (resolve(&Fate::Created, None), attempts);
+            };
+            before |= matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken);
+            let again = context.again(self.stage, &mut tries, &error).await;
+            let fate = match error.class {
+                ErrorClass::Refused => Fate::Refused {
+                    words: error.message.clone(),
+                    before,
+                },
+                _ if before => Fate::Lost(error.message.clone()),
+                _ if again => continue,
+                _ => unsent(&error),
+            };
+            // what may have been created is asked for before it is sent again
+            let asks = !matches!(fate, Fate::Unsent(..));
+            let listed = asks && self.list(owner).await.is_ok();
+            let standing = listed.then(|| self.standing(&asked.wanted));
+            if again && standing == Some(Standing::Missing) {
+                continue;
+            }
+            // a site that refuses one field may take the next
+            if error.class != ErrorClass::Refused && !(again && listed) {
+                context.stop.set(error.to_string());
+            }
+            return (resolve(&fate, standing.as_ref()), attempts);
+        }
+    }
+}

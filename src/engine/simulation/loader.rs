@@ -1,0 +1,218 @@
+//! One program that loads, and what it must never do.
+
+use super::parts::{
+    ApiError, BatchLimits, BatchSeq, Clock, Endpoint, Engine, ErrorClass, Event, FileId, Gate,
+    KeyHash, Pace, PreparedRow, Record, RowId, RowOutcome, RowRef, Slice, StageConfig, Status,
+    TaskId, TaskSlots, Throttle,
+};
+use super::site::Dice;
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(super) const SUBMIT: Endpoint = Endpoint::BulkCustomerProfiles;
+
+/// What a load is like.
+#[derive(Clone)]
+pub(super) struct Load {
+    /// The keys of its rows.
+    pub(super) keys: Vec<u64>,
+    pub(super) slots: TaskSlots,
+    pub(super) most_slots: usize,
+    pub(super) requests_per_second: u32,
+    /// Rows a request may hold.
+    pub(super) items: usize,
+    /// Rows a stretch of the input holds at most.
+    pub(super) stretch: u64,
+    /// There and back, in milliseconds: from, up to.
+    pub(super) latency: (u64, u64),
+}
+
+/// A request on its way.
+#[derive(Clone)]
+pub(super) enum Request {
+    Submit(BatchSeq, String, Arc<Vec<u8>>),
+    Poll(BatchSeq, TaskId),
+}
+
+impl Request {
+    pub(super) fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Submit(..) => SUBMIT,
+            Self::Poll(..) => Endpoint::GetTask,
+        }
+    }
+}
+
+/// One program that loads.
+pub(super) struct Loader {
+    pub(super) engine: Engine,
+    pub(super) load: Load,
+    pub(super) pace: Pace,
+    read: usize,
+    /// How each row ended.
+    pub(super) ended: Vec<Option<Status>>,
+    pub(super) intents: HashSet<BatchSeq>,
+    keys: HashSet<u64>,
+    flying: HashMap<BatchSeq, Vec<u64>>,
+    sent: HashMap<BatchSeq, (String, Arc<Vec<u8>>)>,
+    pub(super) polling: HashSet<BatchSeq>,
+    /// Until when the site's answers forbid requests: all, submissions, polls.
+    forbidden: [Option<Instant>; 3],
+    pub(super) submits: u64,
+    pub(super) polls: u64,
+    pub(super) finished: Option<Instant>,
+    pub(super) most_slots_used: usize,
+}
+
+fn row(id: u64, key: u64) -> PreparedRow {
+    let identity = format!("c{key}@example.com");
+    PreparedRow {
+        row: RowRef {
+            id: RowId(id),
+            file: FileId(0),
+            line: None,
+            key: Slice::owned(key.to_string()),
+        },
+        hash: KeyHash(u128::from(key)),
+        identity: Slice::owned(identity),
+        item: Slice::owned("{}"),
+        details: 0,
+    }
+}
+
+impl Loader {
+    pub(super) fn new(load: Load, seed: u64, clock: Arc<dyn Clock>) -> Self {
+        let mut jitter = Dice::new(seed ^ 7);
+        let engine = Engine::new(StageConfig {
+            stage: 0,
+            batches: BatchLimits {
+                list_key: "customerProfiles".into(),
+                items: load.items,
+                bytes: 1 << 20,
+                operations: None,
+            },
+            // each loader has its own keys
+            nonce: uuid::Uuid::from_u128(u128::from(seed)),
+            slots: load.slots,
+            most_slots: load.most_slots,
+            max_errors: None,
+            details: Vec::new(),
+            fold: str::to_lowercase,
+            random: Box::new(move || jitter.share()),
+        });
+        let rate = NonZeroU32::new(load.requests_per_second).unwrap_or(NonZeroU32::MIN);
+        Self {
+            engine,
+            pace: Pace::with_clock(rate, clock),
+            read: 0,
+            ended: vec![None; load.keys.len()],
+            load,
+            intents: HashSet::new(),
+            keys: HashSet::new(),
+            flying: HashMap::new(),
+            sent: HashMap::new(),
+            polling: HashSet::new(),
+            forbidden: [None; 3],
+            submits: 0,
+            polls: 0,
+            finished: None,
+            most_slots_used: 0,
+        }
+    }
+
+    pub(super) fn read(&mut self, most: u64) -> Event {
+        let until = (self.read + usize::try_from(most).unwrap_or(usize::MAX)).min(self.ended.len());
+        if self.read == self.ended.len() {
+            return Event::InputEnded;
+        }
+        let rows = (self.read..until)
+            .map(|index| row(index as u64, self.load.keys[index]))
+            .collect();
+        self.read = until;
+        Event::Rows {
+            rows,
+            decided: Vec::new(),
+        }
+    }
+
+    pub(super) fn record(&mut self, record: Record) {
+        match record {
+            Record::Sending { batch, rows, .. } => {
+                let keys: Vec<u64> = rows
+                    .iter()
+                    .map(|row| self.load.keys[usize::try_from(row.row.id.0).unwrap_or(usize::MAX)])
+                    .collect();
+                for key in &keys {
+                    assert!(self.keys.insert(*key), "key {key} is in flight twice");
+                }
+                self.flying.insert(batch, keys);
+            }
+            Record::Settled {
+                batch, outcomes, ..
+            } => {
+                for key in self.flying.remove(&batch).unwrap_or_default() {
+                    self.keys.remove(&key);
+                }
+                self.sent.remove(&batch);
+                self.keep(&outcomes);
+            }
+            Record::Rows { outcomes, .. } => self.keep(&outcomes),
+            _ => {}
+        }
+    }
+
+    fn keep(&mut self, outcomes: &[RowOutcome]) {
+        for outcome in outcomes {
+            let index = usize::try_from(outcome.row.id.0).unwrap_or(usize::MAX);
+            let before = self.ended[index].replace(outcome.status);
+            assert!(before.is_none(), "two outcomes for a row");
+        }
+    }
+
+    /// A request leaves: nothing may speak against it.
+    pub(super) fn leaves(&mut self, now: Instant, request: &Request) {
+        let [all, submits, polls] = self.forbidden;
+        let (own, name) = match request {
+            Request::Submit(batch, key, body) => {
+                self.submits += 1;
+                assert!(
+                    self.intents.contains(batch),
+                    "sent before its intent was durable"
+                );
+                let first = self
+                    .sent
+                    .entry(*batch)
+                    .or_insert_with(|| (key.clone(), Arc::clone(body)));
+                assert!(first.0 == *key && first.1 == *body, "a repetition differs");
+                (submits, "submission")
+            }
+            Request::Poll(..) => {
+                self.polls += 1;
+                (polls, "poll")
+            }
+        };
+        let until = all.max(own);
+        assert!(
+            until.is_none_or(|until| until <= now),
+            "a {name} inside a wait that the site asked for"
+        );
+    }
+
+    /// An answer comes back: the gate hears of it as the client tells it.
+    pub(super) fn answered(&mut self, now: Instant, endpoint: Endpoint, error: &ApiError) {
+        self.pace.refused(endpoint, error);
+        if let ErrorClass::Throttled {
+            after: Some(after),
+            scope,
+        } = error.class
+        {
+            let index = match scope {
+                Throttle::Quota => 0,
+                Throttle::Burst => 1 + usize::from(endpoint != SUBMIT),
+            };
+            self.forbidden[index] = self.forbidden[index].max(Some(now + after));
+        }
+    }
+}

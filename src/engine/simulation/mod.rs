@@ -1,0 +1,29 @@
+//! The state machine, with the gate that its requests pass, against a made-up site in made-up time.
+//!
+//! All but the tests is also part of `benches/simulate.rs`, and so takes what it needs from `parts`.
+
+mod account;
+mod loader;
+mod orders;
+mod scenarios;
+mod site;
+mod world;
+
+/// What the simulation is made of.
+mod parts {
+    pub(super) use crate::api::client::Gate;
+    pub(super) use crate::api::contract::Endpoint;
+    pub(super) use crate::engine::batcher::BatchLimits;
+    pub(super) use crate::engine::limits::TaskSlots;
+    pub(super) use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
+    pub(super) use crate::engine::pace::{Pace, Passage};
+    pub(super) use crate::engine::state::Engine;
+    pub(super) use crate::ledger::record::Record;
+    pub(super) use crate::model::clock::{Clock, UnixMillis};
+    pub(super) use crate::model::outcome::{BatchSeq, RowOutcome, Status};
+    pub(super) use crate::model::reply::{
+        Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView, Throttle,
+    };
+    pub(super) use crate::model::row::{FileId, KeyHash, PreparedRow, RowId, RowRef};
+    pub(super) use crate::model::slice::Slice;
+}

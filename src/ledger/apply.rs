@@ -1,0 +1,190 @@
+//! What each record does to the tables, and to what is remembered.
+
+use super::insert::{Settled, insert_batch, insert_rows, insert_stage, settle_batch, unwritable};
+use super::pending::Pending;
+use super::progress;
+use super::record::{Record, StageHeader};
+use super::remember::{self, Remember};
+use crate::model::outcome::{RowOutcome, Status};
+use rusqlite::{Connection, Transaction, params};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The parts of a run, by stage.
+#[derive(Debug)]
+pub(super) struct Parts(HashMap<u32, i64>);
+
+impl Parts {
+    /// Those of the stages that have begun.
+    pub(super) fn of(db: &Connection, run: i64) -> rusqlite::Result<Self> {
+        let mut query = db.prepare("SELECT stage, part FROM stage WHERE run = ?")?;
+        let parts = query.query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        parts.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// A record of a stage that never began is a defect.
+    fn get(&self, stage: u32) -> rusqlite::Result<i64> {
+        let part = self.0.get(&stage).copied();
+        part.ok_or_else(|| {
+            rusqlite::Error::ToSqlConversionFailure("the stage has not begun".into())
+        })
+    }
+}
+
+/// One transaction.
+pub(super) struct Writing<'a> {
+    pub(super) db: &'a Transaction<'a>,
+    pub(super) run: i64,
+    pub(super) parts: &'a mut Parts,
+    pub(super) remember: &'a mut Remember,
+    pub(super) pending: &'a Mutex<Pending>,
+}
+
+impl Writing<'_> {
+    /// Writes one record.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is about something that was never begun.
+    pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
+        let Self { db, run, .. } = *self;
+        match record {
+            Record::StageStarted(header) => self.stage(header),
+            Record::StageRead { stage, rows } => {
+                let part = self.parts.get(*stage)?;
+                let sql = "UPDATE stage SET rows = ? WHERE part = ?";
+                db.execute(sql, params![rows, part]).and_then(expect_one)
+            }
+            Record::Sending {
+                stage,
+                batch,
+                key,
+                body,
+                rows,
+                at,
+            } => {
+                let part = self.parts.get(*stage)?;
+                insert_batch(db, part, *batch, key, body, rows, *at)?;
+                self.remember.sending(db, part, rows)
+            }
+            Record::SendingAgain {
+                stage,
+                batch,
+                generation,
+                key,
+                at,
+            } => db
+                .prepare_cached(
+                    "UPDATE batch SET generation = ?1, key = ?2, state = 0, task_id = NULL, trace_id = NULL, sent_at = ?3
+                     WHERE part = ?4 AND batch = ?5 AND state < 2 AND generation < ?1",
+                )?
+                .execute(params![
+                    generation,
+                    key,
+                    at,
+                    self.parts.get(*stage)?,
+                    batch.0
+                ])
+                .and_then(expect_one),
+            Record::Calling { stage, rows } => {
+                self.remember.sending(db, self.parts.get(*stage)?, rows)
+            }
+            Record::Accepted {
+                stage,
+                batch,
+                task,
+                trace_id,
+            } => db
+                .prepare_cached(
+                    "UPDATE batch SET state = 1, task_id = ?, trace_id = ? WHERE part = ? AND batch = ?",
+                )?
+                .execute(params![task.0, trace_id, self.parts.get(*stage)?, batch.0])
+                .and_then(expect_one),
+            Record::Settled {
+                stage,
+                batch,
+                trace_id,
+                outcomes,
+                at,
+            } => {
+                let part = self.parts.get(*stage)?;
+                let settled = Settled {
+                    batch: *batch,
+                    at: *at,
+                    attempts: outcomes.first().map_or(0, |outcome| outcome.attempts),
+                };
+                settle_batch(db, part, settled, trace_id.as_deref())?;
+                self.outcomes(part, outcomes, Some(settled))
+            }
+            Record::Rows { stage, outcomes } => {
+                self.outcomes(self.parts.get(*stage)?, outcomes, None)
+            }
+            Record::StageFinished { stage, at } => {
+                let part = self.parts.get(*stage)?;
+                let counts = progress::count(db, part)?;
+                let counts = Status::ALL.map(|status| counts.of(status));
+                let counts = serde_json::to_string(&counts).map_err(unwritable)?;
+                let sql = "UPDATE stage SET finished_at = ?, counts = ? WHERE part = ?";
+                db.execute(sql, params![at, counts, part]).map(drop)
+            }
+            Record::RunFinished { at, stopped } => db
+                .execute(
+                    "UPDATE run SET finished_at = ?1, stopped = ?2, state = ?2 IS NULL WHERE run = ?3",
+                    params![at, stopped, run],
+                )
+                .map(drop),
+            Record::RunSuperseded { at, by } => db
+                .execute(
+                    "UPDATE run SET finished_at = ?, superseded_by = ?, state = 2 WHERE run = ?",
+                    params![at, by, run],
+                )
+                .map(drop),
+        }
+    }
+
+    fn stage(&mut self, header: &StageHeader) -> rusqlite::Result<()> {
+        let shape = match &header.shape {
+            None => None,
+            Some(shape) => {
+                let sql = "SELECT site FROM run WHERE run = ?";
+                let site: String = self.db.query_row(sql, [self.run], |row| row.get(0))?;
+                let (number, known) = remember::register(self.db, &site, header.entity, shape)?;
+                // known before it is durable, which does no harm: nothing is taken under it until then
+                let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+                pending.add_shape(number, known);
+                Some(number)
+            }
+        };
+        let part = if let Some(part) = self.parts.0.get(&header.stage) {
+            *part
+        } else {
+            let part = insert_stage(self.db, self.run, header, shape)?;
+            self.parts.0.insert(header.stage, part);
+            part
+        };
+        if let Some(shape) = shape {
+            self.remember.stage(part, shape);
+        }
+        Ok(())
+    }
+
+    fn outcomes(
+        &mut self,
+        part: i64,
+        outcomes: &[RowOutcome],
+        settled: Option<Settled>,
+    ) -> rusqlite::Result<()> {
+        insert_rows(self.db, part, outcomes, settled)?;
+        for outcome in outcomes {
+            self.remember.decided(part, outcome);
+        }
+        Ok(())
+    }
+}
+
+/// A record about something that was never begun is a defect, and must not pass.
+pub(super) fn expect_one(changed: usize) -> rusqlite::Result<()> {
+    match changed {
+        1 => Ok(()),
+        other => Err(rusqlite::Error::StatementChangedRows(other)),
+    }
+}

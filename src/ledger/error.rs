@@ -1,0 +1,181 @@
+//! Why the ledger cannot be used.
+
+use super::schema::VERSION;
+use rusqlite::ErrorCode;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Another program holds the state folder.
+    #[error(
+        "the state folder {} is in use by another csm-loader; wait for it to end, or give this run \
+         a folder of its own with --state-dir", folder.display()
+    )]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The state folder cannot be used.
+    #[error("failed to use the state folder {}; it must be writable: choose another with --state-dir", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is nothing to read.
+    #[error("the state folder {} holds no ledger; name the folder of your loads with --state-dir", folder.display())]
+    NoLedger {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file was written by a newer program.
+    #[error(
+        "the ledger {} has schema version {found}, and this program knows version {VERSION}; \
+         use the program that wrote it, or another --state-dir", file.display()
+    )]
+    Version {
+        /// The file.
+        file: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The file is not what this program wrote.
+    #[error(
+        "the ledger {} is damaged; move it away (everything is then simply sent) or restore it from a copy",
+        file.display()
+    )]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// SQLite refused.
+    #[error("failed to {doing} the ledger {}; free disk space or choose another --state-dir", file.display())]
+    Sqlite {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// No run has this id.
+    #[error("no run {wanted} is in the ledger; `csm-loader runs` lists those that are")]
+    NoRun {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// Several runs have ids that begin so.
+    #[error("{wanted} may be any of {}; give more of its id", ids.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// The ids.
+        ids: Vec<String>,
+    },
+    /// The run cannot be continued.
+    #[error("run {run} is {state}: there is nothing to continue")]
+    NotOpen {
+        /// The run.
+        run: String,
+        /// What it is.
+        state: String,
+    },
+    /// A run may still hold what is to be forgotten.
+    #[error(
+        "run {run} is open, and its requests under way may hold the key; load its job again until it ends, then forget"
+    )]
+    RunOpen {
+        /// The run.
+        run: String,
+    },
+    /// A file to be imported is not an export.
+    #[error("{} is not an export of csm-loader's state", file.display())]
+    NotAnExport {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The state would be overwritten.
+    #[error(
+        "the state folder {} holds runs or loaded content already; import into an empty one: choose it with \
+         --state-dir", folder.display()
+    )]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// An export is not written over what is there.
+    #[error("{} exists already; name another file", file.display())]
+    Exists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// An export cannot be written, or read.
+    #[error("failed to {doing} {}", file.display())]
+    Transfer {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The writer has stopped after an earlier error.
+    #[error("the ledger's writer has stopped after an earlier error")]
+    Stopped,
+}
+
+impl LedgerError {
+    pub(super) fn folder(folder: &Path, source: io::Error) -> Self {
+        Self::Folder {
+            folder: folder.to_owned(),
+            source,
+        }
+    }
+}
+
+/// SQLite's error in our words: what is damaged is told from what is full or unwritable.
+pub(super) fn failed(
+    doing: &'static str,
+    file: &Path,
+) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
+    let file = file.to_owned();
+    move |source| {
+        let file = file.clone();
+        if is_damage(&source) {
+            LedgerError::Damaged { file, source }
+        } else {
+            LedgerError::Sqlite {
+                doing,
+                file,
+                source,
+            }
+        }
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    match error {
+        // a value that this program does not write
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..) => true,
+        other => matches!(
+            other.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        ),
+    }
+}
+
+/// A value that this program does not write.
+pub(super) fn damaged(column: usize) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(
+        column,
+        rusqlite::types::Type::Blob,
+        "not what this program writes".into(),
+    )
+}

@@ -1,0 +1,152 @@
+//! The rows of the tables, one function for each kind.
+
+use super::apply::expect_one;
+use super::record::{SentRow, StageHeader};
+use crate::model::clock::UnixMillis;
+use crate::model::outcome::{BatchSeq, Route, RowOutcome};
+use rusqlite::{Transaction, params};
+
+/// What rows have in common with their batch, and need not say themselves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) batch: BatchSeq,
+    pub(super) at: UnixMillis,
+    pub(super) attempts: u32,
+}
+
+pub(super) fn unwritable(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
+}
+
+/// Writes a bulk request that is about to leave.
+pub(super) fn insert_batch(
+    db: &Transaction<'_>,
+    part: i64,
+    batch: BatchSeq,
+    key: &str,
+    body: &[u8],
+    rows: &[SentRow],
+    at: UnixMillis,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO batch (part, batch, generation, key, state, body, rows, sent_at)
+         VALUES (?, ?, 0, ?, 0, ?, ?, ?)",
+    )?
+    .execute(params![part, batch.0, key, body, rows_json(rows)?, at])
+    .map(drop)
+}
+
+/// Writes that it is decided; its body goes.
+pub(super) fn settle_batch(
+    db: &Transaction<'_>,
+    part: i64,
+    settled: Settled,
+    trace_id: Option<&str>,
+) -> rusqlite::Result<()> {
+    let Settled {
+        batch,
+        at,
+        attempts,
+    } = settled;
+    db.prepare_cached(
+        "UPDATE batch SET state = 2, body = NULL, rows = NULL, settled_at = ?, attempts = ?,
+                trace_id = coalesce(?, trace_id)
+         WHERE part = ? AND batch = ?",
+    )?
+    .execute(params![at, attempts, trace_id, part, batch.0])
+    .and_then(expect_one)
+}
+
+/// Writes a stage and its files; gives its part.
+pub(super) fn insert_stage(
+    db: &Transaction<'_>,
+    run: i64,
+    header: &StageHeader,
+    shape: Option<u32>,
+) -> rusqlite::Result<i64> {
+    let settings = serde_json::to_string(&header.settings).map_err(unwritable)?;
+    db.execute(
+        "INSERT INTO stage (run, stage, entity, operation, mapping, settings, shape, retries, results)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            run,
+            header.stage,
+            header.entity.name(),
+            header.operation.name(),
+            format!("{:032x}", header.mapping),
+            settings,
+            shape,
+            header.retries,
+            header.results,
+        ],
+    )?;
+    let part = db.last_insert_rowid();
+    for (file, (name, bytes, digest)) in (0_u32..).zip(&header.files) {
+        db.execute(
+            "INSERT INTO file (part, file, name, bytes, digest) VALUES (?, ?, ?, ?, ?)",
+            params![part, file, name, bytes, format!("{digest:032x}")],
+        )?;
+    }
+    Ok(part)
+}
+
+/// Writes the outcomes of rows, without what their batch says.
+pub(super) fn insert_rows(
+    db: &Transaction<'_>,
+    part: i64,
+    outcomes: &[RowOutcome],
+    settled: Option<Settled>,
+) -> rusqlite::Result<()> {
+    // a plain INSERT: a second outcome for a row is a defect and must not pass
+    let mut insert = db.prepare_cached(
+        "INSERT INTO row (part, row, file, line_offset, key, status, reasons, remote_id, batch, sent, finished_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    for outcome in outcomes {
+        let reasons = (!outcome.reasons.is_empty())
+            .then(|| serde_json::to_string(&outcome.reasons))
+            .transpose()
+            .map_err(unwritable)?;
+        // lines and rows are far below the end of 63 bits
+        let offset = outcome
+            .row
+            .line
+            .map(|line| line.cast_signed() - outcome.row.id.0.cast_signed());
+        let batch = settled.filter(|settled| outcome.batch == Some(settled.batch));
+        let sent = match outcome.route {
+            Some(Route::Bulk) if batch.is_some_and(|b| b.attempts == outcome.attempts) => None,
+            route => {
+                let way = match route {
+                    None => 0,
+                    Some(Route::Bulk) => 1,
+                    Some(Route::Single) => 2,
+                };
+                Some(3 * u64::from(outcome.attempts) + way)
+            }
+        };
+        let own_time = batch.is_none_or(|batch| batch.at != outcome.finished_at);
+        insert.execute(params![
+            part,
+            outcome.row.id.0,
+            outcome.row.file.0,
+            offset,
+            outcome.row.key.as_str(),
+            outcome.status as u8,
+            reasons,
+            outcome.remote_id,
+            outcome.batch.map(|batch| batch.0),
+            sent,
+            own_time.then_some(outcome.finished_at),
+        ])?;
+    }
+    Ok(())
+}
+
+/// `[[row, file, line, key], …]`
+fn rows_json(rows: &[SentRow]) -> rusqlite::Result<String> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|SentRow { row, .. }| (row.id.0, row.file.0, row.line, row.key.as_str()))
+        .collect();
+    serde_json::to_string(&rows).map_err(unwritable)
+}

@@ -1,0 +1,261 @@
+//! How far a stage came before it was interrupted: which rows are decided, which requests are not.
+
+use super::error::damaged;
+use super::reader::StageInfo;
+use super::record::{ContentHash, RowHashes, SentRow, SentRows};
+use crate::model::clock::UnixMillis;
+use crate::model::outcome::{BatchSeq, Counts, Status};
+use crate::model::reply::TaskId;
+use crate::model::row::{FileId, KeyHash, RowId, RowRef};
+use crate::model::slice::Slice;
+use rusqlite::{Connection, Row};
+use std::collections::HashMap;
+
+/// Bytes of a row in an intent.
+pub(super) const INTENT_ROW: usize = 32;
+
+/// How far a stage has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageProgress {
+    /// As it began, and whether it ended.
+    pub info: StageInfo,
+    /// Decided rows by status.
+    pub counts: Counts,
+    /// Which rows are decided.
+    pub decided: RowSet,
+    /// Bulk requests that are not, in their order. Their rows are not decided; nobody else may send them.
+    pub undecided: Vec<OpenBatch>,
+    /// Rows for which single calls may have been made, and which are not decided, in row order.
+    pub called: Vec<OpenCall>,
+    /// The highest number of a batch so far.
+    pub last_batch: Option<BatchSeq>,
+}
+
+/// A bulk request that may have left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenBatch {
+    /// Its number.
+    pub batch: BatchSeq,
+    /// How often it was given a new key.
+    pub generation: u32,
+    /// The idempotency key of this generation.
+    pub key: String,
+    /// The exact bytes.
+    pub body: Vec<u8>,
+    /// Its rows, in the body's order.
+    pub rows: SentRows,
+    /// The task, when the site accepted it.
+    pub task: Option<TaskId>,
+    /// The acceptance's trace id.
+    pub trace_id: Option<String>,
+    /// When this generation was first about to leave.
+    pub sent_at: UnixMillis,
+}
+
+/// A row for which a single call may have been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenCall {
+    /// The row.
+    pub row: RowId,
+    /// Whose record it is, and what was to be written.
+    pub hashes: RowHashes,
+}
+
+/// A set of rows, one bit each: 10 million rows take 1.3 MB.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowSet {
+    words: Vec<u64>,
+    rows: u64,
+}
+
+impl RowSet {
+    /// Adds a row.
+    pub fn insert(&mut self, row: RowId) {
+        let (word, bit) = place(row);
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        self.rows += u64::from(self.words[word] & bit == 0);
+        self.words[word] |= bit;
+    }
+
+    /// Whether a row is in it.
+    #[must_use]
+    pub fn contains(&self, row: RowId) -> bool {
+        let (word, bit) = place(row);
+        self.words.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// How many rows are in it.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether no row is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+}
+
+fn place(row: RowId) -> (usize, u64) {
+    // a file of more rows than a machine has addresses cannot have been read
+    let word = usize::try_from(row.0 / 64).unwrap_or(usize::MAX - 1);
+    (word, 1 << (row.0 % 64))
+}
+
+pub(super) fn read(db: &Connection, part: i64, info: StageInfo) -> rusqlite::Result<StageProgress> {
+    let (mut counts, mut decided) = (Counts::default(), RowSet::default());
+    let mut query = db.prepare("SELECT row, status FROM row WHERE part = ?")?;
+    let mut rows = query.query([part])?;
+    while let Some(row) = rows.next()? {
+        decided.insert(RowId(row.get(0)?));
+        counts.add(status(row, 1)?, 1);
+    }
+    let mut hashes: HashMap<RowId, RowHashes> = HashMap::new();
+    for entries in intents(db, part)? {
+        let entries = decode_intent(&entries).ok_or_else(|| damaged(0))?;
+        hashes.extend(
+            entries
+                .into_iter()
+                .filter(|(row, _)| !decided.contains(*row)),
+        );
+    }
+    let mut query = db.prepare(
+        "SELECT batch, generation, key, body, rows, task_id, trace_id, sent_at FROM batch
+         WHERE part = ? AND state < 2 ORDER BY batch",
+    )?;
+    let undecided = query.query_map([part], |row| open_batch(row, &mut hashes))?;
+    let undecided = undecided.collect::<Result<_, _>>()?;
+    let mut called: Vec<_> = hashes
+        .into_iter()
+        .map(|(row, hashes)| OpenCall { row, hashes })
+        .collect();
+    called.sort_by_key(|call| call.row);
+    let last_batch: Option<u64> = db.query_row(
+        "SELECT max(batch) FROM batch WHERE part = ?",
+        [part],
+        |row| row.get(0),
+    )?;
+    Ok(StageProgress {
+        info,
+        counts,
+        decided,
+        undecided,
+        called,
+        last_batch: last_batch.map(BatchSeq),
+    })
+}
+
+/// The intents of a stage, as they are stored, in the order of sending.
+pub(super) fn intents(db: &Connection, part: i64) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut query = db.prepare("SELECT entries FROM intent WHERE part = ? ORDER BY seq")?;
+    let entries = query.query_map([part], |row| row.get(0))?;
+    entries.collect()
+}
+
+/// Decided rows by status.
+pub(super) fn count(db: &Connection, part: i64) -> rusqlite::Result<Counts> {
+    let mut query =
+        db.prepare_cached("SELECT status, count(*) FROM row WHERE part = ? GROUP BY status")?;
+    let mut rows = query.query([part])?;
+    let mut counts = Counts::default();
+    while let Some(row) = rows.next()? {
+        counts.add(status(row, 0)?, row.get(1)?);
+    }
+    Ok(counts)
+}
+
+fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Status> {
+    Status::from_number(row.get(column)?).ok_or_else(|| damaged(column))
+}
+
+fn open_batch(
+    row: &Row<'_>,
+    hashes: &mut HashMap<RowId, RowHashes>,
+) -> rusqlite::Result<OpenBatch> {
+    let items: Vec<(u64, u32, Option<u64>, String)> =
+        serde_json::from_str(&row.get::<_, String>(4)?).map_err(|_| damaged(4))?;
+    let rows = items.into_iter().map(|(id, file, line, key)| SentRow {
+        row: RowRef {
+            id: RowId(id),
+            file: FileId(file),
+            line,
+            key: Slice::owned(key),
+        },
+        hashes: hashes.remove(&RowId(id)),
+    });
+    Ok(OpenBatch {
+        batch: BatchSeq(row.get(0)?),
+        generation: row.get(1)?,
+        key: row.get(2)?,
+        body: row.get(3)?,
+        rows: rows.collect(),
+        task: row.get::<_, Option<String>>(5)?.map(TaskId),
+        trace_id: row.get(6)?,
+        sent_at: row.get(7)?,
+    })
+}
+
+/// The rows of an intent; `None` when it is damaged.
+pub(super) fn decode_intent(bytes: &[u8]) -> Option<Vec<(RowId, RowHashes)>> {
+    let (rows, rest) = bytes.as_chunks::<INTENT_ROW>();
+    let decoded = rows.iter().map(|row| {
+        let (id, rest) = row.split_first_chunk::<8>()?;
+        let (key, rest) = rest.split_first_chunk::<16>()?;
+        let (content, _) = rest.split_first_chunk::<8>()?;
+        let hashes = RowHashes {
+            key: KeyHash(u128::from_le_bytes(*key)),
+            content: ContentHash::stored(*content),
+        };
+        Some((RowId(u64::from_le_bytes(*id)), hashes))
+    });
+    if rest.is_empty() {
+        decoded.collect()
+    } else {
+        None
+    }
+}
+
+/// The opposite.
+pub(super) fn encode_intent(rows: impl Iterator<Item = (RowId, RowHashes)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (row, hashes) in rows {
+        bytes.extend_from_slice(&row.0.to_le_bytes());
+        bytes.extend_from_slice(&hashes.key.0.to_le_bytes());
+        bytes.extend_from_slice(&hashes.content.bytes());
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_counts_it_once() {
+        let mut set = RowSet::default();
+        assert!(set.is_empty());
+        for row in [1, 64, 63, 10_000, 64] {
+            set.insert(RowId(row));
+        }
+        assert_eq!(set.len(), 4);
+        let held: Vec<u64> = (0..20_000)
+            .filter(|row| set.contains(RowId(*row)))
+            .collect();
+        assert_eq!(held, [1, 63, 64, 10_000]);
+    }
+
+    #[test]
+    fn a_damaged_intent_is_told() {
+        let hashes = RowHashes {
+            key: KeyHash(3),
+            content: ContentHash::of(4),
+        };
+        let bytes = encode_intent([(RowId(7), hashes)].into_iter());
+        assert_eq!(bytes.len(), INTENT_ROW);
+        assert_eq!(decode_intent(&bytes), Some(vec![(RowId(7), hashes)]));
+        assert_eq!(decode_intent(&bytes[1..]), None);
+    }
+}

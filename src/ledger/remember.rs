@@ -1,0 +1,368 @@
+//! From records to what is remembered: intents void, outcomes confirm, and both come back after a crash.
+
+use super::content::{Content, KeyMark, QuarterHour};
+use super::error::damaged;
+use super::pending::{KnownShape, Maps, Pending, Step};
+use super::progress::{decode_intent, encode_intent};
+use super::record::{RowHashes, SentRow, Shape};
+use crate::model::entity::Entity;
+use crate::model::outcome::{RowOutcome, Status};
+use crate::model::row::RowId;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+/// A row that may have been sent and is not decided.
+#[derive(Debug, Clone, Copy)]
+struct Underway {
+    shape: u32,
+    hashes: RowHashes,
+    /// Which of several requests for its key is applied last cannot be known.
+    doubtful: bool,
+}
+
+/// What one run does to what is remembered. Steps are kept until their transaction is durable.
+#[derive(Debug)]
+pub(super) struct Remember {
+    /// Shapes by part.
+    shapes: HashMap<i64, u32>,
+    /// By part and row.
+    underway: HashMap<(i64, RowId), Underway>,
+    /// Keys of requests of other open runs on the same site.
+    foreign: HashSet<KeyMark>,
+    steps: Vec<(u32, KeyMark, Step)>,
+}
+
+impl Remember {
+    /// Finds what the run, and others on its site, left undecided. Blocks.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written.
+    pub(super) fn begin(db: &mut Connection, run: i64) -> rusqlite::Result<Self> {
+        let transaction = db.transaction()?;
+        let site: String =
+            transaction.query_row("SELECT site FROM run WHERE run = ?", [run], |row| {
+                row.get(0)
+            })?;
+        let followed: bool = transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM run WHERE site = ? AND run > ?)",
+            params![site, run],
+            |row| row.get(0),
+        )?;
+        if followed {
+            // a later run may have written the same keys, before or after what is still under way
+            transaction.execute(
+                "UPDATE intent SET doubtful = 1 WHERE part IN (SELECT part FROM stage WHERE run = ?)",
+                [run],
+            )?;
+        }
+        let mut found = Self {
+            shapes: HashMap::new(),
+            underway: HashMap::new(),
+            foreign: HashSet::new(),
+            steps: Vec::new(),
+        };
+        {
+            let mut query = transaction.prepare(
+                "SELECT run, part, shape, doubtful, entries
+                 FROM intent JOIN stage USING (part) JOIN run USING (run)
+                 WHERE run.site = ? AND run.state = 0 AND shape IS NOT NULL ORDER BY seq",
+            )?;
+            let mut decided = transaction.prepare(DECIDED)?;
+            let mut intents = query.query([&site])?;
+            while let Some(intent) = intents.next()? {
+                let (of, part): (i64, i64) = (intent.get(0)?, intent.get(1)?);
+                let (shape, doubtful) = (intent.get(2)?, intent.get(3)?);
+                for (row, hashes) in rows_of(intent, 4)? {
+                    if decided.exists(params![part, row.0])? {
+                        continue;
+                    }
+                    if of == run {
+                        let underway = Underway {
+                            shape,
+                            hashes,
+                            doubtful,
+                        };
+                        found.underway.insert((part, row), underway);
+                    } else {
+                        found.foreign.insert(hashes.key.into());
+                    }
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(found)
+    }
+
+    /// A stage of the run has this shape.
+    pub(super) fn stage(&mut self, part: i64, shape: u32) {
+        self.shapes.insert(part, shape);
+    }
+
+    /// Rows are about to be sent.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written, or a stage that has a shape sends a row without hashes: a defect that would leave
+    /// content confirmed that is not on the site any more.
+    pub(super) fn sending(
+        &mut self,
+        db: &Connection,
+        part: i64,
+        rows: &[SentRow],
+    ) -> rusqlite::Result<()> {
+        let Some(shape) = self.shapes.get(&part).copied() else {
+            return Ok(());
+        };
+        let mut written = Vec::with_capacity(rows.len());
+        for row in rows {
+            let hashes = row.hashes.ok_or_else(|| {
+                rusqlite::Error::ToSqlConversionFailure("a row to be sent has no hashes".into())
+            })?;
+            written.push((row.row.id, hashes));
+        }
+        let (doubtful, sure): (Vec<_>, Vec<_>) = written
+            .into_iter()
+            .partition(|(_, hashes)| self.foreign.contains(&hashes.key.into()));
+        for (rows, doubtful) in [(sure, false), (doubtful, true)] {
+            if rows.is_empty() {
+                continue;
+            }
+            db.prepare_cached("INSERT INTO intent (part, doubtful, entries) VALUES (?, ?, ?)")?
+                .execute(params![part, doubtful, encode_intent(rows.iter().copied())])?;
+            for (row, hashes) in rows {
+                self.steps
+                    .push((shape, hashes.key.into(), Step::Void(shape)));
+                let underway = Underway {
+                    shape,
+                    hashes,
+                    doubtful,
+                };
+                self.underway.insert((part, row), underway);
+            }
+        }
+        Ok(())
+    }
+
+    /// A row is decided.
+    pub(super) fn decided(&mut self, part: i64, outcome: &RowOutcome) {
+        let Some(underway) = self.underway.remove(&(part, outcome.row.id)) else {
+            return;
+        };
+        let step = match outcome.status {
+            Status::Loaded if !underway.doubtful => Step::Confirmed {
+                content: Content {
+                    shape: underway.shape,
+                    hash: underway.hashes.content,
+                    at: QuarterHour::of(outcome.finished_at),
+                },
+                key: outcome.row.key.as_str().to_owned(),
+                remote_id: outcome.remote_id.clone(),
+            },
+            Status::Loaded
+            | Status::Unchanged
+            | Status::Rejected
+            | Status::Failed
+            | Status::Duplicate
+            | Status::Unconfirmed
+            | Status::NotSent => Step::Void(underway.shape),
+        };
+        self.steps
+            .push((underway.shape, underway.hashes.key.into(), step));
+    }
+
+    /// What was written is durable: the steps count from here on.
+    pub(super) fn durable(&mut self, pending: &Mutex<Pending>) {
+        let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+        for (shape, mark, step) in self.steps.drain(..) {
+            pending.take(shape, mark.0, step);
+        }
+    }
+}
+
+/// Whether a row has an outcome.
+const DECIDED: &str = "SELECT 1 FROM row WHERE part = ? AND row = ?";
+
+/// Merges what waits into the pages, and drops from the intents what is decided or belongs to a run that is over. Blocks.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(super) fn fold(db: &mut Connection, pending: &Mutex<Pending>) -> rusqlite::Result<()> {
+    let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
+    let fold = lock().begin_fold();
+    fold.run(db)?;
+    lock().end_fold();
+    // only now: until then the intents are all that brings back, after a crash, what was not merged
+    let transaction = db.transaction()?;
+    let kept: Vec<(i64, Vec<u8>)> = {
+        let mut kept = Vec::new();
+        let mut query = transaction
+            .prepare("SELECT seq, part, state, entries FROM intent JOIN stage USING (part) JOIN run USING (run)")?;
+        let mut decided = transaction.prepare(DECIDED)?;
+        let mut intents = query.query([])?;
+        while let Some(intent) = intents.next()? {
+            let (part, open): (i64, bool) = (intent.get(1)?, intent.get::<_, i64>(2)? == 0);
+            let mut left = Vec::new();
+            for (row, hashes) in rows_of(intent, 3)? {
+                if open && !decided.exists(params![part, row.0])? {
+                    left.push((row, hashes));
+                }
+            }
+            kept.push((intent.get(0)?, encode_intent(left.into_iter())));
+        }
+        kept
+    };
+    for (seq, entries) in kept {
+        if entries.is_empty() {
+            transaction
+                .prepare_cached("DELETE FROM intent WHERE seq = ?")?
+                .execute([seq])?;
+        } else {
+            transaction
+                .prepare_cached("UPDATE intent SET entries = ? WHERE seq = ?")?
+                .execute(params![entries, seq])?;
+        }
+    }
+    transaction.commit()
+}
+
+/// Brings back what was not merged when the program ended, and merges it. Blocks.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(super) fn recover(db: &mut Connection, pending: &Mutex<Pending>) -> rusqlite::Result<()> {
+    {
+        let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+        load_shapes(db, &mut pending)?;
+        let mut query = db.prepare(
+            "SELECT part, shape, doubtful, entries FROM intent JOIN stage USING (part)
+             WHERE shape IS NOT NULL ORDER BY seq",
+        )?;
+        let mut outcome = db.prepare(
+            "SELECT row.status, row.key, row.remote_id, coalesce(row.finished_at, batch.settled_at)
+             FROM row LEFT JOIN batch USING (part, batch) WHERE part = ? AND row.row = ?",
+        )?;
+        let mut intents = query.query([])?;
+        while let Some(intent) = intents.next()? {
+            let part: i64 = intent.get(0)?;
+            let (shape, doubtful): (u32, bool) = (intent.get(1)?, intent.get(2)?);
+            for (row, hashes) in rows_of(intent, 3)? {
+                let mark = KeyMark::from(hashes.key).0;
+                pending.take(shape, mark, Step::Void(shape));
+                let loaded = outcome
+                    .query_row(params![part, row.0], |row| {
+                        let status: u8 = row.get(0)?;
+                        if status != Status::Loaded as u8 {
+                            return Ok(None);
+                        }
+                        Ok(Some(Step::Confirmed {
+                            content: Content {
+                                shape,
+                                hash: hashes.content,
+                                at: QuarterHour::of(row.get(3)?),
+                            },
+                            key: row.get(1)?,
+                            remote_id: row.get(2)?,
+                        }))
+                    })
+                    .optional()?
+                    .flatten();
+                if let Some(step) = loaded.filter(|_| !doubtful) {
+                    pending.take(shape, mark, step);
+                }
+            }
+        }
+    }
+    fold(db, pending)
+}
+
+/// The number of a shape and its maps, given them where it has none yet.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(super) fn register(
+    db: &Connection,
+    site: &str,
+    entity: Entity,
+    shape: &Shape,
+) -> rusqlite::Result<(u32, KnownShape)> {
+    let mut fields = shape.fields.clone();
+    fields.sort();
+    fields.dedup();
+    let named = serde_json::to_string(&fields)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let mapping = format!("{:032x}", shape.mapping);
+    let values = params![site, entity.name(), mapping, shape.family, named];
+    db.execute(
+        "INSERT OR IGNORE INTO shape (site, entity, mapping, family, fields) VALUES (?, ?, ?, ?, ?)",
+        values,
+    )?;
+    for kind in 0..2 {
+        db.execute(
+            "INSERT OR IGNORE INTO map (site, entity, kind) VALUES (?, ?, ?)",
+            params![site, entity.name(), kind],
+        )?;
+    }
+    let number = number_of(db, site, entity, shape)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let maps = maps_of(db, site, entity)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok((number, KnownShape { maps, fields }))
+}
+
+/// The number of a shape that has one.
+pub(super) fn number_of(
+    db: &Connection,
+    site: &str,
+    entity: Entity,
+    shape: &Shape,
+) -> rusqlite::Result<Option<u32>> {
+    let mut fields = shape.fields.clone();
+    fields.sort();
+    fields.dedup();
+    let named = serde_json::to_string(&fields)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let mapping = format!("{:032x}", shape.mapping);
+    db.query_row(
+        "SELECT shape FROM shape WHERE site = ? AND entity = ? AND mapping = ? AND family = ? AND fields = ?",
+        params![site, entity.name(), mapping, shape.family, named],
+        |row| row.get(0),
+    )
+    .optional()
+}
+
+/// The maps of a kind of record on a site, if it has some.
+pub(super) fn maps_of(
+    db: &Connection,
+    site: &str,
+    entity: Entity,
+) -> rusqlite::Result<Option<Maps>> {
+    db.query_row(
+        "SELECT entries.map, identities.map FROM map AS entries JOIN map AS identities USING (site, entity)
+         WHERE site = ? AND entity = ? AND entries.kind = 0 AND identities.kind = 1",
+        [site, entity.name()],
+        |row| {
+            Ok(Maps {
+                entries: row.get(0)?,
+                identities: row.get(1)?,
+            })
+        },
+    )
+    .optional()
+}
+
+fn load_shapes(db: &Connection, pending: &mut Pending) -> rusqlite::Result<()> {
+    let mut query = db.prepare("SELECT shape, site, entity, fields FROM shape")?;
+    let mut shapes = query.query([])?;
+    while let Some(shape) = shapes.next()? {
+        let (site, entity): (String, String) = (shape.get(1)?, shape.get(2)?);
+        let entity: Entity = entity.parse().map_err(|_| damaged(2))?;
+        let fields = serde_json::from_str(&shape.get::<_, String>(3)?).map_err(|_| damaged(3))?;
+        let maps = maps_of(db, &site, entity)?.ok_or_else(|| damaged(0))?;
+        pending.add_shape(shape.get(0)?, KnownShape { maps, fields });
+    }
+    Ok(())
+}
+
+fn rows_of(intent: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Vec<(RowId, RowHashes)>> {
+    let entries = intent.get_ref(column)?;
+    let entries = entries.as_blob().map_err(|_| damaged(column))?;
+    decode_intent(entries).ok_or_else(|| damaged(column))
+}

@@ -1,0 +1,6 @@
+DROP VIEW results;
+ALTER TABLE run RENAME TO run_1;
+ALTER TABLE stage RENAME TO stage_1;
+ALTER TABLE file RENAME TO file_1;
+ALTER TABLE batch RENAME TO batch_1;
+ALTER TABLE row RENAME TO row_1;

@@ -277,7 +277,7 @@ fn a_lacking_scope_is_named_and_nothing_is_sent() {
         .stdout
         .lines()
         .find(|line| line.starts_with("stopped early"));
-    assert_snapshot!(stopped.unwrap(), @"stopped early: POST /api/v1/customer/profile/bulk was answered 401: Unauthorized; scope does not match (the token lacks a scope, most likely write:customer.profile:jira-service-management); scopes are fixed when a credential is made: make a new one that has it");
+    assert_snapshot!(stopped.unwrap(), @"stopped early: POST /api/v1/customer/profile/bulk was answered 401: Unauthorized; scope does not match (the token lacks a scope, most likely write:customer.profile:jira-service-management); scopes are fixed when a credential is made: make a new one that has it; no request of this kind can succeed until that is mended: then load again");
     let results = world.place.results("out.csv");
     assert_eq!(results.counts(), [("not_sent".to_owned(), 3)].into());
     // a scope is no reason to ask for another token
@@ -462,7 +462,7 @@ fn a_consent_that_is_revoked_in_mid_run_stops_it_and_a_new_one_goes_on() {
         .stdout
         .lines()
         .find(|line| line.starts_with("stopped early"));
-    assert_snapshot!(stopped.unwrap(), @"stopped early: POST /oauth/token was answered 403: invalid_grant: Unknown or invalid refresh token; the refresh token has ended, was revoked, or was used elsewhere; run: csm-loader auth login");
+    assert_snapshot!(stopped.unwrap(), @"stopped early: POST /oauth/token was answered 403: invalid_grant: Unknown or invalid refresh token; the refresh token has ended, was revoked, or was used elsewhere; run: csm-loader auth login; no request of this kind can succeed until that is mended: then load again");
     let results = place.results("out.csv");
     results.expect_rows(300);
     assert_eq!(

@@ -405,7 +405,7 @@ fn credentials_that_do_not_suffice_send_nothing() {
     let (place, site) = load(rows, Fields::default(), refuse, 3);
     assert_eq!(asked(&site), "GET /api/v1/customer/details\n");
     assert_snapshot!(place.results("out.csv").told(), @"
-    1 | 2 | A | not_sent | RUN_STOPPED |  | GET /api/v1/customer/details was answered 403: Administer Jira is needed (the account lacks a permission: customer profiles need Administer Jira and a CSM or JSM user, organization profiles a CSM or JSM user)
+    1 | 2 | A | not_sent | RUN_STOPPED |  | GET /api/v1/customer/details was answered 403: Administer Jira is needed (the account may lack a permission; this needs: Administer Jira)
     2 | 3 |  | rejected | REQUIRED_MISSING | name | no value; the field is required
     ");
 }

@@ -68,12 +68,15 @@ impl Client {
         Ok(self.call(request, read).await?.0)
     }
 
-    /// The customer experiences open to a customer, as they come: no shape of them is known. Experimental.
+    /// The customer experiences open to a customer, as they come: no shape of them is known, and the documentation shows
+    /// an empty answer, which reads as null. Experimental.
     ///
     /// # Errors
     /// An [`ApiError`] of any class.
     pub async fn customer_experiences(&self, which: &str) -> Result<Value, ApiError> {
-        let request = Request::to(Endpoint::ListCustomerExperiences).of(which);
+        let request = Request::to(Endpoint::ListCustomerExperiences)
+            .of(which)
+            .may_be_empty();
         Ok(self.call(request, |value| Ok(value.clone())).await?.0)
     }
 }
@@ -182,6 +185,11 @@ mod tests {
         })
         .await;
         assert_eq!(given, Ok(json!({"odd": [1]})));
+        let (given, _) = exchange(200, "", async |client| {
+            client.customer_experiences("qm:1").await
+        })
+        .await;
+        assert_eq!(given, Ok(Value::Null));
         insta::assert_snapshot!(asked, @"GET /api/v1/customer/qm%3A1/customer-experiences");
     }
 }

@@ -42,7 +42,11 @@ impl Client {
     /// # Errors
     /// An [`ApiError`] of any class.
     pub async fn probe(&self, endpoint: Endpoint) -> Result<(), ApiError> {
-        let request = Request::to(endpoint).query(query::LIMIT, "1");
+        let mut request = Request::to(endpoint);
+        // the lists of detail fields have no pages
+        if endpoint == Endpoint::ListProducts {
+            request = request.query(query::LIMIT, "1");
+        }
         self.call(request, |_| Ok(())).await.map(drop)
     }
 }

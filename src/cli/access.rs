@@ -27,7 +27,7 @@ use std::time::Duration;
 /// From the start of a request to the end of its answer.
 pub(super) const TIMEOUT: Duration = Duration::from_mins(1);
 /// As the platform asks programs to name themselves.
-pub(super) const USER_AGENT: &str = concat!("csm-csm-loader-int/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("jira-csm-loader-int/", env!("CARGO_PKG_VERSION"));
 
 /// A site, and as whom to go there.
 pub(super) struct Access {
@@ -65,6 +65,7 @@ impl LoadSettings {
             state: Some(folder),
             seed: seed.clone(),
             policy: (**policy).clone(),
+            contract: Arc::clone(&self.contract),
             tokens: None,
             traffic: self.sandbox_traffic.clone(),
         };

@@ -395,6 +395,9 @@ pub(super) struct SandboxArgs {
     /// Give OAuth tokens, and let in only who this file names (see the README)
     #[arg(long, value_name = "FILE")]
     pub(super) auth: Option<PathBuf>,
+    /// Take the names of the API from this file's [contract], which may be a job file
+    #[arg(long, value_name = "FILE")]
+    pub(super) contract: Option<PathBuf>,
     /// Fill the site and end, without serving
     #[arg(long, requires = "seed")]
     pub(super) seed_only: bool,

@@ -1,8 +1,10 @@
 //! `[contract]` of a job file: what of the API the job says otherwise. Unknown keys are errors with a caret.
 
+use super::exit::{Exit, Failure};
 use crate::api::contract::{Contract, IdForm, Name};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 /// What is no name, in the order of the README: see [`Contract`].
@@ -38,6 +40,30 @@ impl<'de> Deserialize<'de> for ContractTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Table).map(Self)
     }
+}
+
+/// Reads the `[contract]` of a file: a job file, or one that holds nothing else.
+///
+/// # Errors
+/// When the file cannot be read, has no `[contract]`, or says there what cannot be said.
+pub(super) fn read(path: &Path) -> Result<Contract, Failure> {
+    let name = path.display();
+    let failed = |error: &dyn fmt::Display| {
+        Failure::new(Exit::Input, format!("failed to read {name}: {error}"))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let file: File = toml::from_str(&text)
+        .map_err(|error| Failure::new(Exit::Input, format!("in {name}: {error}")))?;
+    let contract = file
+        .contract
+        .ok_or_else(|| failed(&"it has no [contract]"))?;
+    Ok(contract.0)
+}
+
+/// What else a file holds is not for us to judge.
+#[derive(serde::Deserialize)]
+struct File {
+    contract: Option<ContractTable>,
 }
 
 struct Table;
@@ -180,7 +206,7 @@ mod tests {
     use super::*;
     use std::fmt::Write as _;
 
-    fn read(text: &str) -> Result<Contract, String> {
+    fn parsed(text: &str) -> Result<Contract, String> {
         #[derive(serde::Deserialize)]
         struct Job {
             #[serde(default)]
@@ -192,6 +218,27 @@ mod tests {
     }
 
     #[test]
+    fn a_file_must_have_the_table_and_may_be_a_job() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |text: &str| {
+            let path = folder.path().join("c.toml");
+            std::fs::write(&path, text).unwrap();
+            let name = path.display().to_string();
+            read(&path).map_err(|failure| failure.to_string().replace(&name, "c.toml"))
+        };
+        let job = "[site]\ntarget = \"sandbox\"\n[contract]\ntask_limit = 10\n";
+        assert_eq!(of(job).map(|contract| contract.task_limit), Ok(10));
+        insta::assert_snapshot!(of("task_limit = 10\n").unwrap_err(), @"failed to read c.toml: it has no [contract]");
+        insta::assert_snapshot!(of("[contract]\ntask_limit = 0\n").unwrap_err(), @r"
+        in c.toml: TOML parse error at line 2, column 14
+          |
+        2 | task_limit = 0
+          |              ^
+        a site that allows no task cannot be loaded
+        ");
+    }
+
+    #[test]
     fn every_key_can_be_said_otherwise() {
         let mut text = String::from(
             "[contract]\ntask_limit = 10\norganization_ids = \"number\"\nkey_lifetime = \"90m\"\nuser_search = true\n\
@@ -200,7 +247,7 @@ mod tests {
         for name in Name::ALL {
             let _ = writeln!(text, "{} = \"x-{}\"", name.key(), name.key());
         }
-        let contract = read(&text).unwrap();
+        let contract = parsed(&text).unwrap();
         for name in Name::ALL {
             assert_eq!(contract.name(*name), format!("x-{}", name.key()));
         }
@@ -213,13 +260,13 @@ mod tests {
 
     #[test]
     fn what_is_not_said_stays_at_its_default() {
-        assert_eq!(read(""), Ok(Contract::default()));
-        assert_eq!(read("[contract]\n"), Ok(Contract::default()));
+        assert_eq!(parsed(""), Ok(Contract::default()));
+        assert_eq!(parsed("[contract]\n"), Ok(Contract::default()));
     }
 
     #[test]
     fn an_unknown_key_is_shown_with_the_known_ones() {
-        insta::assert_snapshot!(read("[contract]\nproduct_id = \"x\"\n").unwrap_err(), @r#"
+        insta::assert_snapshot!(parsed("[contract]\nproduct_id = \"x\"\n").unwrap_err(), @r#"
         TOML parse error at line 2, column 1
           |
         2 | product_id = "x"
@@ -242,7 +289,7 @@ mod tests {
             "key_lifetime = \"0h\"",
             "user_search = \"yes\"",
         ] {
-            shown.push_str(&read(&format!("[contract]\n{line}\n")).unwrap_err());
+            shown.push_str(&parsed(&format!("[contract]\n{line}\n")).unwrap_err());
         }
         insta::assert_snapshot!(shown, @r#"
         TOML parse error at line 2, column 15
@@ -301,7 +348,7 @@ mod tests {
             ("3d", "72h"),
             ("45s", "45s"),
         ] {
-            let contract = read(&format!("[contract]\nkey_lifetime = \"{text}\"\n")).unwrap();
+            let contract = parsed(&format!("[contract]\nkey_lifetime = \"{text}\"\n")).unwrap();
             assert_eq!(span(contract.key_lifetime), shown);
         }
     }

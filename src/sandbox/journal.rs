@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// The version of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bodies of finished tasks, in bytes, below which leaving them out is not worth a rewrite.
 const WASTE: u64 = 1024 * 1024;
 

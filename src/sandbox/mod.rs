@@ -40,6 +40,7 @@ pub use policy::{
 pub use seed::{SeedReport, Seeded};
 pub use tokens::{Account, Client, TokenPolicy};
 
+use crate::api::contract::Contract;
 use crate::model::clock::Clock;
 use faults::{Faults, Wire, Wires};
 use journal::Journal;
@@ -73,6 +74,8 @@ pub struct SandboxConfig {
     pub seed: Option<PathBuf>,
     /// Limits, times and moods.
     pub policy: Policy,
+    /// What it takes the names and forms of the API for that are guessed.
+    pub contract: Arc<Contract>,
     /// Who is let in, where tokens are checked and given; with `None` the policy alone says.
     pub tokens: Option<TokenPolicy>,
     /// File that every exchange is appended to, bodies included; credentials are left out.
@@ -98,6 +101,7 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
         state,
         seed,
         policy,
+        contract,
         tokens,
         traffic,
     } = config;
@@ -125,7 +129,7 @@ pub async fn start(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Runni
         .map_err(|_| SandboxError::Panicked("opening"))?;
     let (keeper, cloud_id) = opened?;
     let doorman = tokens.map(|tokens| (tokens, door_clock));
-    let mut router = server::router(keeper.desk(), policy, &cloud_id, faults, doorman);
+    let mut router = server::router(keeper.desk(), policy, contract, &cloud_id, faults, doorman);
     if let Some(log) = traffic {
         router = log.of(router);
     }

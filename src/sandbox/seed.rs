@@ -2,25 +2,25 @@
 //!
 //! ```toml
 //! cloud_id = "6d1f7f4e-4f0c-4f57-9a3c-1c1f3b1f6a10"      # optional
-//! [[customer_detail]]                                     # or [[organization_detail]]
+//! [[customer_detail]]                                     # or [[organization_detail]], [[entitlement_detail]]
 //! name = "Region"
 //! type = "SELECT"
 //! options = ["EMEA", "APAC"]                              # of SELECT and MULTISELECT
 //! [[organization]]
 //! name = "Acme Ltd"
-//! details = { "Industry" = ["Retail"] }
+//! details = { "Industry" = ["Retail"] }                  # as of [[customer]]
 //! [[product]]
 //! name = "Router X1"
 //! [[customer]]
 //! email = "ana@example.com"
 //! display_name = "Ana Ito"
+//! kind = "atlassian"                                      # an Atlassian account; left out, a Customer Account
 //! ```
 //!
 //! What the site has already stays as it is, by folded name, so that a site can be seeded again and again.
 
 use super::error::SandboxError;
-use super::site::Entity;
-use super::site::{Failure, Field, FieldKind, Item, Site};
+use super::site::{CustomerKind, DetailChange, Entity, Failure, Field, FieldKind, Item, Site};
 use crate::api::contract::MAX_DETAIL_FIELDS;
 use crate::model::clock::UnixMillis;
 use serde::Deserialize;
@@ -35,7 +35,7 @@ use uuid::Uuid;
 /// What seeding did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SeedReport {
-    /// Detail fields of customers and organizations.
+    /// Detail fields of customers, organizations and entitlements.
     pub detail_fields: Seeded,
     /// Organizations.
     pub organizations: Seeded,
@@ -92,6 +92,8 @@ struct SeedFile {
     #[serde(default)]
     organization_detail: Vec<SeedField>,
     #[serde(default)]
+    entitlement_detail: Vec<SeedField>,
+    #[serde(default)]
     organization: Vec<SeedOrganization>,
     #[serde(default)]
     product: Vec<SeedProduct>,
@@ -127,6 +129,10 @@ struct SeedProduct {
 struct SeedCustomer {
     email: Spanned<String>,
     display_name: Option<String>,
+    #[serde(default)]
+    kind: CustomerKind,
+    #[serde(default)]
+    details: BTreeMap<String, Vec<String>>,
 }
 
 impl Seed {
@@ -183,9 +189,12 @@ impl Seed {
         for field in &self.file.organization_detail {
             self.field(site, Entity::Organization, field, fields)?;
         }
+        for field in &self.file.entitlement_detail {
+            self.field(site, Entity::Entitlement, field, fields)?;
+        }
         for SeedOrganization { name, details } in &self.file.organization {
             let mut item = Item::create(name.as_ref().clone());
-            item.details = details.clone().into_iter().collect();
+            item.details = changes(details);
             let seeded = &mut report.organizations;
             self.record(site, now, Entity::Organization, &item, &name.span(), seeded)?;
         }
@@ -197,10 +206,14 @@ impl Seed {
         for SeedCustomer {
             email,
             display_name,
+            kind,
+            details,
         } in &self.file.customer
         {
             let mut item = Item::create(email.as_ref().clone());
+            item.kind = Some(*kind);
             item.display_name.clone_from(display_name);
+            item.details = changes(details);
             let seeded = &mut report.customers;
             self.record(site, now, Entity::Customer, &item, &email.span(), seeded)?;
         }
@@ -256,11 +269,7 @@ impl Seed {
         span: &Range<usize>,
         seeded: &mut Seeded,
     ) -> Result<(), SandboxError> {
-        if item
-            .name
-            .as_ref()
-            .is_some_and(|name| site.has_record(entity, name))
-        {
+        if site.has_record(entity, item) {
             seeded.kept += 1;
             return Ok(());
         }
@@ -272,6 +281,14 @@ impl Seed {
         seeded.created += 1;
         Ok(())
     }
+}
+
+/// Detail values as a request would set them.
+fn changes(details: &BTreeMap<String, Vec<String>>) -> Vec<DetailChange> {
+    let details = details.iter();
+    details
+        .map(|(name, values)| DetailChange::update(name.clone(), values.clone()))
+        .collect()
 }
 
 /// All reasons in one line, with the detail fields they concern.
@@ -348,14 +365,50 @@ display_name = "Ana"
     }
 
     #[test]
+    fn a_customer_of_the_second_kind_and_the_fields_of_entitlements_are_seeded() {
+        let mut site = Site::new(Uuid::nil());
+        let text = r#"
+[[customer_detail]]
+name = "Tier"
+type = "TEXT"
+[[entitlement_detail]]
+name = "Since"
+type = "DATE"
+[[customer]]
+email = "eve@example.com"
+[[customer]]
+email = "eve@example.com"
+display_name = "Eve"
+kind = "atlassian"
+details = { Tier = ["Gold"] }
+"#;
+        let seeded = |created, kept| Seeded { created, kept };
+        let report = fill(&mut site, text).unwrap();
+        assert_eq!(report.customers, seeded(2, 0));
+        assert_eq!(fill(&mut site, text).unwrap().customers, seeded(0, 2));
+        let listed = site.list(Entity::Customer, None, 10);
+        let kinds: Vec<_> = (0..2)
+            .map(|n| {
+                let customer = &listed["results"][n];
+                let id = customer["customerId"].as_str().unwrap();
+                (id.starts_with("qm:"), customer["details"].to_string())
+            })
+            .collect();
+        let gold = r#"[{"name":"Tier","values":["Gold"]}]"#.to_owned();
+        assert_eq!(kinds, [(true, "[]".to_owned()), (false, gold)]);
+        assert_eq!(site.counts()["entitlementDetailFields"], 1);
+    }
+
+    #[test]
     fn each_mistake_in_a_seed_is_named_with_its_line() {
-        assert_snapshot!(error("\ncloud = \"x\""), @"site.toml:2: unknown field `cloud`, expected one of `cloud_id`, `customer_detail`, `organization_detail`, `organization`, `product`, `customer`");
+        assert_snapshot!(error("\ncloud = \"x\""), @"site.toml:2: unknown field `cloud`, expected one of `cloud_id`, `customer_detail`, `organization_detail`, `entitlement_detail`, `organization`, `product`, `customer`");
         assert_snapshot!(error("cloud_id = \"mine\""), @"site.toml:1: cloud_id must be a UUID");
         assert_snapshot!(error("[[product]]\nname = \"a\"\nprice = 3"), @"site.toml:3: unknown field `price`, expected `name`");
         assert_snapshot!(error("[[product]]\n"), @"site.toml:1: missing field `name`");
         assert_snapshot!(error("[[product]]\nname = 3"), @"site.toml:2: invalid type: integer `3`, expected a string");
         assert_snapshot!(error("[[product]]\nname = \"a"), @"site.toml:2: invalid basic string, expected `\"`");
         assert_snapshot!(error("[[product]]\nname = \" \""), @"site.toml:2: the site refuses this product: Invalid name");
+        assert_snapshot!(error("[[customer]]\nemail = \"a@b\"\nkind = \"bot\""), @"site.toml:3: unknown variant `bot`, expected `account` or `atlassian`");
         assert_snapshot!(error("[[customer]]\nemail = \"ana\""), @"site.toml:2: the site refuses this customer: Invalid email");
         assert_snapshot!(error("[[customer_detail]]\nname = \"a\"\ntype = \"USER\""), @"site.toml:3: unknown variant `USER`, expected one of `TEXT`, `EMAIL`, `URL`, `DATE`, `NUMBER`, `BOOLEAN`, `PHONE`, `SELECT`, `MULTISELECT`");
         assert_snapshot!(error("[[customer_detail]]\nname = \"a\"\ntype = \"SELECT\""), @r#"site.toml:2: detail field "a": SELECT and MULTISELECT need options, other types have none"#);

@@ -1,6 +1,7 @@
 //! `csm-loader sandbox`: serves the local site until interrupted.
 
 use crate::cli::args::{PolicyArgs, SandboxArgs};
+use crate::cli::contract;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::signals::{self, Words};
 use crate::engine::stop::Stop;
@@ -32,6 +33,7 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
     let policy = choice(&args.policy)
         .and_then(|choice| choice.resolve())
         .map_err(|error| Failure::of(Exit::Input, &error))?;
+    let contract = args.contract.as_deref().map(contract::read).transpose()?;
     let state =
         StateFolder::open(&args.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
     let folder = state
@@ -51,6 +53,7 @@ pub(in crate::cli) fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
             state: Some(folder),
             seed: args.seed.clone(),
             policy,
+            contract: Arc::new(contract.unwrap_or_default()),
             tokens: args.auth.as_deref().map(token_policy).transpose()?,
             traffic: args.traffic.clone(),
         };

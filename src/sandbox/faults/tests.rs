@@ -59,6 +59,7 @@ impl World {
             state: None,
             seed: None,
             policy,
+            contract: Arc::default(),
             tokens: None,
             traffic: None,
         };
@@ -92,6 +93,8 @@ impl World {
     fn ask(&self, method: &str, path: &str, key: &str, body: &Value) -> Option<Answer> {
         let path = if path.starts_with("/admin") {
             path.to_owned()
+        } else if path.starts_with("/rest") {
+            format!("/ex/jira/{}{path}", self.running().cloud_id())
         } else {
             format!(
                 "/jsm/csm/cloudid/{}/api/v1{path}",
@@ -375,6 +378,22 @@ fn what_was_written_is_read_only_after_the_lag_and_is_in_the_audit_at_once() {
             .status,
         200
     );
+}
+
+#[test]
+fn the_calls_of_the_jira_api_meet_faults_and_find_new_accounts_late() {
+    let search = "/rest/api/3/user/search?query=ana@x.example";
+    let faulty = World::with(&["json_500=1.0"]);
+    assert_eq!(faulty.get(search).unwrap().status, 500);
+    let world = World::with(&["read_lag_ms=1000", "user_search_lag_ms=3000"]);
+    let ana = json!({ "email": "ana@x.example" });
+    let made = world.ask("POST", "/customer", "", &ana).unwrap();
+    assert_eq!(made.status, 200, "{made:?}");
+    let found = || world.get(search).unwrap().body;
+    world.pass(2999);
+    assert_eq!(found(), "[]");
+    world.pass(1);
+    assert!(found().contains("ana@x.example"));
 }
 
 #[test]

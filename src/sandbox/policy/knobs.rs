@@ -121,7 +121,7 @@ knobs! {
         vanish_after_ms: i64 = 0, hostile 20;
     }
     "rows" {
-        /// Share of records that the site refuses, in bulk and alone; which ones hangs on seed and natural key only.
+        /// Share of records and detail fields that the site refuses, in bulk and alone; by seed and natural key only.
         poison: Share = Share::NONE, hostile Share::per_mille(30);
         /// The words it refuses them with.
         poison_words: String = "Invalid detail field value".to_owned();

@@ -115,7 +115,7 @@ mod tests {
 
         rows
         poison                 0.0            0.0            0.03
-            Share of records that the site refuses, in bulk and alone; which ones hangs on seed and natural key only.
+            Share of records and detail fields that the site refuses, in bulk and alone; by seed and natural key only.
         poison_words           Invalid detail field value
             The words it refuses them with.
         one_bad_item           fails-alone

@@ -42,7 +42,10 @@ impl Doorman {
     /// The answer to a request below the cloud prefix that is not let in.
     pub(super) fn refusal(&self, request: &Request) -> Option<Response> {
         let path = request.uri().path();
-        let path = path.find("/api/v1/").map_or(path, |start| &path[start..]);
+        let below = ["/api/v1/", "/rest/"]
+            .iter()
+            .find_map(|root| path.find(root));
+        let path = below.map_or(path, |start| &path[start..]);
         let endpoint = endpoint(request.method().as_str(), path);
         let authorization = authorization(request.headers());
         let checked = self.tokens().check(self.now(), authorization, endpoint);

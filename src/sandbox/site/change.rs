@@ -4,7 +4,8 @@
 
 use super::entity::Entity;
 use super::failure::Failure;
-use super::fields::Field;
+use super::fields::{Field, FieldEdit};
+use super::item::{Bulk, Verb};
 use super::mood::Mood;
 use super::records::DetailValues;
 use crate::model::clock::UnixMillis;
@@ -14,9 +15,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::sandbox) enum Change {
-    /// A detail field was defined for a kind of record.
+    /// The seed defined a detail field for a kind of record.
     Field(Entity, Field),
-    /// A single call or the seed wrote a record.
+    /// A single call or the seed wrote something.
     Wrote(UnixMillis, Write),
     /// A bulk request became a task.
     Accepted(Accepted),
@@ -31,8 +32,8 @@ pub(in crate::sandbox) enum Change {
 pub(in crate::sandbox) struct Accepted {
     /// Its number, from 0.
     pub task: u32,
-    /// What its items are.
-    pub entity: Entity,
+    /// What it does.
+    pub bulk: Bulk,
     /// The request's idempotency key.
     pub key: String,
     /// Hash of the request's body.
@@ -46,7 +47,7 @@ pub(in crate::sandbox) struct Accepted {
     /// What else will befall it.
     #[serde(default, skip_serializing_if = "Mood::is_plain")]
     pub mood: Mood,
-    /// The request's body, for as long as it is needed: until the task has finished.
+    /// The request's items as JSON, for as long as they are needed: until the task has finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
@@ -78,9 +79,40 @@ pub(in crate::sandbox) struct Finished {
     pub writes: Vec<Write>,
 }
 
-/// One record created or updated.
+/// One applied write: what the audit lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::sandbox) struct Write {
+#[serde(rename_all = "snake_case")]
+pub(in crate::sandbox) enum Write {
+    /// A record was created or updated.
+    Put(Put),
+    /// A customer or organization was given a product: an entitlement with the next number.
+    Entitled(u32, Grant),
+    /// A record was deleted, and with it its entitlements; of a product, all that give it.
+    Deleted(Entity, u32),
+    /// A detail field was defined.
+    Defined(Entity, Field),
+    /// A detail field was changed.
+    Edited(Entity, u16, FieldEdit),
+    /// A detail field of this name was deleted, and with it all its values.
+    Removed(Entity, u16, String),
+}
+
+impl Write {
+    /// What was done, for the audit.
+    pub(super) const fn verb(&self) -> Verb {
+        match self {
+            Self::Put(Put { created: true, .. }) | Self::Entitled(..) | Self::Defined(..) => {
+                Verb::Create
+            }
+            Self::Put(_) | Self::Edited(..) => Verb::Update,
+            Self::Deleted(..) | Self::Removed(..) => Verb::Delete,
+        }
+    }
+}
+
+/// A record created or updated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sandbox) struct Put {
     /// The kind of record.
     #[serde(rename = "e")]
     pub entity: Entity,
@@ -90,6 +122,9 @@ pub(in crate::sandbox) struct Write {
     /// Whether it is created.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     pub created: bool,
+    /// Whether what is created is an Atlassian account.
+    #[serde(rename = "a", default, skip_serializing_if = "std::ops::Not::not")]
+    pub atlassian: bool,
     /// Its e-mail or name, where that is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -105,7 +140,39 @@ pub(in crate::sandbox) struct Write {
     /// Customers to put into an organization.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<u32>,
-    /// Products to entitle it to.
+    /// Products to entitle it to, where it is not.
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<u32>,
+}
+
+impl Put {
+    /// A write of a record that sets nothing yet.
+    pub(super) const fn new(entity: Entity, number: u32, created: bool) -> Self {
+        Self {
+            entity,
+            number,
+            created,
+            atlassian: false,
+            name: None,
+            display_name: None,
+            details: Vec::new(),
+            organizations: Vec::new(),
+            customers: Vec::new(),
+            products: Vec::new(),
+        }
+    }
+}
+
+/// A new entitlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sandbox) struct Grant {
+    /// The kind of its owner: customer or organization.
+    #[serde(rename = "e")]
+    pub owner: Entity,
+    /// The owner's number.
+    #[serde(rename = "n")]
+    pub number: u32,
+    /// The product's number.
+    #[serde(rename = "p")]
+    pub product: u32,
 }

@@ -13,12 +13,18 @@ pub(in crate::sandbox) enum Entity {
     Organization,
     /// A customer.
     Customer,
+    /// What gives a product to an organization or a customer.
+    Entitlement,
 }
 
 impl Entity {
     /// Every kind.
-    pub(in crate::sandbox) const ALL: [Self; 3] =
-        [Self::Product, Self::Organization, Self::Customer];
+    pub(in crate::sandbox) const ALL: [Self; 4] = [
+        Self::Product,
+        Self::Organization,
+        Self::Customer,
+        Self::Entitlement,
+    ];
 
     /// Its name in the audit and in messages.
     pub(in crate::sandbox) const fn name(self) -> &'static str {
@@ -26,6 +32,17 @@ impl Entity {
             Self::Product => "product",
             Self::Organization => "organization",
             Self::Customer => "customer",
+            Self::Entitlement => "entitlement",
+        }
+    }
+
+    /// How the audit calls its detail fields.
+    pub(in crate::sandbox) const fn field_name(self) -> &'static str {
+        match self {
+            Self::Product => "product-detail-field",
+            Self::Organization => "organization-detail-field",
+            Self::Customer => "customer-detail-field",
+            Self::Entitlement => "entitlement-detail-field",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Why an item was not written, in the site's words. The words seen on live sites are marked; the others are guesses.
 
 use super::entity::Entity;
-use crate::api::contract::{answer, operation_word};
-use crate::model::entity::Operation;
+use super::item::Verb;
+use crate::api::contract::answer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -15,6 +15,8 @@ pub(in crate::sandbox) enum Part {
     Record,
     /// A detail field.
     Detail,
+    /// The definition of a detail field.
+    Definition,
     /// The organizations of a customer.
     Organization,
     /// The customers of an organization.
@@ -30,8 +32,8 @@ pub(in crate::sandbox) struct Failure {
     pub entity: Entity,
     /// The id of the record where it exists; else its id, e-mail or name as sent. Empty where it is not named.
     pub id: String,
-    /// Whether it would have been created or updated.
-    pub operation: Operation,
+    /// What would have been done.
+    pub operation: Verb,
     /// What could not be written.
     pub part: Part,
     /// Names or ids inside that part.
@@ -47,7 +49,7 @@ impl Failure {
         json!({
             (answer::ENTITY): entity_word(self.entity),
             (answer::ENTITY_ID): (!self.id.is_empty()).then_some(&self.id),
-            (answer::OPERATION): operation_word(self.operation),
+            (answer::OPERATION): self.operation.word(),
             (answer::OPERATED_ON): part_word(self.entity, self.part),
             (answer::OPERATED_ON_IDS): self.parts,
             (answer::ERROR): self.error,
@@ -56,11 +58,12 @@ impl Failure {
 }
 
 /// The word for a kind of record; `CUSTOMER` is documented.
-pub(super) const fn entity_word(entity: Entity) -> &'static str {
+const fn entity_word(entity: Entity) -> &'static str {
     match entity {
         Entity::Customer => "CUSTOMER",
         Entity::Organization => "ORGANIZATION",
         Entity::Product => "PRODUCT",
+        Entity::Entitlement => "ENTITLEMENT",
     }
 }
 
@@ -69,13 +72,18 @@ const fn part_word(entity: Entity, part: Part) -> &'static str {
     match (entity, part) {
         (Entity::Customer, Part::Record | Part::Customer) => "CUSTOMER_ACCOUNT",
         (Entity::Customer, Part::Detail) => "CUSTOMER_DETAIL",
+        (Entity::Customer, Part::Definition) => "CUSTOMER_DETAIL_FIELD",
         (Entity::Customer, Part::Organization) => "CUSTOMER_ORGANIZATION",
         (Entity::Customer, Part::Product) => "CUSTOMER_PRODUCT",
         (Entity::Organization, Part::Record | Part::Organization) => "ORGANIZATION",
         (Entity::Organization, Part::Detail) => "ORGANIZATION_DETAIL",
+        (Entity::Organization, Part::Definition) => "ORGANIZATION_DETAIL_FIELD",
         (Entity::Organization, Part::Customer) => "ORGANIZATION_CUSTOMER",
         (Entity::Organization, Part::Product) => "ORGANIZATION_PRODUCT",
         (Entity::Product, _) => "PRODUCT",
+        (Entity::Entitlement, Part::Detail) => "ENTITLEMENT_DETAIL",
+        (Entity::Entitlement, Part::Definition) => "ENTITLEMENT_DETAIL_FIELD",
+        (Entity::Entitlement, _) => "ENTITLEMENT",
     }
 }
 
@@ -85,6 +93,7 @@ pub(super) const fn already_exists(entity: Entity) -> &'static str {
         Entity::Customer => "Customer already exists",
         Entity::Organization => "Organization already exists",
         Entity::Product => "Product already exists",
+        Entity::Entitlement => "Entitlement already exists",
     }
 }
 
@@ -94,5 +103,6 @@ pub(super) const fn not_found(entity: Entity) -> &'static str {
         Entity::Customer => "Customer not found",
         Entity::Organization => "Organization not found",
         Entity::Product => "Product not found",
+        Entity::Entitlement => "Entitlement not found",
     }
 }

@@ -1,10 +1,14 @@
 //! Detail fields: what a site defines, and which values each type takes.
 
+use super::Refusal;
 use crate::api::contract::MAX_DETAIL_FIELDS;
 use crate::api::fold;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+/// Options that a field may have.
+const MAX_OPTIONS: usize = 2000;
 
 /// The type of a detail field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +54,25 @@ pub(in crate::sandbox) struct Field {
 }
 
 impl Field {
+    /// Checks a field that is to be defined; its name loses the blanks around it.
+    ///
+    /// # Errors
+    /// When its name or an option is blank, or its options do not fit its type.
+    pub(in crate::sandbox) fn checked(self) -> Result<Self, Refusal> {
+        let name = checked_name(&self.name)?;
+        let Self { kind, options, .. } = self;
+        if kind.has_options() == options.is_empty() {
+            let why = "SELECT and MULTISELECT need options, other types have none";
+            return Err(Refusal::bad_request(format!("Detail field {name}: {why}")));
+        }
+        check_options(&options)?;
+        Ok(Self {
+            name,
+            kind,
+            options,
+        })
+    }
+
     /// Whether the field takes these values; none at all clears it.
     fn takes(&self, values: &[String]) -> bool {
         if self.kind != FieldKind::Multiselect && values.len() > 1 {
@@ -68,6 +91,45 @@ impl Field {
     }
 }
 
+impl FieldEdit {
+    /// Checks a change of a field of this type; the name loses the blanks around it.
+    ///
+    /// # Errors
+    /// When the name or an option is blank, or the options do not fit the type.
+    pub(super) fn checked(self, kind: FieldKind) -> Result<Self, Refusal> {
+        let name = checked_name(&self.name)?;
+        if let Some(options) = &self.options {
+            if kind.has_options() == options.is_empty() {
+                return Err(Refusal::bad_request("Options do not fit the field's type"));
+            }
+            check_options(options)?;
+        }
+        Ok(Self { name, ..self })
+    }
+}
+
+fn checked_name(name: &str) -> Result<String, Refusal> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Refusal::bad_request("Invalid detail field name"));
+    }
+    Ok(name.to_owned())
+}
+
+fn check_options(options: &[String]) -> Result<(), Refusal> {
+    if options.len() > MAX_OPTIONS {
+        let message = format!("A detail field has at most {MAX_OPTIONS} options");
+        return Err(Refusal::bad_request(message));
+    }
+    if options.iter().any(|option| option.trim().is_empty()) {
+        return Err(Refusal::bad_request("An option must not be blank"));
+    }
+    Ok(())
+}
+
+/// The reason for a field that should not exist and does.
+pub(super) const FIELD_EXISTS: &str = "Detail field already exists";
+
 /// Why a detail value is refused, in the words seen on live sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BadDetail {
@@ -77,39 +139,95 @@ pub(super) enum BadDetail {
     Value,
 }
 
-/// The detail fields of one kind of record. A field's number is its place.
+/// What is to change about a field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sandbox) struct FieldEdit {
+    /// Its new name, or the one it has.
+    pub name: String,
+    /// Its new options; `None` keeps those it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Vec<String>>,
+}
+
+/// The detail fields of one kind of record. A field's number is its place among all there ever were.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fields(Vec<Field>);
+pub(super) struct Fields(Vec<Option<Field>>);
 
 impl Fields {
-    /// The fields in their order.
-    pub(super) fn all(&self) -> &[Field] {
-        &self.0
+    /// The fields that there are, with their numbers, in their order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u16, &Field)> {
+        (0..)
+            .zip(&self.0)
+            .filter_map(|(number, field)| Some((number, field.as_ref()?)))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.all().count()
+    }
+
+    /// The field with this number.
+    pub(super) fn get(&self, number: u16) -> Option<&Field> {
+        self.0.get(usize::from(number))?.as_ref()
+    }
+
+    /// The place of the field with this number among its siblings.
+    pub(super) fn position(&self, number: u16) -> usize {
+        self.all().take_while(|(n, _)| *n < number).count()
     }
 
     /// The number of the field with this name.
-    pub(super) fn find(&self, name: &str) -> Option<u8> {
-        let same = |field: &Field| field.name == name;
-        let place = self.0.iter().position(same).or_else(|| {
+    pub(super) fn find(&self, name: &str) -> Option<u16> {
+        let exact = self.all().find(|(_, field)| field.name == name);
+        let found = exact.or_else(|| {
             let folded = fold::name(name);
-            self.0.iter().position(|f| fold::name(&f.name) == folded)
+            self.all().find(|(_, f)| fold::name(&f.name) == folded)
         })?;
-        u8::try_from(place).ok()
+        Some(found.0)
+    }
+
+    /// Why a field cannot be defined, if it cannot.
+    pub(super) fn against(&self, field: &Field) -> Option<&'static str> {
+        if self.find(&field.name).is_some() {
+            Some(FIELD_EXISTS)
+        } else if self.count() >= MAX_DETAIL_FIELDS || self.0.len() >= usize::from(u16::MAX) {
+            Some("Maximum number of detail fields reached")
+        } else {
+            None
+        }
     }
 
     /// Adds a field; false when the site has no room for another.
     pub(super) fn add(&mut self, field: Field) -> bool {
-        let room = self.0.len() < MAX_DETAIL_FIELDS;
+        let room = self.count() < MAX_DETAIL_FIELDS && self.0.len() < usize::from(u16::MAX);
         if room {
-            self.0.push(field);
+            self.0.push(Some(field));
         }
         room
     }
 
+    /// Changes a field that exists.
+    pub(super) fn edit(&mut self, number: u16, edit: &FieldEdit) {
+        if let Some(Some(field)) = self.0.get_mut(usize::from(number)) {
+            field.name.clone_from(&edit.name);
+            if let Some(options) = &edit.options {
+                field.options.clone_from(options);
+            }
+        }
+    }
+
+    /// Takes a field away, for good: one with its name would be another.
+    pub(super) fn remove(&mut self, number: u16) {
+        if let Some(field) = self.0.get_mut(usize::from(number)) {
+            *field = None;
+        }
+    }
+
     /// The number of the field that takes these values.
-    pub(super) fn check(&self, name: &str, values: &[String]) -> Result<u8, BadDetail> {
+    pub(super) fn check(&self, name: &str, values: &[String]) -> Result<u16, BadDetail> {
         let number = self.find(name).ok_or(BadDetail::Field)?;
-        if self.0[usize::from(number)].takes(values) {
+        let field = self.get(number).ok_or(BadDetail::Field)?;
+        if field.takes(values) {
             Ok(number)
         } else {
             Err(BadDetail::Value)

@@ -1,15 +1,30 @@
 //! The ids a site gives out: functions of its cloud id and a record's number, so that equal loads give equal ids.
+//! Numbers are never given twice, and so ids are not.
 
 use super::entity::Entity;
 use uuid::Uuid;
 
-/// The id of the record with this number.
+/// What the ids of Atlassian accounts begin with.
+const ATLASSIAN: &str = "712020:";
+
+/// The id of the record with this number; of a customer, the one it has as a Customer Account.
 pub(super) fn record(cloud: Uuid, entity: Entity, number: u32) -> String {
     match entity {
         Entity::Customer => format!("qm:{cloud}:{}", uuid(cloud, entity, number)),
         Entity::Organization => (u64::from(number) + 1).to_string(),
         Entity::Product => uuid(cloud, entity, number).to_string(),
+        Entity::Entitlement => entitlement(cloud, number).to_string(),
     }
+}
+
+/// The id of the customer with this number as an Atlassian account.
+pub(super) fn atlassian(cloud: Uuid, number: u32) -> String {
+    format!("{ATLASSIAN}{}", uuid(cloud, Entity::Customer, number))
+}
+
+/// Whether the id is that of an Atlassian account.
+pub(super) fn is_atlassian(id: &str) -> bool {
+    id.starts_with(ATLASSIAN)
 }
 
 /// The UUID inside the id of a customer or product.
@@ -20,12 +35,15 @@ pub(super) fn uuid(cloud: Uuid, entity: Entity, number: u32) -> Uuid {
 /// The UUID inside what may be the id of a customer or product of this site.
 pub(super) fn uuid_in(cloud: Uuid, entity: Entity, id: &str) -> Option<Uuid> {
     let text = match entity {
-        Entity::Customer => id
-            .strip_prefix("qm:")?
-            .strip_prefix(&*cloud.to_string())?
-            .strip_prefix(':')?,
-        Entity::Organization => return None,
+        Entity::Customer => match id.strip_prefix(ATLASSIAN) {
+            Some(inner) => inner,
+            None => id
+                .strip_prefix("qm:")?
+                .strip_prefix(&*cloud.to_string())?
+                .strip_prefix(':')?,
+        },
         Entity::Product => id,
+        Entity::Organization | Entity::Entitlement => return None,
     };
     Uuid::try_parse(text).ok()
 }
@@ -42,10 +60,19 @@ pub(super) fn task(cloud: Uuid, number: u32) -> Uuid {
     Uuid::new_v5(&cloud, format!("task/{number}").as_bytes())
 }
 
-/// The id of the entitlement that gives a product to a customer or organization.
-pub(super) fn entitlement(cloud: Uuid, owner: Entity, number: u32, product: u32) -> Uuid {
-    let name = format!("entitlement/{owner}/{number}/{product}");
-    Uuid::new_v5(&cloud, name.as_bytes())
+/// The id of the entitlement with this number, which is its last four bytes: a site has too many to index them.
+fn entitlement(cloud: Uuid, number: u32) -> Uuid {
+    let mut bytes = Uuid::new_v5(&cloud, b"entitlement").into_bytes();
+    bytes[12..].copy_from_slice(&number.to_be_bytes());
+    Uuid::from_bytes(bytes)
+}
+
+/// The number of the entitlement with this id, if there are that many.
+pub(super) fn entitlement_number(cloud: Uuid, id: &str) -> Option<u32> {
+    let id = Uuid::try_parse(id).ok()?;
+    let (_, number) = id.as_bytes().split_last_chunk()?;
+    let number = u32::from_be_bytes(*number);
+    (entitlement(cloud, number) == id).then_some(number)
 }
 
 #[cfg(test)]
@@ -72,5 +99,20 @@ mod tests {
         assert_eq!(uuid_in(cloud, Entity::Customer, &id), Some(inner));
         assert_eq!(uuid_in(Uuid::from_u128(8), Entity::Customer, &id), None);
         assert_eq!(uuid_in(cloud, Entity::Customer, "qm:"), None);
+        let other = atlassian(cloud, 3);
+        assert!(is_atlassian(&other) && !is_atlassian(&id));
+        assert_eq!(uuid_in(cloud, Entity::Customer, &other), Some(inner));
+    }
+
+    #[test]
+    fn an_entitlement_id_is_a_uuid_and_tells_its_number() {
+        let cloud = Uuid::from_u128(7);
+        for number in [0, 1, u32::MAX] {
+            let id = record(cloud, Entity::Entitlement, number);
+            assert_eq!(Uuid::try_parse(&id).unwrap().get_version_num(), 5);
+            assert_eq!(entitlement_number(cloud, &id), Some(number));
+            assert_eq!(entitlement_number(Uuid::nil(), &id), None);
+        }
+        assert_eq!(entitlement_number(cloud, "none"), None);
     }
 }

@@ -4,16 +4,23 @@
 //! requests, the policy and the times it is given; everything it changes comes out as a [`Change`], and repeating the
 //! changes gives the same site. Must not know: clocks, files, sockets, HTTP.
 
+mod apply;
 mod change;
 mod decide;
+mod details;
+mod entitlements;
 mod entity;
 mod failure;
 mod fields;
 mod ids;
+mod inspect;
+mod item;
+mod jira;
 mod mood;
 mod read;
 mod records;
 mod request;
+mod single;
 mod tasks;
 mod temper;
 #[cfg(test)]
@@ -24,14 +31,17 @@ pub(super) use change::Change;
 pub(super) use entity::Entity;
 pub(super) use failure::Failure;
 pub(super) use fields::{Field, FieldKind};
-pub(super) use read::INSPECTION_PAGE;
-pub(super) use request::{Item, Named, body, required};
+pub(super) use inspect::INSPECTION_PAGE;
+pub(super) use item::{Bulk, CustomerKind, DetailChange, Item, Wanted};
+pub(super) use read::Page;
+pub(super) use request::{parse, required, single as requests};
 pub(super) use temper::Temper;
 
 use super::policy::{OneBadItem, Policy};
-use crate::api::contract::{self, Endpoint, answer};
+use crate::api::contract::{self, Contract, Endpoint, answer};
 use crate::model::clock::UnixMillis;
 use change::{Accepted, Finished, Write};
+use entitlements::Entitlements;
 use fields::Fields;
 use mood::{Course, Mood};
 use records::Table;
@@ -72,38 +82,44 @@ impl Refusal {
 
 /// A bulk request, read but not yet judged: reading takes time and needs no site.
 pub(super) struct Submission {
-    entity: Entity,
+    bulk: Bulk,
     key: String,
     digest: u64,
-    body: String,
-    items: Result<Vec<Item>, Refusal>,
+    /// The items, and what the journal keeps of them: no names of the contract's, which may be others next time.
+    items: Result<(Vec<Wanted>, String), Refusal>,
 }
 
 impl Submission {
-    /// Reads a bulk request for customers or organizations.
-    pub(super) fn read(entity: Entity, key: String, body: Vec<u8>) -> Self {
-        // what is not UTF-8 is refused as JSON, so the loss below is never kept
-        let items = request::bulk(entity, &body);
-        let digest = xxh3_64(&body);
-        let body = String::from_utf8(body).unwrap_or_default();
+    /// Reads a bulk request.
+    pub(super) fn read(contract: &Contract, bulk: Bulk, key: String, body: &[u8]) -> Self {
+        let items = request::bulk(contract, bulk, body).and_then(|items| {
+            let kept = serde_json::to_string(&items);
+            let kept = kept.map_err(|error| Refusal::bad_request(error.to_string()))?;
+            Ok((items, kept))
+        });
         Self {
-            entity,
+            bulk,
             key,
-            digest,
-            body,
+            digest: xxh3_64(body),
             items,
         }
     }
 }
 
 /// One applied write, as the audit lists it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Audit {
     at: UnixMillis,
     task: Option<u32>,
-    number: u32,
-    entity: Entity,
-    created: bool,
+    /// The [`Write`], encoded: one allocation instead of many.
+    write: Box<str>,
+}
+
+impl Audit {
+    fn new(at: UnixMillis, task: Option<u32>, write: &Write) -> Self {
+        let write = serde_json::to_string(write).unwrap_or_default().into();
+        Self { at, task, write }
+    }
 }
 
 /// A site.
@@ -111,9 +127,10 @@ struct Audit {
 pub(super) struct Site {
     cloud: Uuid,
     /// Detail fields, by [`Entity`].
-    fields: [Fields; 3],
-    /// Records, by [`Entity`].
-    tables: [Table; 3],
+    fields: [Fields; 4],
+    /// Records, by [`Entity`]; entitlements are apart.
+    tables: [Table; 4],
+    entitlements: Entitlements,
     tasks: Tasks,
     audit: Vec<Audit>,
     temper: Temper,
@@ -129,6 +146,7 @@ impl Site {
             cloud,
             fields: Default::default(),
             tables: Entity::ALL.map(Table::new),
+            entitlements: Entitlements::default(),
             tasks: Tasks::default(),
             audit: Vec::new(),
             temper: Temper::default(),
@@ -177,12 +195,9 @@ impl Site {
     ) -> Result<Value, Refusal> {
         if let Some(known) = self.tasks.by_key(&submission.key) {
             let Accepted {
-                task,
-                entity,
-                digest,
-                ..
+                task, bulk, digest, ..
             } = known.accepted;
-            if (entity, digest) == (submission.entity, submission.digest) {
+            if (bulk, digest) == (submission.bulk, submission.digest) {
                 return Ok(self.submitted(task));
             }
             return Err(Refusal {
@@ -190,9 +205,10 @@ impl Site {
                 message: format!("An idempotency key {}", contract::KEY_REUSED_MESSAGE),
             });
         }
-        let items = submission.items?;
+        let (items, kept) = submission.items?;
+        self.clash(submission.bulk.entity(), &items)?;
         if policy.one_bad_item == OneBadItem::RefusesRequest {
-            self.judge_all(submission.entity, &items)?;
+            self.judge_all(submission.bulk.entity(), &items)?;
         }
         if !self.tasks.has_slot(policy, now) {
             return Err(Refusal::bad_request(contract::TASK_LIMIT_MESSAGE));
@@ -208,7 +224,7 @@ impl Site {
         }
         let mut accepted = Accepted {
             task: self.tasks.next(),
-            entity: submission.entity,
+            bulk: submission.bulk,
             key: submission.key,
             digest,
             at: now,
@@ -218,16 +234,16 @@ impl Site {
             body: None,
         };
         let task = accepted.task;
-        self.note_accepted(now, task, accepted.entity, &items);
+        self.note_accepted(now, task, accepted.bulk.entity(), &items);
         let work = Work::Items(items);
         self.tasks.accept(self.cloud, accepted.clone(), work);
-        accepted.body = Some(submission.body);
+        accepted.body = Some(kept);
         self.changes.push(Change::Accepted(accepted));
         Ok(self.submitted(task))
     }
 
     /// Refuses a request of which one item cannot be written as the site stands now.
-    fn judge_all(&self, entity: Entity, items: &[Item]) -> Result<(), Refusal> {
+    fn judge_all(&self, entity: Entity, items: &[Wanted]) -> Result<(), Refusal> {
         let wrong = items
             .iter()
             .find_map(|item| self.decide(entity, item).err());
@@ -243,55 +259,24 @@ impl Site {
         json!({ (answer::ID): id, (answer::STATUS_URL): url })
     }
 
-    /// Writes one record at once: single calls and the seed. Gives its id.
-    ///
-    /// # Errors
-    /// All the reasons against it.
-    pub(super) fn write(
-        &mut self,
-        now: UnixMillis,
-        entity: Entity,
-        item: &Item,
-    ) -> Result<String, Vec<Failure>> {
-        let write = self.decide(entity, item)?;
-        self.apply(now, None, &write);
-        let id = ids::record(self.cloud, entity, write.number);
-        self.changes.push(Change::Wrote(now, write));
-        Ok(id)
-    }
-
-    /// Creates a product, also one whose name exists: no rule about that is known, and a loader must not rely on one.
-    ///
-    /// # Errors
-    /// When the name is blank.
-    pub(super) fn create_product(
-        &mut self,
-        now: UnixMillis,
-        name: &str,
-    ) -> Result<String, Refusal> {
-        let name = name.trim();
-        if name.is_empty() {
-            return Err(Refusal::bad_request("Invalid name"));
+    /// Refuses definitions of which one has a name that another has, or that exceed the limit.
+    fn clash(&self, entity: Entity, items: &[Wanted]) -> Result<(), Refusal> {
+        if !matches!(items.first(), Some(Wanted::Field(_))) {
+            return Ok(());
         }
-        let key = self.table(Entity::Product).fold(name);
-        if let Some(words) = self.temper.refuses(Entity::Product, &key) {
-            return Err(Refusal::bad_request(words));
+        let mut room = Fields::default();
+        for (_, field) in self.fields[entity as usize].all() {
+            room.add(field.clone());
         }
-        let number = self.table(Entity::Product).count();
-        let write = Write {
-            entity: Entity::Product,
-            number,
-            created: true,
-            name: Some(name.to_owned()),
-            display_name: None,
-            details: Vec::new(),
-            organizations: Vec::new(),
-            customers: Vec::new(),
-            products: Vec::new(),
-        };
-        self.apply(now, None, &write);
-        self.changes.push(Change::Wrote(now, write));
-        Ok(ids::record(self.cloud, Entity::Product, number))
+        for item in items {
+            if let Wanted::Field(field) = item {
+                if let Some(reason) = room.against(field) {
+                    return Err(Refusal::bad_request(format!("{reason}: {}", field.name)));
+                }
+                room.add(field.clone());
+            }
+        }
+        Ok(())
     }
 
     /// Defines a detail field; false when the site has no room for another.
@@ -308,72 +293,9 @@ impl Site {
         self.fields[entity as usize].find(name).is_some()
     }
 
-    /// Whether there is a record with this natural key, whatever its spelling.
-    pub(super) fn has_record(&self, entity: Entity, name: &str) -> bool {
-        self.table(entity).by_name(name).is_some()
-    }
-
-    /// Repeats a change that was written down.
-    ///
-    /// # Errors
-    /// When it does not fit the site as the changes before it left it.
-    pub(super) fn repeat(&mut self, change: Change) -> Result<(), String> {
-        match change {
-            Change::Field(entity, field) => {
-                if !self.fields[entity as usize].add(field) {
-                    return Err(format!("one {entity} detail field too many"));
-                }
-            }
-            Change::Wrote(at, write) => self.repeat_write(at, None, &write)?,
-            Change::Accepted(mut accepted) => {
-                if accepted.task != self.tasks.next() {
-                    return Err(format!("task {} is out of order", accepted.task));
-                }
-                let work = Work::Body(accepted.body.take().unwrap_or_default());
-                self.tasks.accept(self.cloud, accepted, work);
-            }
-            Change::Moved(moved) => {
-                for moved in &moved {
-                    if !self.tasks.reschedule(moved) {
-                        return Err(format!("task {} was not waiting", moved.task));
-                    }
-                }
-            }
-            Change::Finished(Finished {
-                task,
-                failed,
-                failures,
-                writes,
-            }) => {
-                let Some((accepted, _)) = self.tasks.take_work(task) else {
-                    return Err(format!("task {task} was not running"));
-                };
-                let at = tasks::millis_after(accepted.end);
-                for write in &writes {
-                    self.repeat_write(at, Some(task), write)?;
-                }
-                self.tasks.finish(task, Outcome { failed, failures });
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends the repetition: reads the items of the tasks that were not finished.
-    ///
-    /// # Errors
-    /// When the items of a task cannot be read.
-    pub(super) fn ready(&mut self) -> Result<(), String> {
-        for task in self.tasks.running_mut() {
-            if let Work::Body(body) = &task.work {
-                let items = request::bulk(task.accepted.entity, body.as_bytes());
-                let number = task.accepted.task;
-                let items = items.map_err(|refusal| {
-                    format!("the items of task {number} are lost: {}", refusal.message)
-                })?;
-                task.work = Work::Items(items);
-            }
-        }
-        Ok(())
+    /// Whether there is the record that an item means.
+    pub(super) fn has_record(&self, entity: Entity, item: &Item) -> bool {
+        self.meant(entity, item).is_some()
     }
 
     fn finish(&mut self, policy: &Policy, number: u32) {
@@ -385,7 +307,7 @@ impl Site {
         let (mut failures, mut writes) = (Vec::new(), Vec::with_capacity(items.len()));
         for place in &course.worked {
             let item = &items[*place];
-            match self.decide(accepted.entity, item) {
+            match self.decide(accepted.bulk.entity(), item) {
                 Ok(write) => {
                     self.apply(at, Some(number), &write);
                     writes.push(write);
@@ -396,7 +318,7 @@ impl Site {
                 }
             }
         }
-        self.note_finished(number, accepted.entity, &items);
+        self.note_finished(number, accepted.bulk.entity(), &items);
         let outcome = course.tell(policy, failures);
         let Outcome { failed, failures } = outcome.clone();
         self.tasks.finish(number, outcome);
@@ -406,56 +328,6 @@ impl Site {
             failures,
             writes,
         }));
-    }
-
-    fn repeat_write(
-        &mut self,
-        at: UnixMillis,
-        task: Option<u32>,
-        write: &Write,
-    ) -> Result<(), String> {
-        let Write { entity, number, .. } = *write;
-        let count = self.table(entity).count();
-        let fields = self.fields[entity as usize].all().len();
-        let known = |entity, numbers: &[u32]| {
-            let count = self.table(entity).count();
-            numbers.iter().all(|number| *number < count)
-        };
-        let fits = if write.created {
-            number == count && write.name.is_some()
-        } else {
-            number < count
-        };
-        if fits
-            && write.details.iter().all(|(n, _)| usize::from(*n) < fields)
-            && known(Entity::Organization, &write.organizations)
-            && known(Entity::Customer, &write.customers)
-            && known(Entity::Product, &write.products)
-        {
-            self.apply(at, task, write);
-            return Ok(());
-        }
-        Err(format!("the write of {entity} {number} does not fit"))
-    }
-
-    fn apply(&mut self, at: UnixMillis, task: Option<u32>, write: &Write) {
-        let Write {
-            entity,
-            number,
-            created,
-            ..
-        } = *write;
-        self.tables[entity as usize].apply(self.cloud, write);
-        for customer in &write.customers {
-            self.tables[Entity::Customer as usize].join(*customer, number);
-        }
-        self.audit.push(Audit {
-            at,
-            task,
-            number,
-            entity,
-            created,
-        });
     }
 
     fn table(&self, entity: Entity) -> &Table {

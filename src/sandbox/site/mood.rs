@@ -140,8 +140,7 @@ fn cut_off(policy: &Policy, accepted: &Accepted, items: usize) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entity::Entity;
-    use super::super::{Change, Site, Submission};
+    use super::super::{Bulk, Change, Contract, Site, Submission};
     use super::*;
     use crate::sandbox::policy::{Preset, Share};
     use serde_json::{Value, json};
@@ -178,7 +177,8 @@ mod tests {
         key: &str,
         first: usize,
     ) -> String {
-        let submission = Submission::read(Entity::Customer, key.to_owned(), body(first));
+        let (contract, bulk) = (Contract::default(), Bulk::CustomerProfiles);
+        let submission = Submission::read(&contract, bulk, key.to_owned(), &body(first));
         let answer = site.submit(policy, now, submission).unwrap();
         answer["id"].as_str().unwrap().to_owned()
     }

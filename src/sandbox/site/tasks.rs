@@ -7,7 +7,7 @@
 use super::change::{Accepted, Moved};
 use super::failure::Failure;
 use super::ids;
-use super::request::Item;
+use super::item::Wanted;
 use crate::api::contract::task_status;
 use crate::model::clock::UnixMillis;
 use crate::sandbox::policy::{Policy, TaskOrder, TimedOut};
@@ -19,7 +19,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub(super) enum Work {
     /// To be done.
-    Items(Vec<Item>),
+    Items(Vec<Wanted>),
     /// To be done, read back from a journal and not yet parsed.
     Body(String),
     /// Done.
@@ -352,7 +352,7 @@ pub(super) fn millis_after(micros: i64) -> UnixMillis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::site::entity::Entity;
+    use crate::sandbox::site::item::Bulk;
     use crate::sandbox::site::mood::Mood;
 
     #[test]
@@ -377,7 +377,7 @@ mod tests {
             }
             let accepted = Accepted {
                 task: number,
-                entity: Entity::Customer,
+                bulk: Bulk::CustomerProfiles,
                 key: number.to_string(),
                 digest: number.into(),
                 at: now,
@@ -418,7 +418,7 @@ mod tests {
             spans.push((start, end));
             let accepted = Accepted {
                 task: tasks.next(),
-                entity: Entity::Customer,
+                bulk: Bulk::CustomerProfiles,
                 key: tasks.next().to_string(),
                 digest: 0,
                 at: now,

@@ -3,7 +3,7 @@
 
 use super::entity::Entity;
 use super::failure::Failure;
-use super::request::Item;
+use super::item::Wanted;
 use crate::sandbox::policy::{Dice, FailureNames, Policy, Share};
 
 /// Verdicts that come from the policy instead of the rules.
@@ -28,28 +28,34 @@ impl Temper {
 
     /// The words with which the record of this natural key, folded, is refused.
     pub(super) fn refuses(&self, entity: Entity, key: &str) -> Option<&str> {
-        self.holds(self.poison, "poison", entity, key)
+        self.holds(self.poison, "poison", entity.name(), key)
+            .then_some(&*self.words)
+    }
+
+    /// The words with which the definition of a detail field is refused.
+    pub(super) fn refuses_field(&self, entity: Entity, name: &str) -> Option<&str> {
+        self.holds(self.poison, "poison", entity.field_name(), name)
             .then_some(&*self.words)
     }
 
     /// Whether associations with the record of this natural key, folded, do nothing.
     pub(super) fn ignores_associations(&self, entity: Entity, key: &str) -> bool {
-        self.holds(self.ignored, "ignored_associations", entity, key)
+        self.holds(self.ignored, "ignored_associations", entity.name(), key)
     }
 
-    fn holds(&self, share: Share, about: &str, entity: Entity, key: &str) -> bool {
+    fn holds(&self, share: Share, about: &str, kind: &str, key: &str) -> bool {
         // most policies have nothing against anybody
-        share.is_some() && share.holds(self.dice.roll(about, &who(entity, key)))
+        share.is_some() && share.holds(self.dice.roll(about, &who(kind, key)))
     }
 }
 
-/// A record, for the dice.
-fn who(entity: Entity, key: &str) -> Vec<u8> {
-    [entity.name().as_bytes(), b"/", key.as_bytes()].concat()
+/// A record or field, for the dice.
+fn who(kind: &str, key: &str) -> Vec<u8> {
+    [kind.as_bytes(), b"/", key.as_bytes()].concat()
 }
 
 /// Renames the record of failures as the policy wants it named; an empty id is none.
-pub(super) fn rename(policy: &Policy, item: &Item, failures: &mut [Failure]) {
+pub(super) fn rename(policy: &Policy, wanted: &Wanted, failures: &mut [Failure]) {
     const WAYS: [FailureNames; 5] = [
         FailureNames::AsSent,
         FailureNames::Id,
@@ -60,7 +66,7 @@ pub(super) fn rename(policy: &Policy, item: &Item, failures: &mut [Failure]) {
     for failure in failures {
         let names = match policy.failure_names {
             FailureNames::Mixed => {
-                let who = who(failure.entity, &failure.id);
+                let who = who(failure.entity.name(), &failure.id);
                 let way = policy.dice().number("failure_names", &who) % 5;
                 WAYS[usize::try_from(way).unwrap_or(0)]
             }
@@ -69,13 +75,13 @@ pub(super) fn rename(policy: &Policy, item: &Item, failures: &mut [Failure]) {
         match names {
             FailureNames::AsSent | FailureNames::Mixed => {}
             FailureNames::Id => {
-                if item.id.is_none() && item.name.as_ref() == Some(&failure.id) {
+                if wanted.id().is_none() && wanted.name() == Some(&failure.id) {
                     failure.id.clear();
                 }
             }
             FailureNames::Key => {
-                if let Some(name) = &item.name {
-                    failure.id.clone_from(name);
+                if let Some(name) = wanted.name() {
+                    name.clone_into(&mut failure.id);
                 }
             }
             FailureNames::Field => failure.id.clear(),
@@ -89,7 +95,9 @@ pub(super) fn rename(policy: &Policy, item: &Item, failures: &mut [Failure]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Site, Submission};
+    use super::super::fields::{Field, FieldEdit, FieldKind};
+    use super::super::item::Verb;
+    use super::super::{Bulk, Contract, Item, Site, Submission};
     use super::*;
     use crate::sandbox::policy::OneBadItem;
     use serde_json::{Value, json};
@@ -112,6 +120,11 @@ mod tests {
         site
     }
 
+    fn read(key: &str, body: &str) -> Submission {
+        let bulk = Bulk::CustomerProfiles;
+        Submission::read(&Contract::default(), bulk, key.to_owned(), body.as_bytes())
+    }
+
     fn item(email: &str) -> Value {
         json!({ "operationType": "UPSERT", "payload": {
             "email": email, "associateOrganizations": { "organizationIds": ["1"] } } })
@@ -123,7 +136,7 @@ mod tests {
         for (n, emails) in (0..).zip(emails.chunks(size)) {
             let items: Vec<_> = emails.iter().map(|email| item(email)).collect();
             let body = json!({ "customerProfiles": items }).to_string();
-            let submission = Submission::read(Entity::Customer, format!("{n}"), body.into_bytes());
+            let submission = read(&format!("{n}"), &body);
             tempered.submit(policy, n * 1000, submission).unwrap();
             tempered.advance(policy, n * 1000 + 999);
         }
@@ -167,15 +180,141 @@ mod tests {
         }
     }
 
-    #[test]
-    fn products_are_refused_in_the_same_words() {
+    /// Everything is refused, but was written before.
+    fn poisoned() -> (Site, Policy) {
         let policy = Policy {
             poison: Share::ALL,
             poison_words: "No, thanks".to_owned(),
             ..Policy::default()
         };
-        let refused = site(&policy).create_product(0, "Router").unwrap_err();
-        assert_eq!((refused.status, &*refused.message), (400, "No, thanks"));
+        let mut site = site(&Policy::default());
+        let ana = Item::create("ana@x.example".to_owned());
+        site.write(0, Entity::Customer, &ana).unwrap();
+        site.create_product(0, "Router").unwrap();
+        assert!(site.add_field(Entity::Customer, text("Region")));
+        assert!(site.add_field(Entity::Entitlement, text("Seats")));
+        (site, policy)
+    }
+
+    fn text(name: &str) -> Field {
+        Field {
+            name: name.to_owned(),
+            kind: FieldKind::Text,
+            options: Vec::new(),
+        }
+    }
+
+    fn id(site: &Site, entity: Entity) -> String {
+        let key = match entity {
+            Entity::Customer => "customerId",
+            _ => "id",
+        };
+        let list = site.list(entity, None, 1);
+        list["results"][0][key].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn every_kind_of_bulk_request_meets_the_verdict() {
+        let (mut site, policy) = poisoned();
+        site.set_temper(Temper::of(&policy));
+        let ana = id(&site, Entity::Customer);
+        let upsert = |payload: Value| json!([{ "operationType": "UPSERT", "payload": payload }]);
+        let region =
+            json!([{ "operationType": "UPDATE", "payload": { "name": "Region", "values": [] } }]);
+        let plan = json!([{ "name": "Plan", "type": { "name": "DATE" } }]);
+        let (email, acme) = (
+            json!({ "email": "ana@x.example" }),
+            json!({ "name": "Acme Ltd" }),
+        );
+        let bodies = [
+            (
+                Bulk::CustomerAccounts,
+                json!({ "customerAccounts": upsert(email.clone()) }),
+            ),
+            (
+                Bulk::CustomerProfiles,
+                json!({ "customerProfiles": upsert(email) }),
+            ),
+            (
+                Bulk::CustomerDetails,
+                json!({ "customers": [{ "customerId": ana, "operations": region }] }),
+            ),
+            (Bulk::CustomerFields, json!({ "detailFields": plan })),
+            (
+                Bulk::Organizations,
+                json!({ "organizations": upsert(acme.clone()) }),
+            ),
+            (
+                Bulk::OrganizationProfiles,
+                json!({ "organizationProfiles": upsert(acme) }),
+            ),
+            (
+                Bulk::OrganizationDetails,
+                json!({ "organizations": [{ "organizationId": "1", "operations": region }] }),
+            ),
+            (Bulk::OrganizationFields, json!({ "detailFields": plan })),
+        ];
+        let before = site.counts();
+        for (now, (bulk, body)) in (0..).map(|n| n * 1000).zip(bodies) {
+            let (contract, key) = (Contract::default(), format!("{bulk:?}"));
+            let body = body.to_string();
+            let submission = Submission::read(&contract, bulk, key, body.as_bytes());
+            let task = site.submit(&policy, now, submission).unwrap();
+            site.advance(&policy, now + 999);
+            let task = site.task(now + 999, task["id"].as_str().unwrap()).unwrap();
+            let failures = task["failures"].as_array().unwrap();
+            assert_eq!(failures.len(), 1, "{bulk:?}");
+            assert_eq!(failures[0]["error"], "No, thanks", "{bulk:?}");
+        }
+        let writes = |counts: &Value| counts["writes"].clone();
+        assert_eq!(writes(&site.counts()), writes(&before));
+    }
+
+    #[test]
+    fn single_writes_are_refused_in_the_same_words() {
+        let (mut site, policy) = poisoned();
+        let contract = Contract::default();
+        let (ana, router) = (id(&site, Entity::Customer), id(&site, Entity::Product));
+        let owner = Entity::Organization;
+        let given = site.give(0, &contract, owner, "1", &router).unwrap();
+        let given = given["id"].as_str().unwrap().to_owned();
+        site.set_temper(Temper::of(&policy));
+        let values = || vec!["x".to_owned()];
+        let edit = FieldEdit {
+            name: "Area".to_owned(),
+            options: None,
+        };
+        let refused = [
+            site.put(
+                0,
+                Entity::Customer,
+                &Item::create("bo@x.example".to_owned()),
+            )
+            .map(drop),
+            site.name_account(0, &ana, "Ana".to_owned()),
+            site.rename_organization(0, "1", "Acme".to_owned()),
+            site.create_product(0, "Hub").map(drop),
+            site.rename_product(0, &router, "Hub"),
+            site.set_detail(0, Entity::Customer, &ana, "Region", values())
+                .map(drop),
+            site.set_detail(0, Entity::Entitlement, &given, "Seats", values())
+                .map(drop),
+            site.give(0, &contract, Entity::Customer, &ana, &router)
+                .map(drop),
+            site.define(0, Entity::Customer, text("Plan")).map(drop),
+            site.edit_field(0, Entity::Customer, "Region", edit)
+                .map(drop),
+            site.add_users(0, "1", std::slice::from_ref(&ana)),
+        ];
+        for (place, refused) in refused.into_iter().enumerate() {
+            let refused = refused.unwrap_err();
+            let told = (refused.status, &*refused.message);
+            assert_eq!(told, (400, "No, thanks"), "{place}");
+        }
+        // what is refused can still go away
+        site.remove_field(0, Entity::Customer, "Region").unwrap();
+        site.delete(0, Entity::Product, &router).unwrap();
+        site.delete_account(0, &ana).unwrap();
     }
 
     #[test]
@@ -189,7 +328,7 @@ mod tests {
             let items: Vec<_> = emails.iter().map(|email| item(email)).collect();
             let body = json!({ "customerProfiles": items }).to_string();
             let key = emails.concat();
-            let submission = Submission::read(Entity::Customer, key, body.into_bytes());
+            let submission = read(&key, &body);
             site.submit(&policy, 0, submission)
                 .map_err(|refusal| refusal.message)
         };
@@ -219,7 +358,7 @@ mod tests {
             let items = json!([{ "operationType": "UPSERT", "payload": {
                 "email": "ana@x.example", "details": [{ "name": "Region", "values": [] }] } }]);
             let body = json!({ "customerProfiles": items }).to_string();
-            let submission = Submission::read(Entity::Customer, "k".into(), body.into_bytes());
+            let submission = read("k", &body);
             let id = site.submit(&policy, 0, submission).unwrap()["id"].clone();
             site.advance(&policy, 1000);
             let task = site.task(1000, id.as_str().unwrap()).unwrap();
@@ -260,7 +399,7 @@ mod tests {
                 let mut failures = vec![Failure {
                     entity: Entity::Customer,
                     id: "qm:1".to_owned(),
-                    operation: item.operation,
+                    operation: Verb::Create,
                     part: super::super::failure::Part::Detail,
                     parts: vec!["Region".to_owned()],
                     error: "no".into(),
@@ -270,7 +409,7 @@ mod tests {
                 } else {
                     item.name.clone().unwrap()
                 };
-                rename(&policy, &item, &mut failures);
+                rename(&policy, &Wanted::Record(item), &mut failures);
                 let named = match failures[0].id.as_str() {
                     "" => "",
                     id if id.starts_with("qm:") => "id",

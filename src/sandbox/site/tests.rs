@@ -1,7 +1,15 @@
 //! The site's rules, without sockets and files.
 
+mod accounts;
+mod contract;
+mod definitions;
+mod deletions;
+mod details;
+mod entitlements;
+mod jira;
+
 use super::entity::Entity;
-use super::{Change, Field, FieldKind, Refusal, Site, Submission};
+use super::{Bulk, Change, Contract, Field, FieldKind, Refusal, Site, Submission};
 use crate::api::contract::{KEY_REUSED_MESSAGE, TASK_LIMIT_MESSAGE};
 use crate::model::clock::UnixMillis;
 use crate::sandbox::policy::Policy;
@@ -37,6 +45,29 @@ fn product_id(site: &Site) -> String {
     page["results"][0]["id"].as_str().unwrap().to_owned()
 }
 
+/// Creates a customer with this address, gives its id.
+fn customer(site: &mut Site, email: &str) -> String {
+    let item = super::Item::create(email.to_owned());
+    site.write(0, Entity::Customer, &item).unwrap()
+}
+
+/// The values of one field of a customer.
+fn values(site: &Site, id: &str, field: &str) -> Value {
+    let customer = site.customer(id).unwrap();
+    let mut details = customer["details"].as_array().unwrap().iter();
+    let found = details.find(|detail| detail["name"] == field);
+    found.map_or_else(|| json!([]), |detail| detail["values"].clone())
+}
+
+/// Sends one bulk request and gives the failures of its task as [`load`] does.
+fn run(site: &mut Site, bulk: Bulk, body: &Value) -> Vec<String> {
+    let now = i64::from(site.tasks.next()) * 10_000;
+    let key = format!("run {}", site.tasks.next());
+    let id = submit_to(site, &quick(), now, bulk, &key, body).unwrap();
+    site.advance(&quick(), now + 5000);
+    failures(&site.task(now + 5000, &id).unwrap())
+}
+
 fn quick() -> Policy {
     Policy {
         task_micros: 10_000,
@@ -53,13 +84,38 @@ fn submit(
     key: &str,
     items: &Value,
 ) -> Result<String, Refusal> {
-    let list = if entity == Entity::Customer {
-        "customerProfiles"
+    let (list, bulk) = if entity == Entity::Customer {
+        ("customerProfiles", Bulk::CustomerProfiles)
     } else {
-        "organizationProfiles"
+        ("organizationProfiles", Bulk::OrganizationProfiles)
     };
-    let body = json!({ list: items }).to_string().into_bytes();
-    let submission = Submission::read(entity, key.to_owned(), body);
+    let body = json!({ list: items });
+    submit_to(site, policy, now, bulk, key, &body)
+}
+
+fn submit_to(
+    site: &mut Site,
+    policy: &Policy,
+    now: UnixMillis,
+    bulk: Bulk,
+    key: &str,
+    body: &Value,
+) -> Result<String, Refusal> {
+    submit_by(&Contract::default(), site, policy, now, bulk, key, body)
+}
+
+/// The same for a site of another contract.
+fn submit_by(
+    contract: &Contract,
+    site: &mut Site,
+    policy: &Policy,
+    now: UnixMillis,
+    bulk: Bulk,
+    key: &str,
+    body: &Value,
+) -> Result<String, Refusal> {
+    let body = body.to_string().into_bytes();
+    let submission = Submission::read(contract, bulk, key.to_owned(), &body);
     let answer = site.submit(policy, now, submission)?;
     let id = answer["id"].as_str().unwrap().to_owned();
     assert_eq!(answer["statusUrl"], format!("/api/v1/tasks/{id}"));
@@ -73,7 +129,10 @@ fn load(site: &mut Site, entity: Entity, verb: &str, payload: &Value) -> Vec<Str
     let key = site.tasks.next().to_string();
     let id = submit(site, &quick(), now, entity, &key, &items).unwrap();
     site.advance(&quick(), now + 1000);
-    let task = site.task(now + 1000, &id).unwrap();
+    failures(&site.task(now + 1000, &id).unwrap())
+}
+
+fn failures(task: &Value) -> Vec<String> {
     assert_eq!(task["status"], "FINISHED");
     let failures = task["failures"].as_array().unwrap().iter();
     let word = |failure: &Value, key: &str| failure[key].as_str().unwrap().to_owned();
@@ -158,7 +217,7 @@ fn verbs_create_update_and_refuse_customers_by_folded_email_or_id() {
             "CREATE CUSTOMER_ACCOUNT no address [] Invalid display name"
         ]
     );
-    let after = site.customer_profile(&id).unwrap();
+    let after = site.customer_profile(&Contract::default(), &id).unwrap();
     assert_eq!(
         (&after["displayName"], &after["email"]),
         (&json!("B"), &json!("Ana@Example.com"))
@@ -225,8 +284,8 @@ fn a_record_named_by_its_id_takes_another_name_unless_it_is_taken() {
     );
     let gamma = json!({ "id": "2", "name": "Gamma" });
     assert!(load(&mut site, Entity::Organization, "UPDATE", &gamma).is_empty());
-    assert!(site.has_record(Entity::Organization, "GAMMA"));
-    assert!(!site.has_record(Entity::Organization, "Beta"));
+    assert!(site.table(Entity::Organization).by_name("GAMMA").is_some());
+    assert!(site.table(Entity::Organization).by_name("Beta").is_none());
 }
 
 #[test]
@@ -432,7 +491,24 @@ enum Step {
         key: u8,
         items: Vec<(u8, u8, u8)>,
     },
+    Details {
+        key: u8,
+        operations: Vec<(u8, u8, u8)>,
+    },
+    Definitions {
+        key: u8,
+        names: Vec<u8>,
+    },
     Product(u8),
+    Give {
+        owner: u8,
+        product: u8,
+    },
+    Delete {
+        entity: Entity,
+        number: u8,
+    },
+    RemoveField(u8),
     Wait(i64),
 }
 
@@ -441,7 +517,15 @@ fn step() -> impl Strategy<Value = Step> {
     let items = prop::collection::vec((0..3_u8, 0..6_u8, 0..4_u8), 1..6);
     prop_oneof![
         4 => (entity, 0..24_u8, items).prop_map(|(entity, key, items)| Step::Submit { entity, key, items }),
+        1 => (0..24_u8, prop::collection::vec((0..4_u8, 0..3_u8, 0..3_u8), 1..4))
+            .prop_map(|(key, operations)| Step::Details { key, operations }),
+        1 => (0..24_u8, prop::collection::vec(0..6_u8, 1..3))
+            .prop_map(|(key, names)| Step::Definitions { key, names }),
         1 => (0..3_u8).prop_map(Step::Product),
+        1 => (0..4_u8, 0..4_u8).prop_map(|(owner, product)| Step::Give { owner, product }),
+        1 => (prop::sample::select(&Entity::ALL[..]), 0..4_u8)
+            .prop_map(|(entity, number)| Step::Delete { entity, number }),
+        1 => (0..6_u8).prop_map(Step::RemoveField),
         3 => (0..30_i64).prop_map(Step::Wait),
     ]
 }
@@ -462,11 +546,57 @@ fn item(entity: Entity, (verb, name, extra): (u8, u8, u8)) -> Value {
         (1, _) => payload["details"] = json!([{ "name": "Industry", "values": ["x"] }]),
         (2, _) => payload["details"] = json!([{ "name": "Nothing", "values": [] }]),
         (_, Entity::Customer) => {
-            payload["associateOrganizations"] = json!({ "organizationIds": ["1", "2"] });
+            let id = (1 + name % 2).to_string();
+            payload["associateOrganizations"] = json!({ "organizationIds": [id] });
         }
         (_, _) => payload["associateProducts"] = json!({ "productIds": ["none"] }),
     }
     json!({ "operationType": verb, "payload": payload })
+}
+
+/// A bulk request of a step: where it goes, its key, its body and how many items it has.
+fn request(site: &Site, step: &Step) -> Option<(Bulk, u8, Value, usize)> {
+    let id = |number: u8| super::ids::record(CLOUD, Entity::Customer, number.into());
+    match step {
+        Step::Submit { entity, key, items } => {
+            let list: Vec<_> = items.iter().map(|i| item(*entity, *i)).collect();
+            let (bulk, body) = if *entity == Entity::Customer {
+                (Bulk::CustomerProfiles, json!({ "customerProfiles": list }))
+            } else {
+                (
+                    Bulk::OrganizationProfiles,
+                    json!({ "organizationProfiles": list }),
+                )
+            };
+            Some((bulk, *key, body, items.len()))
+        }
+        Step::Details { key, operations } => {
+            let list: Vec<_> = operations
+                .iter()
+                .map(|(number, verb, value)| {
+                    let verb = ["UPDATE", "PATCH", "DELETE"][usize::from(*verb)];
+                    let value = ["EMEA", "APAC", "Mars"][usize::from(*value)];
+                    let payload = json!({ "name": "Region", "values": [value] });
+                    json!({ "customerId": id(*number),
+                        "operations": [{ "operationType": verb, "payload": payload }] })
+                })
+                .collect();
+            let body = json!({ "customers": list });
+            Some((Bulk::CustomerDetails, *key, body, operations.len()))
+        }
+        Step::Definitions { key, names } => {
+            let list: Vec<_> = names
+                .iter()
+                .map(|n| json!({ "name": format!("Field {n}"), "type": { "name": "TEXT" } }))
+                .collect();
+            let free = |name: &Value| !site.has_field(Entity::Customer, name.as_str().unwrap());
+            let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+            let good = distinct.len() == names.len() && list.iter().all(|f| free(&f["name"]));
+            let body = json!({ "detailFields": list });
+            good.then_some((Bulk::CustomerFields, *key, body, names.len()))
+        }
+        _ => None,
+    }
 }
 
 /// Everything the site shows.
@@ -475,6 +605,7 @@ fn everything(site: &Site) -> Vec<Value> {
         .iter()
         .map(|entity| site.list(*entity, None, 1000))
         .collect();
+    all.extend(Entity::ALL.map(|entity| site.detail_fields(entity)));
     all.extend([site.audit(0, 10_000), site.counts()]);
     all
 }
@@ -491,26 +622,42 @@ proptest! {
         let (mut now, mut accepted, mut items_sent) = (0, Vec::new(), 0);
         for step in steps {
             site.advance(&policy, now);
-            match step {
-                Step::Submit { entity, key, items } => {
-                    let before = site.tasks.next();
-                    let list: Vec<_> = items.iter().map(|i| item(entity, *i)).collect();
-                    let full = site.tasks.unfinished() == policy.max_tasks;
-                    match submit(&mut site, &policy, now, entity, &key.to_string(), &list.into()) {
-                        Ok(id) if site.tasks.next() > before => {
-                            prop_assert!(!full);
-                            items_sent += items.len();
-                            accepted.push(id);
-                        }
-                        Ok(id) => prop_assert!(accepted.contains(&id)),
-                        Err(refusal) => prop_assert!(
-                            (full && refusal.message == TASK_LIMIT_MESSAGE)
-                                || refusal.message.contains(KEY_REUSED_MESSAGE)
-                        ),
+            if let Some((bulk, key, body, items)) = request(&site, &step) {
+                let before = site.tasks.next();
+                let full = site.tasks.unfinished() == policy.max_tasks;
+                match submit_to(&mut site, &policy, now, bulk, &key.to_string(), &body) {
+                    Ok(id) if site.tasks.next() > before => {
+                        prop_assert!(!full);
+                        items_sent += items;
+                        accepted.push(id);
                     }
+                    Ok(id) => prop_assert!(accepted.contains(&id)),
+                    Err(refusal) => prop_assert!(
+                        (full && refusal.message == TASK_LIMIT_MESSAGE)
+                            || refusal.message.contains(KEY_REUSED_MESSAGE)
+                    ),
                 }
+            }
+            let contract = &Contract::default();
+            let id = |entity, n: u8| super::ids::record(CLOUD, entity, n.into());
+            let unknown = |refusal: Refusal| refusal.message.contains("not found");
+            match step {
                 Step::Product(n) => drop(site.create_product(now, &format!("p{n}")).unwrap()),
+                Step::Give { owner, product } => {
+                    let (owner, product) = (id(Entity::Customer, owner), id(Entity::Product, product));
+                    let given = site.give(now, contract, Entity::Customer, &owner, &product);
+                    prop_assert!(given.err().is_none_or(unknown));
+                }
+                Step::Delete { entity, number } => {
+                    let deleted = site.delete(now, entity, &id(entity, number));
+                    prop_assert!(deleted.err().is_none_or(unknown));
+                }
+                Step::RemoveField(n) => {
+                    let removed = site.remove_field(now, Entity::Customer, &format!("Field {n}"));
+                    prop_assert!(removed.err().is_none_or(unknown));
+                }
                 Step::Wait(millis) => now += millis,
+                Step::Submit { .. } | Step::Details { .. } | Step::Definitions { .. } => {}
             }
             prop_assert!(site.tasks.unfinished() <= policy.max_tasks);
         }
@@ -527,14 +674,24 @@ proptest! {
         let entries = audit["entries"].as_array().unwrap();
         let by_task = entries.iter().filter(|entry| !entry["task"].is_null()).count();
         prop_assert_eq!(by_task + failed, items_sent);
-        let mut seen = std::collections::BTreeSet::new();
+        let mut there = std::collections::BTreeSet::new();
         for (place, entry) in entries.iter().enumerate() {
             prop_assert_eq!(&entry["sequence"], place + 1);
-            let new = seen.insert((entry["entity"].to_string(), entry["id"].to_string()));
-            prop_assert_eq!(&entry["operation"], if new { "create" } else { "update" });
+            if entry["entity"] == "entitlement" {
+                // profiles make them as well, as part of their own writes
+                continue;
+            }
+            let name = (entry["entity"].to_string(), entry["id"].to_string(), entry["key"].to_string());
+            let fits = match entry["operation"].as_str().unwrap() {
+                "create" => there.insert(name),
+                "update" => there.contains(&name),
+                _ => there.remove(&name),
+            };
+            prop_assert!(fits, "{}", entry);
         }
-        let records = Entity::ALL.iter().map(|entity| site.table(*entity).count() as usize);
-        prop_assert_eq!(seen.len(), records.sum::<usize>());
+        let fields = site.fields[Entity::Customer as usize].count() - 2;
+        let records = Entity::ALL.iter().map(|entity| site.table(*entity).count());
+        prop_assert_eq!(there.len(), records.sum::<usize>() + fields);
 
         let mut again = Site::new(CLOUD);
         for change in site.take_changes() {

@@ -2,7 +2,7 @@
 
 use super::Site;
 use super::entity::Entity;
-use super::request::Item;
+use super::item::Wanted;
 use crate::model::clock::UnixMillis;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -17,10 +17,14 @@ pub(super) struct Watch {
     shared_keys: u64,
 }
 
-/// A record as an item calls it.
-fn name(entity: Entity, item: &Item, fold: impl Fn(&str) -> u64) -> Option<u64> {
-    let name = item.name.as_deref().or(item.id.as_deref())?;
-    Some(fold(name) ^ xxh3_64(entity.name().as_bytes()))
+/// A record or field as an item calls it.
+fn name(entity: Entity, wanted: &Wanted, fold: impl Fn(&str) -> u64) -> Option<u64> {
+    let kind = match wanted {
+        Wanted::Record(_) => entity.name(),
+        Wanted::Field(_) => entity.field_name(),
+    };
+    let name = wanted.name().or(wanted.id())?;
+    Some(fold(name) ^ xxh3_64(kind.as_bytes()))
 }
 
 impl Site {
@@ -30,7 +34,7 @@ impl Site {
         now: UnixMillis,
         task: u32,
         entity: Entity,
-        items: &[Item],
+        items: &[Wanted],
     ) {
         for key in self.keys_of(entity, items) {
             let holder = self.watch.held.insert(key, task);
@@ -47,7 +51,7 @@ impl Site {
     }
 
     /// Notes the end of a task.
-    pub(super) fn note_finished(&mut self, task: u32, entity: Entity, items: &[Item]) {
+    pub(super) fn note_finished(&mut self, task: u32, entity: Entity, items: &[Wanted]) {
         for key in self.keys_of(entity, items) {
             if self.watch.held.get(&key) == Some(&task) {
                 self.watch.held.remove(&key);
@@ -55,7 +59,7 @@ impl Site {
         }
     }
 
-    fn keys_of(&self, entity: Entity, items: &[Item]) -> Vec<u64> {
+    fn keys_of(&self, entity: Entity, items: &[Wanted]) -> Vec<u64> {
         let table = self.table(entity);
         let fold = |text: &str| xxh3_64(table.fold(text).as_bytes());
         let keys = items.iter().filter_map(|item| name(entity, item, fold));

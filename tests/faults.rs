@@ -59,7 +59,7 @@ fn every_request_carries_what_the_contract_asks_for() {
     for request in &seen {
         assert_eq!(request.headers["authorization"], authorization);
         assert_eq!(request.headers["x-experimentalapi"], "opt-in");
-        assert!(request.headers["user-agent"].starts_with("csm-csm-loader-int/"));
+        assert!(request.headers["user-agent"].starts_with("jira-csm-loader-int/"));
     }
     // batches are full but for the last, and each has its own key
     let bulks: BTreeMap<_, _> = site

@@ -129,10 +129,6 @@ fn as_it_is(address: String) -> String {
 fn e_mail_with_api_token_loads() {
     let world = World::new(3, "");
     world.job("basic", "email = \"ana@corp.example\"");
-    world
-        .load(&[("CSM_LOADER_API_TOKEN", "api-t0ken")])
-        .expect(0);
-    world.all_loaded_once(3);
     let wrong = world.load(&[("CSM_LOADER_API_TOKEN", "other")]).expect(3);
     assert!(
         wrong
@@ -141,16 +137,16 @@ fn e_mail_with_api_token_loads() {
         "{}",
         wrong.said()
     );
+    world
+        .load(&[("CSM_LOADER_API_TOKEN", "api-t0ken")])
+        .expect(0);
+    world.all_loaded_once(3);
 }
 
 #[test]
 fn a_bearer_token_loads_and_a_wrong_one_says_so() {
     let world = World::new(3, "");
     world.job("bearer", "");
-    world
-        .load(&[("CSM_LOADER_ACCESS_TOKEN", "api-t0ken")])
-        .expect(0);
-    world.all_loaded_once(3);
     let wrong = world
         .load(&[("CSM_LOADER_ACCESS_TOKEN", "other")])
         .expect(3);
@@ -159,6 +155,10 @@ fn a_bearer_token_loads_and_a_wrong_one_says_so() {
         "{}",
         wrong.said()
     );
+    world
+        .load(&[("CSM_LOADER_ACCESS_TOKEN", "api-t0ken")])
+        .expect(0);
+    world.all_loaded_once(3);
 }
 
 #[test]

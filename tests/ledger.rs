@@ -249,7 +249,7 @@ fn a_forgotten_key_is_in_no_file_of_the_ledger_any_more() {
     let ledger = place.path("state");
     assert!(held(&ledger, "bo@example.com"));
     let ended = state(&place, "forget bo@example.com --entity customer").expect(0);
-    assert_snapshot!(ended.stdout, @"erased from the ledger: the key of 1 row, and what was remembered of 0 records; results files and the site are not touched");
+    assert_snapshot!(ended.stdout, @"erased from the ledger: the key of 1 row, and what was remembered of 1 record; results files and the site are not touched");
     assert!(!held(&ledger, "bo@example.com"));
     assert!(held(&ledger, "ANA@example.com"));
     place

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::form_urlencoded::Serializer;
 
+/// Longer than a token that is at hand takes.
+const TOKEN_AT_HAND: Duration = Duration::from_millis(20);
 /// Bytes of an answer that are read, after decompression.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// How long a connection may take to come about; also at most half of the whole timeout, so that a timeout of
@@ -199,6 +201,7 @@ impl Client {
     ) -> Result<(Answered<T>, Pass), ApiError> {
         let endpoint = request.endpoint;
         self.gate.ready(endpoint).await;
+        let asked = SystemClock.instant();
         let pass = match stale {
             Some(stale) => self.auth.another(stale, &*self.gate).await?,
             None => None,
@@ -208,6 +211,10 @@ impl Client {
             Some(pass) => pass,
             None => self.auth.pass(&*self.gate).await?,
         };
+        // and the gate once more where getting a token took its time: the site may have asked to wait meanwhile
+        if asked.elapsed() > TOKEN_AT_HAND {
+            self.gate.ready(endpoint).await;
+        }
         let answer = self.http.call(&self.site, Some(&pass), request, read).await;
         if let Err(error) = &answer {
             self.gate.refused(endpoint, error);

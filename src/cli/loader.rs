@@ -179,6 +179,15 @@ impl Loader {
         let Some(old) = old else {
             return Ok(Interrupted::None);
         };
+        if old.site != site {
+            return Err(Failure::new(
+                Exit::Input,
+                format!(
+                    "run {} loads into {}, and the settings of now name {site}; name the site it began with",
+                    old.id, old.site
+                ),
+            ));
+        }
         let stages = reader.stages(&old.id).map_err(unusable)?;
         let differences = differences(&stages, headers);
         match &self.wanted {
@@ -211,7 +220,7 @@ impl Loader {
             "run {} was interrupted, and is not continued: {why}; settling what it has under way",
             old.id
         ));
-        let handle = self.ledger.resume(&old.id);
+        let handle = self.ledger.attach(&old.id);
         let handle = handle.map_err(|error| Failure::of(Exit::Input, &error))?;
         let chosen = Chosen {
             id: old.id.clone(),
@@ -341,8 +350,10 @@ fn exit_of(error: &RunError) -> Exit {
     match error {
         RunError::Worker(_) | RunError::Drive(DriveError::Task) => Exit::Defect,
         RunError::Publish(error) if error.is_defect() => Exit::Defect,
-        RunError::Ledger(_) | RunError::Drive(_) | RunError::Publish(_) | RunError::Io { .. } => {
-            Exit::Stopped
-        }
+        RunError::Ledger(_)
+        | RunError::Drive(_)
+        | RunError::Publish(_)
+        | RunError::Unsettled(_)
+        | RunError::Io { .. } => Exit::Stopped,
     }
 }

@@ -2,12 +2,12 @@
 
 use super::exit::{Exit, Failure};
 use super::settings::StageSettings;
-use crate::api::contract::Contract;
+use crate::api::contract::{Contract, IdForm, Name};
 use crate::engine::run::StageJob;
 use crate::mapping::{MappingFile, Plan};
 use crate::report::results;
-use crate::source::{Dataset, SourceSpec};
-use std::collections::HashSet;
+use crate::source::{CsvOptions, Dataset, Header, SourceSpec};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -158,10 +158,53 @@ fn open_stage(
             duplicates: stage.duplicates,
             results,
             with_source: stage.with_source,
+            settings: settings(stage, contract),
             retries: None,
         }),
         _ => Err(faults),
     }
+}
+
+/// What shapes the stage's rows and batches beside input and mapping, by the names that people write: a run is only
+/// continued while all of it is the same.
+fn settings(stage: &StageSettings, contract: &Contract) -> BTreeMap<String, String> {
+    let mut settings = BTreeMap::new();
+    let mut set = |name: &str, value: Option<String>| {
+        settings.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    let usual = CsvOptions::default();
+    set("duplicates", Some(stage.duplicates.name().to_owned()));
+    set(
+        "format",
+        stage
+            .format
+            .map(|format| format!("{format:?}").to_lowercase()),
+    );
+    set(
+        "csv delimiter",
+        stage.csv.delimiter.map(|byte| char::from(byte).to_string()),
+    );
+    set("csv encoding", stage.csv.encoding.clone());
+    let columns = match &stage.csv.header {
+        Header::FromFile => None,
+        Header::Names(names) => Some(names.join(",")),
+    };
+    set("csv columns", columns);
+    let record = Some(stage.csv.max_record).filter(|bytes| *bytes != usual.max_record);
+    set("csv max_record", record.map(|bytes| bytes.to_string()));
+    for name in Name::ALL {
+        let said = Some(contract.name(*name)).filter(|said| *said != name.default());
+        set(
+            &format!("[contract] {}", name.key()),
+            said.map(str::to_owned),
+        );
+    }
+    let form = Some(contract.organization_ids).filter(|form| *form != IdForm::default());
+    set(
+        "[contract] organization_ids",
+        form.map(|form| format!("{form:?}").to_lowercase()),
+    );
+    settings
 }
 
 fn results_path(stage: &StageSettings, naming: &Naming<'_>) -> Result<PathBuf, String> {

@@ -37,6 +37,8 @@ pub(super) struct Sent {
     pub(super) requests: u64,
     /// The input could not be read to its end.
     pub(super) broken_off: bool,
+    /// Batches were given up that a later process goes on with.
+    pub(super) suspended: bool,
 }
 
 /// Which way a stage's bulk requests go.
@@ -153,6 +155,7 @@ pub(super) async fn bulk(
     tell(context, stage, &engine, sent.records, rows);
     sent.counts = engine.counts();
     sent.requests = engine.requests();
+    sent.suspended = engine.suspended();
     Ok(sent)
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Wait {
     pub(super) since: Instant,
     /// It was accepted by an earlier process, so that its time is not known.
     pub(super) inherited: bool,
+    /// The last poll did not find it.
+    pub(super) gone: bool,
     pub(super) next_poll: Instant,
     /// When the poll that is under way was asked for.
     pub(super) asked: Option<Instant>,

@@ -62,7 +62,7 @@ pub(super) fn publish(
     header: &ResultsHeader,
     mut cells: Option<RowCells>,
     path: &Path,
-    expected: u64,
+    expected: Option<u64>,
 ) -> Result<Published, PublishError> {
     let mut writer = ResultsWriter::create(path, header)?;
     let mut tally = Tally::default();
@@ -71,7 +71,7 @@ pub(super) fn publish(
     let tell = |counts: Counts| {
         let progress = Progress {
             read: counts.total(),
-            rows: Some(expected),
+            rows: expected,
             counts,
             ..Progress::default()
         };
@@ -110,7 +110,7 @@ pub(super) fn publish(
         Ok::<_, PublishError>(())
     })?;
     tell(counts);
-    writer.finish_expecting(expected)?;
+    writer.finish_expecting(expected.unwrap_or(counts.total()))?;
     Ok(Published {
         counts,
         top_codes: tally.top(),

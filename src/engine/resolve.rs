@@ -182,8 +182,7 @@ impl Resolver {
         Ok(())
     }
 
-    /// Creates by a single call, which has no key: the look-up came before, and after an unclear answer the site is
-    /// asked before the call is repeated.
+    /// Creates by a single call, which has no key: the site is asked before each.
     async fn create(
         &mut self,
         context: &Context,
@@ -192,23 +191,20 @@ impl Resolver {
         name: &str,
     ) -> Result<String, ApiError> {
         let folded = fold::name(name).into_owned();
-        let mut first = true;
         context
             .repeat(stage, async || {
-                if !std::mem::take(&mut first) {
-                    let found = match kind {
-                        RefKind::Organization => {
-                            let names = [name.to_owned()];
-                            let found = context.client.organizations_by_name(&names).await?;
-                            found
-                                .into_iter()
-                                .find(|other| fold::name(&other.name) == folded)
-                        }
-                        RefKind::Product => products(context, stage).await?.remove(&folded),
-                    };
-                    if let Some(found) = found {
-                        return Ok(found.id);
+                // the first reading may be hours ago
+                let found = match kind {
+                    RefKind::Organization => {
+                        let names = [name.to_owned()];
+                        let found = context.client.organizations_by_name(&names).await?;
+                        let mut found = found.into_iter();
+                        found.find(|other| fold::name(&other.name) == folded)
                     }
+                    RefKind::Product => products(context, stage).await?.remove(&folded),
+                };
+                if let Some(found) = found {
+                    return Ok(found.id);
                 }
                 let created = match kind {
                     RefKind::Organization => context.client.create_organization(name).await,

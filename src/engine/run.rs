@@ -26,7 +26,8 @@ use crate::model::outcome::{Counts, Status};
 use crate::model::row::RowId;
 use crate::report::results::ResultsHeader;
 use crate::source::{Dataset, RowCells, digest};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Handle;
@@ -51,6 +52,8 @@ pub struct StageJob {
     pub results: PathBuf,
     /// Whether results hold the source's columns.
     pub with_source: bool,
+    /// What else shapes its batches, by name, as a person wrote it.
+    pub settings: BTreeMap<String, String>,
     /// Of a retry: the stage of the run it retries, whose row numbers it uses.
     pub retries: Option<u32>,
 }
@@ -74,9 +77,9 @@ impl StageJob {
             entity,
             operation: self.plan.asked(),
             mapping: self.mapping,
-            results: Some(self.results.display().to_string()),
+            results: Some(absolute(&self.results).display().to_string()),
             files: files.collect::<Result<_, RunError>>()?,
-            settings: [("duplicates".to_owned(), self.duplicates.name().to_owned())].into(),
+            settings: self.settings.clone(),
             shape: Some(Shape {
                 mapping: self.mapping,
                 family: family.name().to_owned(),
@@ -85,6 +88,11 @@ impl StageJob {
             retries: self.retries,
         })
     }
+}
+
+/// The same place from any folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Why a run ended before its results were written.
@@ -107,6 +115,11 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// What an earlier run has under way could not be brought to its end.
+    #[error(
+        "{0}; what an earlier run has under way is not settled yet: mend this, then load again"
+    )]
+    Unsettled(String),
     /// A thread of ours ended by a defect.
     #[error("a worker ended unexpectedly: {0}; this is a defect, please report it")]
     Worker(#[from] tokio::task::JoinError),
@@ -134,13 +147,14 @@ pub async fn run(
 ) -> Result<RunEnd, RunError> {
     let started = Instant::now();
     let mut counts = Counts::default();
-    let mut broken_off = false;
+    let (mut broken_off, mut suspended) = (false, false);
     for (job, header) in stages {
-        let (summary, summary_broken) = run_stage(context, job, header).await?;
+        let (summary, sent) = run_stage(context, job, header).await?;
         for status in Status::ALL {
             counts.add(status, summary.counts.of(status));
         }
-        broken_off |= summary_broken;
+        broken_off |= sent.broken_off;
+        suspended |= sent.suspended;
         context.audience.tell(&RunEvent::StageFinished { summary });
     }
     // a stop that came when all was decided stopped nothing
@@ -154,7 +168,7 @@ pub async fn run(
             // with every row decided there is nothing to continue
             stopped: stopped
                 .clone()
-                .filter(|_| broken_off || counts.of(Status::NotSent) > 0),
+                .filter(|_| broken_off || suspended || counts.of(Status::NotSent) > 0),
         }],
     )
     .await?;
@@ -176,7 +190,7 @@ async fn run_stage(
     context: &Arc<Context>,
     job: &StageJob,
     header: &StageHeader,
-) -> Result<(StageSummary, bool), RunError> {
+) -> Result<(StageSummary, Sent), RunError> {
     let started = Instant::now();
     let stage = header.stage;
     let entity = job.plan.entity();
@@ -200,7 +214,7 @@ async fn run_stage(
                 requests: 0,
                 took: started.elapsed(),
             };
-            return Ok((summary, false));
+            return Ok((summary, Sent::default()));
         }
     };
 
@@ -256,8 +270,11 @@ async fn run_stage(
     }
 
     let (counts, top_codes) = write_results(context, stage, job, sent, header).await?;
-    let at = context.clock.unix_millis();
-    driver::write(context, vec![Record::StageFinished { stage, at }]).await?;
+    // what was not read to its end is not finished, though all that was read is decided
+    if first.rows.is_some() && !sent.broken_off {
+        let at = context.clock.unix_millis();
+        driver::write(context, vec![Record::StageFinished { stage, at }]).await?;
+    }
     let summary = StageSummary {
         stage,
         entity,
@@ -267,7 +284,7 @@ async fn run_stage(
         requests: sent.requests,
         took: started.elapsed(),
     };
-    Ok((summary, sent.broken_off))
+    Ok((summary, sent))
 }
 
 /// What is left to be sent of a stage.
@@ -518,7 +535,8 @@ async fn write_results(
             &header,
             cells,
             &job.results,
-            sent.records,
+            // where reading broke off, rows behind that point may have been decided before
+            Some(sent.records).filter(|_| !sent.broken_off),
         )
     })
     .await??;

@@ -48,11 +48,13 @@ pub async fn settle(
 ) -> Result<Vec<Ended>, RunError> {
     let mut ended = Vec::new();
     for stage in stages {
-        if stage.finished_at.is_some() {
-            continue;
-        }
         let path = results(stage);
-        if let Some(counts) = settle_stage(context, stage, &path, why).await? {
+        let settled = settle_stage(context, stage, &path, why).await?;
+        // a site that does not answer, or an interrupt: what is under way stays for the next time
+        if let Some(why) = context.stop.why() {
+            return Err(RunError::Unsettled(why.to_owned()));
+        }
+        if let Some(counts) = settled {
             ended.push(Ended {
                 counts,
                 results: path,
@@ -80,13 +82,18 @@ async fn settle_stage(
     let Some(progress) = spawn_blocking(read).await?? else {
         return Ok(None);
     };
+    let finished = progress.info.finished_at.is_some();
     let mut done = progress.decided.clone();
     for row in progress.undecided.iter().flat_map(|open| open.rows.iter()) {
         done.insert(row.row.id);
     }
-    let counts = finish_requests(context, stage, progress, &mut done).await?;
-    let counts = write_rest(context, stage, &done, why, counts).await?;
-    if counts.total() == 0 {
+    let mut counts = progress.counts;
+    if !finished {
+        counts = finish_requests(context, stage, progress, &mut done).await?;
+        counts = write_rest(context, stage, &done, why, counts).await?;
+    }
+    let written = stage.header.results.as_deref().map(Path::new);
+    if counts.total() == 0 || (finished && written == Some(path)) {
         return Ok(None);
     }
     let (shared, header, path) = (Arc::clone(context), stage.header.clone(), path.to_owned());
@@ -98,20 +105,14 @@ async fn settle_stage(
             operation: header.operation,
             source_columns: Vec::new(),
         };
-        publish::publish(
-            &shared,
-            header.stage,
-            &files,
-            &results,
-            None,
-            &path,
-            counts.total(),
-        )
+        publish::publish(&shared, header.stage, &files, &results, None, &path, None)
     });
     let counts = published.await??.counts;
     let at = context.clock.unix_millis();
-    let finished = Record::StageFinished { stage: number, at };
-    driver::write(context, vec![finished]).await?;
+    if !finished {
+        let record = Record::StageFinished { stage: number, at };
+        driver::write(context, vec![record]).await?;
+    }
     Ok(Some(counts))
 }
 

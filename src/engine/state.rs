@@ -71,6 +71,7 @@ pub struct Engine {
     given: u64,
     unwritten: usize,
     requests: u64,
+    suspended: bool,
 }
 
 impl Engine {
@@ -91,6 +92,7 @@ impl Engine {
             given: 0,
             unwritten: 0,
             requests: 0,
+            suspended: false,
             config,
         }
     }
@@ -105,6 +107,12 @@ impl Engine {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.requests
+    }
+
+    /// Whether batches were given up that a later process goes on with.
+    #[must_use]
+    pub fn suspended(&self) -> bool {
+        self.suspended
     }
 
     /// Task slots in use, and how many may be.

@@ -45,6 +45,7 @@ impl Writing<'_> {
     ///
     /// # Errors
     /// When it cannot be written, or is about something that was never begun.
+    #[expect(clippy::too_many_lines, reason = "one arm for each record")]
     pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
         let Self { db, run, .. } = *self;
         match record {
@@ -120,6 +121,12 @@ impl Writing<'_> {
                 };
                 settle_batch(db, part, settled, trace_id.as_deref())?;
                 self.outcomes(part, outcomes, Some(settled))
+            }
+            Record::Suspended {
+                stage, outcomes, ..
+            } => {
+                // nothing is decided: what is remembered of its rows stays as its intent left it
+                insert_rows(db, self.parts.get(*stage)?, outcomes, None)
             }
             Record::Rows { stage, outcomes } => {
                 self.outcomes(self.parts.get(*stage)?, outcomes, None)

@@ -147,6 +147,18 @@ impl Ledger {
     /// # Errors
     /// When there is no such run, it is not open, or this cannot be written.
     pub fn resume(&self, run: &str) -> Result<RunHandle, LedgerError> {
+        self.take_up(run, Back::All)
+    }
+
+    /// Takes an open run up to end it: rows that it wrote as `not_sent` stay what they are.
+    ///
+    /// # Errors
+    /// As [`Ledger::resume`].
+    pub fn attach(&self, run: &str) -> Result<RunHandle, LedgerError> {
+        self.take_up(run, Back::Suspended)
+    }
+
+    fn take_up(&self, run: &str, back: Back) -> Result<RunHandle, LedgerError> {
         let info = self.reader()?.find(run)?;
         if info.state != RunState::Open {
             return Err(LedgerError::NotOpen {
@@ -155,7 +167,7 @@ impl Ledger {
             });
         }
         let mut db = self.connect()?;
-        let key = reopen(&mut db, &info.id).map_err(self.failed("write"))?;
+        let key = reopen(&mut db, &info.id, back).map_err(self.failed("write"))?;
         self.start(db, key, &info.id, &info.site)
     }
 
@@ -211,21 +223,41 @@ impl Ledger {
     }
 }
 
+/// What an early stop wrote and a later process takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Back {
+    /// Rows that were not sent, and those of batches whose fate is open.
+    All,
+    /// The latter alone: nothing more is sent.
+    Suspended,
+}
+
+/// Rows of batches that are given up while their fate is open.
+const SUSPENDED: &str = "EXISTS (SELECT 1 FROM batch WHERE batch.part = row.part AND batch.batch = row.batch AND batch.state < 2)";
+
 /// Takes back what an early stop wrote; gives the run's number.
-fn reopen(db: &mut Connection, run: &str) -> rusqlite::Result<i64> {
+fn reopen(db: &mut Connection, run: &str, back: Back) -> rusqlite::Result<i64> {
     let transaction = db.transaction()?;
     let key = transaction.query_row(
         "UPDATE run SET resumed = resumed + 1, finished_at = NULL, stopped = NULL WHERE id = ? RETURNING run",
         [run],
         |row| row.get(0),
     )?;
+    let taken = match back {
+        Back::All => format!("(status = 6 OR {SUSPENDED})"),
+        Back::Suspended => SUSPENDED.to_owned(),
+    };
     transaction.execute(
-        "UPDATE stage SET finished_at = NULL, counts = NULL
-         WHERE run = ? AND EXISTS (SELECT 1 FROM row WHERE row.part = stage.part AND status = 6)",
+        &format!(
+            "UPDATE stage SET finished_at = NULL, counts = NULL
+             WHERE run = ? AND EXISTS (SELECT 1 FROM row WHERE row.part = stage.part AND {taken})"
+        ),
         [key],
     )?;
     transaction.execute(
-        "DELETE FROM row WHERE part IN (SELECT part FROM stage WHERE run = ?) AND status = 6",
+        &format!(
+            "DELETE FROM row WHERE part IN (SELECT part FROM stage WHERE run = ?) AND {taken}"
+        ),
         [key],
     )?;
     transaction.commit()?;

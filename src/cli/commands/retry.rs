@@ -7,6 +7,7 @@ use crate::engine::run::StageJob;
 use crate::mapping::{MappingFile, Plan};
 use crate::report::results;
 use crate::retry::{Filter, Ledgered, Origin, Prepared, Request, prepare};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,6 +76,10 @@ pub(in crate::cli) fn ready(
             duplicates: args.duplicates.unwrap_or_default(),
             results: prepared.results,
             with_source: args.with_source,
+            settings: BTreeMap::from([(
+                "duplicates".to_owned(),
+                args.duplicates.unwrap_or_default().name().to_owned(),
+            )]),
             retries: Some(prepared.stage),
         },
         told,

@@ -152,6 +152,9 @@ impl Loader {
             }
             Record::Settled {
                 batch, outcomes, ..
+            }
+            | Record::Suspended {
+                batch, outcomes, ..
             } => {
                 for key in self.flying.remove(&batch).unwrap_or_default() {
                     self.keys.remove(&key);

@@ -12,6 +12,12 @@ use crate::model::event::RunEvent;
 use crate::model::outcome::{BatchSeq, Status};
 use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskView, Throttle};
 use crate::model::row::Reason;
+use std::time::Duration;
+
+/// The age from which on a site that does not know a task has forgotten it.
+const SURELY_KNOWN: Duration = Duration::from_mins(1);
+/// How long after a first such answer it is asked again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Engine {
     pub(super) fn accepted(
@@ -33,6 +39,7 @@ impl Engine {
             task: accepted.task.clone(),
             since: now.at,
             inherited: false,
+            gone: false,
             next_poll: now.at + self.polling.first(random),
             asked: None,
             running: None,
@@ -68,6 +75,10 @@ impl Engine {
         };
         match error.class {
             ErrorClass::MaybeApplied | ErrorClass::Broken => flight.maybe_applied = true,
+            // unlike a 429 it may come from behind the API
+            ErrorClass::Throttled { .. } if error.status == Some(503) => {
+                flight.maybe_applied = true;
+            }
             ErrorClass::NotSent
             | ErrorClass::Throttled { .. }
             | ErrorClass::Busy
@@ -105,7 +116,14 @@ impl Engine {
             }
             // an earlier attempt may have been accepted: this answer speaks of itself alone
             retry::Decision::Refused if flight.maybe_applied => {
-                self.give_up(now, seq, Code::SiteUnreachable, error, commands);
+                self.end_whole(
+                    now,
+                    seq,
+                    Status::Unconfirmed,
+                    Code::AnswerLost,
+                    error,
+                    commands,
+                );
             }
             retry::Decision::Refused => {
                 self.end_whole(
@@ -141,12 +159,11 @@ impl Engine {
             .flights
             .get(&seq)
             .is_some_and(|flight| flight.maybe_applied);
-        let (status, code) = if maybe {
-            (Status::Unconfirmed, Code::AnswerLost)
-        } else {
-            (Status::NotSent, unsent)
-        };
-        self.end_whole(now, seq, status, code, error, commands);
+        if maybe {
+            let errors = [error.message.clone()];
+            return self.suspend(now, seq, &errors, commands);
+        }
+        self.end_whole(now, seq, Status::NotSent, unsent, error, commands);
     }
 
     pub(super) fn end_whole(
@@ -201,6 +218,7 @@ impl Engine {
         };
         match view {
             TaskView::Running => {
+                wait.gone = false;
                 wait.tries = Tries::default();
                 wait.senseless = 0;
                 wait.running = Some(looked);
@@ -224,6 +242,11 @@ impl Engine {
                 self.gate.ended(now.at, ended(false));
                 let errors: Vec<_> = failures.into_iter().map(|failure| failure.error).collect();
                 self.end_unconfirmed(now, seq, Code::TaskFailed, &errors, commands);
+            }
+            // a site whose reads lag may not know a task yet that it has just accepted
+            TaskView::Gone if !wait.gone && age < SURELY_KNOWN => {
+                wait.gone = true;
+                wait.next_poll = now.at + LOOK_AGAIN;
             }
             TaskView::Gone => {
                 self.gate.ended(now.at, ended(false));
@@ -259,7 +282,7 @@ impl Engine {
             ErrorClass::AuthExpired | ErrorClass::AuthWrong => {
                 self.stop(why::not_let_in(error));
                 let errors = [error.message.clone()];
-                self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);
+                self.suspend(now, seq, &errors, commands);
             }
             ErrorClass::Throttled { .. } => {
                 if let retry::Decision::Pause(pause) = wait.tries.decide(&error.class, random) {

@@ -9,7 +9,7 @@ use crate::engine::flight::{Flight, Phase, Wait};
 use crate::engine::message::{Command, Now, Recovered, Undecided};
 use crate::engine::retry::Tries;
 use crate::model::code::Code;
-use crate::model::outcome::Status;
+use crate::model::outcome::{Counts, Status};
 use crate::model::row::Reason;
 
 /// Why a batch is not sent again.
@@ -30,6 +30,8 @@ impl Engine {
             self.given += undecided.rows.len() as u64;
             self.take_up(now, undecided, &mut commands);
         }
+        // the errors may be too many already
+        self.count(Counts::default());
         commands
     }
 
@@ -50,6 +52,7 @@ impl Engine {
                 // its deadline begins anew: nobody asked for it meanwhile
                 since: now.at,
                 inherited: true,
+                gone: false,
                 next_poll: now.at,
                 asked: None,
                 running: None,

@@ -86,7 +86,9 @@ fn ends(commands: &[Command]) -> Vec<(Status, String)> {
             _ => &[],
         })
         .flat_map(|record| match record {
-            Record::Settled { outcomes, .. } => outcomes.as_slice(),
+            Record::Settled { outcomes, .. } | Record::Suspended { outcomes, .. } => {
+                outcomes.as_slice()
+            }
             _ => &[],
         })
         .map(|outcome| (outcome.status, outcome.reasons[0].code.to_string()))

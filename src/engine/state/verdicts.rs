@@ -124,9 +124,55 @@ impl Engine {
         trace_id: Option<String>,
         commands: &mut Vec<Command>,
     ) {
-        let Some(flight) = self.flights.get_mut(&seq) else {
+        let Some(outcomes) = self.outcomes(now, seq, ends) else {
             return;
         };
+        let record = Record::Settled {
+            stage: self.config.stage,
+            batch: seq,
+            trace_id,
+            outcomes,
+            at: now.unix,
+        };
+        commands.push(Command::Persist(vec![record], Durable::Settled(seq)));
+    }
+
+    /// Gives a batch up while its fate is open: a later process goes on with it.
+    pub(super) fn suspend(
+        &mut self,
+        now: Now,
+        seq: BatchSeq,
+        errors: &[String],
+        commands: &mut Vec<Command>,
+    ) {
+        let rows = self
+            .flights
+            .get(&seq)
+            .map_or(0, |flight| flight.batch.rows().len());
+        let end = (
+            Status::Unconfirmed,
+            vec![unconfirmed(Code::AnswerLost, errors)],
+        );
+        let Some(outcomes) = self.outcomes(now, seq, vec![end; rows]) else {
+            return;
+        };
+        self.suspended = true;
+        let record = Record::Suspended {
+            stage: self.config.stage,
+            batch: seq,
+            outcomes,
+        };
+        commands.push(Command::Persist(vec![record], Durable::Settled(seq)));
+    }
+
+    /// The outcomes of a batch that is at its end.
+    fn outcomes(
+        &mut self,
+        now: Now,
+        seq: BatchSeq,
+        ends: Vec<(Status, Vec<Reason>)>,
+    ) -> Option<Vec<RowOutcome>> {
+        let flight = self.flights.get_mut(&seq)?;
         let mut counts = Counts::default();
         let outcomes = flight
             .batch
@@ -149,15 +195,7 @@ impl Engine {
             })
             .collect();
         flight.phase = Phase::Settling { counts };
-        let stage = self.config.stage;
-        let record = Record::Settled {
-            stage,
-            batch: seq,
-            trace_id,
-            outcomes,
-            at: now.unix,
-        };
-        commands.push(Command::Persist(vec![record], Durable::Settled(seq)));
+        Some(outcomes)
     }
 }
 

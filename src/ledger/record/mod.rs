@@ -84,6 +84,16 @@ pub enum Record {
         /// When.
         at: UnixMillis,
     },
+    /// A batch was given up while its fate is open: its rows count as unconfirmed until its run is taken up again, which
+    /// goes on with the batch. Its body stays.
+    Suspended {
+        /// The stage.
+        stage: u32,
+        /// The batch.
+        batch: BatchSeq,
+        /// One outcome per row of the batch, none of them loaded.
+        outcomes: Vec<RowOutcome>,
+    },
     /// Rows decided without a batch: rejected, duplicate, unchanged, single calls, not sent.
     Rows {
         /// The stage.

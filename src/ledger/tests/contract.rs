@@ -64,6 +64,63 @@ fn a_run_is_open_until_it_ends_and_after_it_stopped_early() {
 }
 
 #[test]
+fn a_suspended_batch_shows_its_rows_and_is_taken_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let run = begin(&ledger, "r1", Some(shape(1, &["Plan"])));
+    let suspended = Record::Suspended {
+        stage: 0,
+        batch: BatchSeq(1),
+        outcomes: vec![
+            outcome(1, Status::Unconfirmed, Some(1)),
+            outcome(2, Status::Unconfirmed, Some(1)),
+        ],
+    };
+    run.write_now(vec![
+        sending(1, [sent(1, 11, 1), sent(2, 12, 1)]),
+        suspended,
+        Record::Rows {
+            stage: 0,
+            outcomes: vec![outcome(3, Status::NotSent, None)],
+        },
+        Record::StageFinished { stage: 0, at: 9 },
+        Record::RunFinished {
+            at: 9,
+            stopped: Some("no answer".into()),
+        },
+    ])
+    .unwrap();
+    drop(run);
+    let counts = |status| ledger.reader().unwrap().counts("r1", 0).unwrap().of(status);
+    assert_eq!(
+        (counts(Status::Unconfirmed), counts(Status::NotSent)),
+        (2, 1)
+    );
+
+    // to end it: what was not sent stays so, what is open is open again
+    drop(ledger.attach("r1").unwrap());
+    let progress = ledger.reader().unwrap().progress("r1", 0).unwrap().unwrap();
+    assert_eq!(progress.info.finished_at, None);
+    assert_eq!(
+        (progress.decided.len(), progress.counts.of(Status::NotSent)),
+        (1, 1)
+    );
+    let open: Vec<_> = progress.undecided.iter().map(|open| open.batch).collect();
+    assert_eq!(open, [BatchSeq(1)]);
+
+    // to go on with it: nothing of the stop is left
+    let run = ledger.resume("r1").unwrap();
+    let progress = ledger.reader().unwrap().progress("r1", 0).unwrap().unwrap();
+    assert!(progress.decided.is_empty());
+    run.write_now(vec![settled(
+        1,
+        &[(1, Status::Loaded), (2, Status::Failed)],
+    )])
+    .unwrap();
+    assert_eq!((counts(Status::Loaded), counts(Status::Failed)), (1, 1));
+}
+
+#[test]
 fn a_superseded_run_is_not_continued_and_names_the_one_that_took_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(folder.path());

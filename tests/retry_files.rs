@@ -439,7 +439,7 @@ fn files_that_are_no_results_are_refused() {
     insta::assert_snapshot!(desk.refusal("a.csv"), @r#"…/a.csv, line 2, column run: the ledger has no run "20260101-000000-abcdef"; name the state folder of that run with --state-dir"#);
     desk.write("a.csv", b"run,row,src.name\nx,1,Jos\xe9\n");
     insta::assert_snapshot!(desk.refusal("a.csv"), @"…/a.csv, line 2: not valid UTF-8 at byte 8 of the record; restore the record, or take it out");
-    desk.ledger.finished = false;
+    desk.ledger.unfinished = Some(RUN.into());
     desk.write("a.csv", format!("run,row\n{RUN},1\n"));
     insta::assert_snapshot!(desk.refusal("a.csv"), @"run 20261122-080000-3f9a2c has not ended: continue it first, with csm-loader resume 20261122-080000-3f9a2c, and retry what does not load then");
 }

@@ -6,7 +6,7 @@ use crate::api::contract::Contract;
 use crate::engine::run::StageJob;
 use crate::mapping::{MappingFile, Plan};
 use crate::report::results;
-use crate::source::{Dataset, SourceSpec};
+use crate::source::{Dataset, RecordedSource, SourceSpec};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -135,6 +135,7 @@ fn open_stage(
     let (Some(mapping), Some(dataset), Some(results)) = (mapping, dataset, results) else {
         return Err(faults);
     };
+    let source = RecordedSource::new(&spec, &dataset);
     let plan = Plan::compile(&mapping, dataset.schema(), contract)
         .map_err(|error| {
             let text = error.to_string();
@@ -158,6 +159,8 @@ fn open_stage(
             duplicates: stage.duplicates,
             results,
             with_source: stage.with_source,
+            mapping_path: stage.mapping.clone(),
+            source: Some(source),
             retries: None,
         }),
         _ => Err(faults),

@@ -1,6 +1,7 @@
 //! Results files on their way through a spreadsheet and back to rows that can be loaded again.
 
 use crate::support::recalled::{Recalled, row};
+use crate::support::spreadsheet::{Sheet, column, open_in_spreadsheet, save_as};
 use csm_loader::model::clock::UnixMillis;
 use csm_loader::model::code::Code;
 use csm_loader::model::entity::{Entity, Operation};
@@ -206,44 +207,6 @@ fn rows(prepared: &Prepared) -> String {
         .map(|(_, text)| text.replace('\n', "⏎"))
         .collect();
     texts.join("\n")
-}
-
-/// A table as a spreadsheet holds it.
-type Sheet = Vec<Vec<String>>;
-
-fn open_in_spreadsheet(csv: &str) -> Sheet {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(csv.as_bytes());
-    let records = reader.records().map(Result::unwrap);
-    records
-        .map(|record| record.iter().map(str::to_owned).collect())
-        .collect()
-}
-
-/// Saves it with this delimiter and CRLF, leaving out the empty cells at the end of a record, as spreadsheets may.
-fn save_as(sheet: &Sheet, delimiter: char) -> String {
-    let mut text = String::new();
-    for record in sheet {
-        let used = record
-            .iter()
-            .rposition(|cell| !cell.is_empty())
-            .map_or(0, |last| last + 1);
-        let cells = record[..used].iter().map(|cell| {
-            if cell.contains([delimiter, '"', '\n', '\r']) {
-                format!("\"{}\"", cell.replace('"', "\"\""))
-            } else {
-                cell.clone()
-            }
-        });
-        text.push_str(&cells.collect::<Vec<_>>().join(&delimiter.to_string()));
-        text.push_str("\r\n");
-    }
-    text
-}
-
-fn column(sheet: &Sheet, name: &str) -> usize {
-    sheet[0].iter().position(|known| known == name).unwrap()
 }
 
 /// What a person does: sorts the sheet the other way round, turns the order of the columns, adds a column of notes, fixes

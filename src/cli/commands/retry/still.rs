@@ -6,9 +6,11 @@ use crate::cli::exit::{Exit, Failure};
 use crate::engine::context::Audience;
 use crate::engine::stop::Stop;
 use crate::engine::survey::{Surveyor, Unasked};
-use crate::model::row::{RejectedRow, RowId};
+use crate::mapping::Plan;
+use crate::model::row::RejectedRow;
 use crate::report::figures;
 use crate::report::progress::Reporters;
+use crate::report::results::SOURCE_PREFIX;
 use crate::retry::{Origin, places};
 use crate::source::At;
 use std::collections::BTreeMap;
@@ -17,7 +19,7 @@ use std::path::Path;
 /// Rows that are named; of the others there is a count.
 const SHOWN: usize = 20;
 
-/// One sentence for all that still fail and one for each of the first: where it stands, which field, and why. Nothing when
+/// One sentence for all that still fail and one for each of the first: where it stands, in which columns, and why. Nothing when
 /// all are sound. What only the site can tell is not looked at.
 ///
 /// # Errors
@@ -58,11 +60,11 @@ pub(super) fn sentences(
     )];
     let file = args.file.display().to_string();
     for rejected in &first {
-        let place = match places.get(&rejected.row.id) {
-            Some(at) => format!("{file}, {at}"),
-            None => in_source(ready, rejected),
+        let (place, prefix) = match places.get(&rejected.row.id) {
+            Some(at) => (format!("{file}, {at}"), SOURCE_PREFIX),
+            None => (in_source(ready, rejected), ""),
         };
-        said.extend(reasons(&place, rejected));
+        said.extend(reasons(&ready.job.plan, &place, prefix, rejected));
     }
     let more = survey.rejected - first.len() as u64;
     if more > 0 {
@@ -75,22 +77,26 @@ fn in_source(ready: &Ready, rejected: &RejectedRow) -> String {
     let row = &rejected.row;
     let files = ready.job.dataset.files();
     let name = files.get(row.file.0 as usize).map_or("", |file| &file.name);
-    match row.line {
-        Some(line) => format!("{name}, {}", At::Line(line)),
-        None => format!("{name}, {}", At::Record(row.id.0)),
-    }
+    let at = row.line.map_or(At::Record(row.id.0), At::Line);
+    format!("{name}, {at}")
 }
 
-fn reasons(place: &str, rejected: &RejectedRow) -> impl Iterator<Item = String> {
-    let row = rejected.row.id;
-    rejected.reasons.iter().map(move |reason| {
-        let RowId(row) = row;
-        let field = reason.field.as_deref();
+/// `out.csv, line 4, column src.email: email: not an e-mail address (EMAIL_INVALID)`
+fn reasons(plan: &Plan, place: &str, prefix: &str, rejected: &RejectedRow) -> Vec<String> {
+    let reasons = rejected.reasons.iter().map(|reason| {
+        let (field, code) = (reason.field.as_deref(), reason.code.name());
+        let columns = field.map_or(&[][..], |field| plan.columns_of(field));
+        let names: Vec<_> = columns
+            .iter()
+            .map(|name| format!("{prefix}{name}"))
+            .collect();
+        let columns = match names.as_slice() {
+            [] => String::new(),
+            [name] => format!(", column {name}"),
+            names => format!(", columns {}", names.join(", ")),
+        };
         let field = field.map_or(String::new(), |field| format!("{field}: "));
-        format!(
-            "{place} (row {row}): {field}{} ({})",
-            reason.message,
-            reason.code.name()
-        )
-    })
+        format!("{place}{columns}: {field}{} ({code})", reason.message)
+    });
+    reasons.collect()
 }

@@ -18,6 +18,8 @@ fn help_lists_the_commands_and_exit_codes() {
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
       auth      Get credentials from a site, and see what they are good for
+      resume    Continue a run that was interrupted
+      retry     Load the rows of a results file again that did not load
       runs      List the runs that the state folder holds
       report    Write the results of a run again, from the ledger
       state     Move, prune or erase what is remembered
@@ -118,6 +120,13 @@ fn help_of_load_lists_every_flag() {
 
               Also `CSM_LOADER_SITE`
 
+          --full
+              Send rows too that have not changed since they were loaded
+
+          --new
+              Begin a new run, though one of this job was interrupted; what that one has under way is
+              settled first
+
           --sandbox-seed <FILE>
               Fill the embedded sandbox from this file first (what is there stays)
 
@@ -139,6 +148,57 @@ fn help_of_load_lists_every_flag() {
 
       -h, --help
               Print help (see a summary with '-h')
+    ");
+}
+
+#[test]
+fn help_of_retry_lists_what_is_its_own() {
+    let ended = Place::new().run("retry --help").expect(0);
+    let lines: Vec<_> = ended.stdout.lines().map(str::trim_end).collect();
+    let all = lines.join("\n");
+    let (own, _) = all.split_once("      --log <LOG>").unwrap();
+    assert_snapshot!(own.trim_end(), @"
+    Load the rows of a results file again that did not load
+
+    Usage: csm-loader retry [OPTIONS] <RESULTS>
+
+    Arguments:
+      <RESULTS>
+              Results file whose rows are loaded again, perhaps edited: .csv, .parquet, .arrow or .jsonl
+
+    Options:
+          --status <STATUSES>
+              Only rows with these statuses [default: those that did not load]
+
+          --code <CODES>
+              Only rows with one of these codes: `csm-loader codes` lists them
+
+          --mapping <FILE>
+              Mapping file [default: that of the run]
+
+          --results <FILE>
+              New results file, never the retried one; {date} and {run} expand [default: <RESULTS>-retry
+              with its ending]
+
+          --with-source
+              Add the source's columns to the new results as src.<name> [default: when RESULTS has them]
+
+          --duplicates <POLICY>
+              Which row of a natural key is sent: last, first, all-in-order or reject [default: as in
+              the run]
+
+              [env: CSM_LOADER_DUPLICATES]
+
+          --csv-encoding <NAME>
+              Encoding of a CSV file that is not UTF-8, as in windows-1252
+
+          --job <JOB.toml>
+              Job file whose site, credentials, limits and state folder are used; its stages are not
+
+          --state-dir <DIR>
+              Folder for the ledger and the sandbox's site, that of the run [default: .csm-loader]
+
+              [env: CSM_LOADER_STATE_DIR]
     ");
 }
 
@@ -183,6 +243,8 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
       auth      Get credentials from a site, and see what they are good for
+      resume    Continue a run that was interrupted
+      retry     Load the rows of a results file again that did not load
       runs      List the runs that the state folder holds
       report    Write the results of a run again, from the ledger
       state     Move, prune or erase what is remembered

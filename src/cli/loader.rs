@@ -11,11 +11,12 @@ use crate::engine::pace::Pace;
 use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
 use crate::engine::settle::settle;
 use crate::engine::stop::Stop;
-use crate::ledger::record::{Invocation, RunHeader, StageHeader};
+use crate::ledger::record::{Difference, Invocation, RunHeader, StageHeader};
 use crate::ledger::{Ledger, RunHandle, RunInfo, StageInfo};
 use crate::model::clock::Clock;
 use crate::model::event::RunEvent;
 use crate::model::outcome::Status;
+use crate::source::RecordedSource;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
@@ -333,11 +334,22 @@ fn differences(was: &[StageInfo], is: &[StageHeader]) -> Vec<String> {
             None => found.push(format!("its stage of {}s is gone", stage.header.entity)),
             Some(now) => {
                 let differences = stage.header.differences(now);
-                found.extend(differences.iter().map(ToString::to_string));
+                found.extend(differences.iter().map(|difference| match difference {
+                    // they have the name of the file that they came from, which is not what was edited
+                    Difference::Changed(_) if is_edited(now) => "rows have been edited".to_owned(),
+                    other => other.to_string(),
+                }));
+                found.dedup();
             }
         }
     }
     found
+}
+
+/// Whether a stage reads rows that a person may have edited, and not their source.
+fn is_edited(stage: &StageHeader) -> bool {
+    let source = stage.source.as_deref().map(RecordedSource::from_json);
+    matches!(source, Some(Ok(source)) if source.is_edited())
 }
 
 fn nonce(run: &RunInfo) -> Result<Uuid, Failure> {

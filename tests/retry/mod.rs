@@ -162,7 +162,13 @@ fn fixed_rows_of_a_sheet_that_a_spreadsheet_saved_are_loaded_and_no_others_are_s
     let run = desk.run_of("out.csv");
     let said = told(&ended, &run);
     let (before, _) = said.split_once("\nrun ").unwrap();
-    assert_snapshot!(before, @"");
+    assert_snapshot!(before, @"
+    4 rows are loaded again (2 rejected, 2 failed)
+    2 rows are left out (2 loaded)
+    columns ignored, as this program did not write them: notes
+    1 row of these will be rejected; the others are sent:
+    edited.csv, line 3, column src.email: email: no value; the field is required (REQUIRED_MISSING)
+    ");
     assert_eq!(desk.place.read("edited.csv"), edited);
 
     // the new run has these rows alone, as they were numbered and placed
@@ -232,8 +238,14 @@ fn rows_are_taken_from_the_source_when_it_is_what_it_was() {
         .expect(4);
     let said = told(&ended, &desk.run_of("out.csv"));
     let (before, _) = said.split_once("\nrun ").unwrap();
-    assert_snapshot!(before, @"");
-    assert_snapshot!(desk.place.results("out-retry.csv").told(), @"");
+    assert_snapshot!(before, @"
+    2 rows are loaded again (2 failed)
+    4 rows are left out (2 loaded, 2 rejected)
+    ");
+    assert_snapshot!(desk.place.results("out-retry.csv").told(), @"
+    3 | 4 | 009 | loaded
+    6 | 7 | 012 | failed | SITE_REJECTED | Tier | Invalid detail field value
+    ");
     assert_eq!(
         desk.written(),
         ["ana@example.com", "cy@example.com", "dee@example.com"]
@@ -253,6 +265,11 @@ fn a_retry_is_retried_from_its_own_results() {
     desk.fix_two();
     desk.retry("fixed.csv --quiet").expect(4);
     let mut sheet = desk.sheet("fixed-retry.csv");
+    // what was edited is in no source: without its columns the sheet is refused, and not loaded as it once was
+    let bare: Vec<_> = sheet.iter().map(|record| record[..8].to_vec()).collect();
+    desk.place.write("bare.csv", save_as(&bare, ','));
+    let ended = desk.retry("bare.csv --quiet").expect(3);
+    assert_snapshot!(ended.stderr, @"error: bare.csv: it has no src. columns to load from, and its rows came from the src. columns of another results file, and not from their source; load the source again with csm-loader load, and use --with-source so that its results can be edited and retried by themselves");
     set(&mut sheet, "5", "src.email", "eve@example.com");
     set(&mut sheet, "6", "src.tier", "");
     desk.place.write("again.csv", save_as(&sheet, ','));
@@ -260,7 +277,10 @@ fn a_retry_is_retried_from_its_own_results() {
     let second = desk.run_of("fixed-retry.csv");
     let said = told(&ended, &second);
     let (before, _) = said.split_once("\nrun ").unwrap();
-    assert_snapshot!(before, @"");
+    assert_snapshot!(before, @"
+    2 rows are loaded again (1 rejected, 1 failed)
+    2 rows are left out (2 loaded)
+    ");
     assert_eq!(
         statuses(&desk.place.results("again-retry.csv")),
         "5 loaded, 6 loaded"
@@ -283,5 +303,5 @@ fn a_retry_is_retried_from_its_own_results() {
     );
     // whichever file one starts from, nothing is left
     let ended = desk.retry("out.csv --quiet").expect(3);
-    assert_snapshot!(ended.stderr, @"");
+    assert_snapshot!(ended.stderr, @"error: out.csv: no row is left to load again (6 loaded); name other rows with --status or --code, or load them with csm-loader load");
 }

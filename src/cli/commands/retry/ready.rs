@@ -100,6 +100,7 @@ fn note(prepared: &Prepared) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dedupe::Policy;
     use crate::model::entity::Entity;
     use crate::model::outcome::Status;
     use crate::model::row::{FileId, RowId};
@@ -137,7 +138,7 @@ mod tests {
                 stage: 0,
                 entity: Entity::Customer,
                 mapping: None,
-                duplicates: None,
+                duplicates: Some("first".into()),
                 files: vec![KnownFile {
                     name: "people.csv".into(),
                     bytes: 0,
@@ -202,6 +203,7 @@ mod tests {
         assert_eq!(ready.told, ["2 rows are loaded again (2 failed)"]);
         assert_eq!(ready.job.results, folder.path().join("2026-01-31-R2.csv"));
         assert!(ready.job.with_source);
+        assert_eq!(ready.job.duplicates, Policy::First, "as in the run");
         let request = crate::source::ChunkRequest::default();
         let chunk = ready.job.dataset.chunks(&request).next().unwrap().unwrap();
         assert_eq!(

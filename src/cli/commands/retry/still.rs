@@ -55,7 +55,7 @@ pub(super) fn sentences(
             .map_err(|error| Failure::of(Exit::Input, &error))?,
     };
     let mut said = vec![format!(
-        "{} of these will be rejected again; the others are sent:",
+        "{} of these will be rejected; the others are sent:",
         figures::counted(survey.rejected, "row")
     )];
     let file = args.file.display().to_string();

@@ -19,6 +19,7 @@ fn help_lists_the_commands_and_exit_codes() {
       check     Read, map and validate without a site; write the rows that would not load
       auth      Get credentials from a site, and see what they are good for
       resume    Continue a run that was interrupted
+      retry     Load the rows of a results file again that did not load
       runs      List the runs that the state folder holds
       report    Write the results of a run again, from the ledger
       state     Move, prune or erase what is remembered
@@ -151,6 +152,57 @@ fn help_of_load_lists_every_flag() {
 }
 
 #[test]
+fn help_of_retry_lists_what_is_its_own() {
+    let ended = Place::new().run("retry --help").expect(0);
+    let lines: Vec<_> = ended.stdout.lines().map(str::trim_end).collect();
+    let all = lines.join("\n");
+    let (own, _) = all.split_once("      --log <LOG>").unwrap();
+    assert_snapshot!(own.trim_end(), @"
+    Load the rows of a results file again that did not load
+
+    Usage: csm-loader retry [OPTIONS] <RESULTS>
+
+    Arguments:
+      <RESULTS>
+              Results file whose rows are loaded again, perhaps edited: .csv, .parquet, .arrow or .jsonl
+
+    Options:
+          --status <STATUSES>
+              Only rows with these statuses [default: those that did not load]
+
+          --code <CODES>
+              Only rows with one of these codes: `csm-loader codes` lists them
+
+          --mapping <FILE>
+              Mapping file [default: that of the run]
+
+          --results <FILE>
+              New results file, never the retried one; {date} and {run} expand [default: <RESULTS>-retry
+              with its ending]
+
+          --with-source
+              Add the source's columns to the new results as src.<name> [default: when RESULTS has them]
+
+          --duplicates <POLICY>
+              Which row of a natural key is sent: last, first, all-in-order or reject [default: as in
+              the run]
+
+              [env: CSM_LOADER_DUPLICATES]
+
+          --csv-encoding <NAME>
+              Encoding of a CSV file that is not UTF-8, as in windows-1252
+
+          --job <JOB.toml>
+              Job file whose site, credentials, limits and state folder are used; its stages are not
+
+          --state-dir <DIR>
+              Folder for the ledger and the sandbox's site, that of the run [default: .csm-loader]
+
+              [env: CSM_LOADER_STATE_DIR]
+    ");
+}
+
+#[test]
 fn codes_gives_cause_and_cure_of_each() {
     let ended = Place::new().run("codes").expect(0);
     let first: Vec<_> = ended.stdout.lines().take(12).collect();
@@ -192,6 +244,7 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
       check     Read, map and validate without a site; write the rows that would not load
       auth      Get credentials from a site, and see what they are good for
       resume    Continue a run that was interrupted
+      retry     Load the rows of a results file again that did not load
       runs      List the runs that the state folder holds
       report    Write the results of a run again, from the ledger
       state     Move, prune or erase what is remembered

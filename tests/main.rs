@@ -19,6 +19,7 @@ mod ledger;
 mod malformed;
 mod mapping;
 mod policies;
+mod retry;
 mod retry_files;
 mod sandbox_policies;
 mod stopping;

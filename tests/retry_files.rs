@@ -1,6 +1,7 @@
 //! Results files on their way through a spreadsheet and back to rows that can be loaded again.
 
 use crate::support::recalled::{Recalled, row};
+use crate::support::spreadsheet::{Sheet, column, open_in_spreadsheet, save_as};
 use csm_loader::model::clock::UnixMillis;
 use csm_loader::model::code::Code;
 use csm_loader::model::entity::{Entity, Operation};
@@ -208,44 +209,6 @@ fn rows(prepared: &Prepared) -> String {
     texts.join("\n")
 }
 
-/// A table as a spreadsheet holds it.
-type Sheet = Vec<Vec<String>>;
-
-fn open_in_spreadsheet(csv: &str) -> Sheet {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(csv.as_bytes());
-    let records = reader.records().map(Result::unwrap);
-    records
-        .map(|record| record.iter().map(str::to_owned).collect())
-        .collect()
-}
-
-/// Saves it with this delimiter and CRLF, leaving out the empty cells at the end of a record, as spreadsheets may.
-fn save_as(sheet: &Sheet, delimiter: char) -> String {
-    let mut text = String::new();
-    for record in sheet {
-        let used = record
-            .iter()
-            .rposition(|cell| !cell.is_empty())
-            .map_or(0, |last| last + 1);
-        let cells = record[..used].iter().map(|cell| {
-            if cell.contains([delimiter, '"', '\n', '\r']) {
-                format!("\"{}\"", cell.replace('"', "\"\""))
-            } else {
-                cell.clone()
-            }
-        });
-        text.push_str(&cells.collect::<Vec<_>>().join(&delimiter.to_string()));
-        text.push_str("\r\n");
-    }
-    text
-}
-
-fn column(sheet: &Sheet, name: &str) -> usize {
-    sheet[0].iter().position(|known| known == name).unwrap()
-}
-
 /// What a person does: sorts the sheet the other way round, turns the order of the columns, adds a column of notes, fixes
 /// one row, and leaves blank rows at the end.
 fn edit(mut sheet: Sheet) -> Sheet {
@@ -439,7 +402,7 @@ fn files_that_are_no_results_are_refused() {
     insta::assert_snapshot!(desk.refusal("a.csv"), @r#"…/a.csv, line 2, column run: the ledger has no run "20260101-000000-abcdef"; name the state folder of that run with --state-dir"#);
     desk.write("a.csv", b"run,row,src.name\nx,1,Jos\xe9\n");
     insta::assert_snapshot!(desk.refusal("a.csv"), @"…/a.csv, line 2: not valid UTF-8 at byte 8 of the record; restore the record, or take it out");
-    desk.ledger.finished = false;
+    desk.ledger.unfinished = Some(RUN.into());
     desk.write("a.csv", format!("run,row\n{RUN},1\n"));
     insta::assert_snapshot!(desk.refusal("a.csv"), @"run 20261122-080000-3f9a2c has not ended: continue it first, with csm-loader resume 20261122-080000-3f9a2c, and retry what does not load then");
 }

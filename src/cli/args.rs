@@ -36,6 +36,8 @@ pub(super) enum Command {
     Auth(AuthCommand),
     /// Continue a run that was interrupted
     Resume(ResumeArgs),
+    /// Load the rows of a results file again that did not load
+    Retry(Box<RetryArgs>),
     /// List the runs that the state folder holds
     Runs(StateDirArgs),
     /// Write the results of a run again, from the ledger
@@ -63,6 +65,13 @@ pub(super) struct LoadArgs {
     pub(super) stage: StageArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) send: SendArgs,
+}
+
+/// Where rows are sent, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct SendArgs {
     /// Where to load: `sandbox` is a site inside this program, kept in the state folder
     ///
     /// Also `CSM_LOADER_TARGET`
@@ -176,7 +185,7 @@ pub(super) struct StageArgs {
 }
 
 /// Which rows of a results file are loaded again.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct RetryArgs {
     /// Results file whose rows are loaded again, perhaps edited: .csv, .parquet, .arrow or .jsonl
     #[arg(value_name = "RESULTS")]
@@ -193,10 +202,10 @@ pub(super) struct RetryArgs {
     /// New results file, never the retried one; {date} and {run} expand [default: <RESULTS>-retry with its ending]
     #[arg(long, value_name = "FILE")]
     pub(super) results: Option<String>,
-    /// Add the source's columns to the new results as src.<name>
+    /// Add the source's columns to the new results as src.<name> [default: when RESULTS has them]
     #[arg(long)]
     pub(super) with_source: bool,
-    /// Which row of a natural key is sent: last, first, all-in-order or reject [default: last]
+    /// Which row of a natural key is sent: last, first, all-in-order or reject [default: as in the run]
     #[arg(
         long,
         value_name = "POLICY",
@@ -207,6 +216,21 @@ pub(super) struct RetryArgs {
     /// Encoding of a CSV file that is not UTF-8, as in windows-1252
     #[arg(long, value_name = "NAME")]
     pub(super) csv_encoding: Option<String>,
+    /// Job file whose site, credentials, limits and state folder are used; its stages are not
+    #[arg(long, value_name = "JOB.toml")]
+    pub(super) job: Option<PathBuf>,
+    /// Folder for the ledger and the sandbox's site, that of the run [default: .csm-loader]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CSM_LOADER_STATE_DIR",
+        hide_env_values = true
+    )]
+    pub(super) state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) send: SendArgs,
 }
 
 /// A status by which rows can be chosen.

@@ -11,11 +11,12 @@ use crate::engine::pace::Pace;
 use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
 use crate::engine::settle::settle;
 use crate::engine::stop::Stop;
-use crate::ledger::record::{Invocation, RunHeader, StageHeader};
+use crate::ledger::record::{Difference, Invocation, RunHeader, StageHeader};
 use crate::ledger::{Ledger, RunHandle, RunInfo, StageInfo};
 use crate::model::clock::Clock;
 use crate::model::event::RunEvent;
 use crate::model::outcome::Status;
+use crate::source::RecordedSource;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
@@ -36,8 +37,17 @@ pub(super) enum Wanted {
     New,
     /// This interrupted one, by its whole id.
     Resume(String),
-    /// A new one that loads rows of this run again.
-    RetryOf(String),
+}
+
+/// Opens the stages once more.
+pub(super) type Reopen = Arc<dyn Fn() -> Result<Vec<StageJob>, Failure> + Send + Sync>;
+
+/// What makes a run a retry.
+pub(super) struct RetryOf {
+    /// The run whose rows it loads again, on the same site.
+    pub(super) run: RunInfo,
+    /// Which rows those are depends on what an earlier retry did: they are chosen again once that has been settled.
+    pub(super) reopen: Reopen,
 }
 
 /// The means of one run.
@@ -53,6 +63,7 @@ pub(super) struct Loader {
     pub(super) job: String,
     pub(super) invocation: Option<Invocation>,
     pub(super) wanted: Wanted,
+    pub(super) retry: Option<RetryOf>,
     pub(super) spool: PathBuf,
 }
 
@@ -70,7 +81,7 @@ impl Loader {
     ///
     /// # Errors
     /// When the site, the ledger or a results file cannot be used.
-    pub(super) async fn load(self, mut jobs: Vec<StageJob>) -> Result<RunEnd, Failure> {
+    pub(super) async fn load(self, jobs: Vec<StageJob>) -> Result<RunEnd, Failure> {
         let stop = Stop::default();
         signals::listen(stop.clone(), INTERRUPTED).map_err(|error| {
             let message = format!("failed to listen for signals: {error}");
@@ -78,7 +89,7 @@ impl Loader {
         })?;
         let clock = Arc::clone(&self.clock);
         let (access, sandbox) = self.settings.enter(&self.ledger, clock).await?;
-        let ended = self.load_into(access, &mut jobs, stop).await;
+        let ended = self.load_into(access, jobs, stop).await;
         let closed = match sandbox {
             Some(sandbox) => sandbox.stop().await,
             None => Ok(()),
@@ -92,10 +103,11 @@ impl Loader {
     async fn load_into(
         &self,
         access: Access,
-        jobs: &mut [StageJob],
+        mut jobs: Vec<StageJob>,
         stop: Stop,
     ) -> Result<RunEnd, Failure> {
         let name = access.name.clone();
+        self.check_site(&name)?;
         let gate = Arc::new(Pace::new(self.settings.requests_per_second));
         let client = || {
             let config = ClientConfig {
@@ -108,11 +120,17 @@ impl Loader {
             };
             Client::new(config).map_err(|error| Failure::of(Exit::Input, &error))
         };
-        let mut headers = headers(jobs).await?;
+        let mut headers = headers(&jobs).await?;
         let interrupted = self.interrupted(&name, &headers)?;
         if let Interrupted::Over(old, stages, why) = &interrupted {
             let means = (client()?, stop.clone());
             self.end(old, stages, why, &headers, means).await?;
+            if let Some(RetryOf { reopen, .. }) = &self.retry {
+                let reopen = Arc::clone(reopen);
+                let opened = spawn_blocking(move || reopen()).await;
+                jobs = opened.map_err(|error| Failure::of(Exit::Defect, &error))??;
+                headers = self::headers(&jobs).await?;
+            }
         }
         let chosen = self.choose(interrupted, &name)?;
         for ((job, header), begun) in jobs.iter_mut().zip(&mut headers).zip(&chosen.begun) {
@@ -138,6 +156,20 @@ impl Loader {
         let context = Arc::new(self.context(client()?, stop, chosen));
         let ended = run_stages(&context, &stages).await;
         ended.map_err(|error| Failure::of(exit_of(&error), &error))
+    }
+
+    /// What the ledger says of rows is true of the site that they were loaded into.
+    fn check_site(&self, name: &str) -> Result<(), Failure> {
+        match &self.retry {
+            Some(RetryOf { run, .. }) if run.site != name => Err(Failure::new(
+                Exit::Input,
+                format!(
+                    "run {} loaded into {}, and this would load its rows into {name}; name the site of that run",
+                    run.id, run.site
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn tell(&self, message: String) {
@@ -170,7 +202,6 @@ impl Loader {
         let unusable = |error| Failure::of(Exit::Input, &error);
         let reader = self.ledger.reader().map_err(unusable)?;
         let old = match &self.wanted {
-            Wanted::RetryOf(_) => None,
             Wanted::Latest | Wanted::New => {
                 reader.open_run_of(&self.job, site).map_err(unusable)?
             }
@@ -196,14 +227,17 @@ impl Loader {
             Wanted::Resume(_) => Err(Failure::new(
                 Exit::Input,
                 format!(
-                    "run {} cannot be continued: {}; `load` settles what it has under way and begins a new run",
+                    "run {} cannot be continued: {}; `{}` settles what it has under way and begins a new run",
                     old.id,
-                    differences.join("; ")
+                    differences.join("; "),
+                    if old.retry_of.is_some() {
+                        "retry"
+                    } else {
+                        "load"
+                    }
                 ),
             )),
-            Wanted::Latest | Wanted::RetryOf(_) => {
-                Ok(Interrupted::Over(old, stages, differences.join("; ")))
-            }
+            Wanted::Latest => Ok(Interrupted::Over(old, stages, differences.join("; "))),
         }
     }
 
@@ -260,16 +294,12 @@ impl Loader {
                 begun,
             });
         }
-        let retry_of = match &self.wanted {
-            Wanted::RetryOf(run) => Some(run.clone()),
-            Wanted::Latest | Wanted::New | Wanted::Resume(_) => None,
-        };
         let header = RunHeader {
             id: self.run.clone(),
             nonce: self.nonce.to_string(),
             site: site.to_owned(),
             job: self.job.clone(),
-            retry_of,
+            retry_of: self.retry.as_ref().map(|retry| retry.run.id.clone()),
             invocation: self.invocation.clone(),
             started_at: self.clock.unix_millis(),
         };
@@ -313,11 +343,22 @@ fn differences(was: &[StageInfo], is: &[StageHeader]) -> Vec<String> {
             None => found.push(format!("its stage of {}s is gone", stage.header.entity)),
             Some(now) => {
                 let differences = stage.header.differences(now);
-                found.extend(differences.iter().map(ToString::to_string));
+                found.extend(differences.iter().map(|difference| match difference {
+                    // they have the name of the file that they came from, which is not what was edited
+                    Difference::Changed(_) if is_edited(now) => "rows have been edited".to_owned(),
+                    other => other.to_string(),
+                }));
+                found.dedup();
             }
         }
     }
     found
+}
+
+/// Whether a stage reads rows that a person may have edited, and not their source.
+fn is_edited(stage: &StageHeader) -> bool {
+    let source = stage.source.as_deref().map(RecordedSource::from_json);
+    matches!(source, Some(Ok(source)) if source.is_edited())
 }
 
 fn nonce(run: &RunInfo) -> Result<Uuid, Failure> {

@@ -45,6 +45,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Auth(AuthCommand::Login(args)) => commands::auth::login(&args),
         Command::Auth(AuthCommand::Status(args)) => commands::auth::status(&args),
         Command::Resume(args) => commands::resume::run(&args),
+        Command::Retry(args) => commands::retry::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::State(args) => commands::state::run(&args),

@@ -6,7 +6,7 @@ use crate::api::contract::{Contract, IdForm, Name};
 use crate::engine::run::StageJob;
 use crate::mapping::{MappingFile, Plan};
 use crate::report::results;
-use crate::source::{CsvOptions, Dataset, Header, SourceSpec};
+use crate::source::{CsvOptions, Dataset, Header, RecordedSource, SourceSpec};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -135,6 +135,7 @@ fn open_stage(
     let (Some(mapping), Some(dataset), Some(results)) = (mapping, dataset, results) else {
         return Err(faults);
     };
+    let source = RecordedSource::new(&spec, &dataset);
     let plan = Plan::compile(&mapping, dataset.schema(), contract)
         .map_err(|error| {
             let text = error.to_string();
@@ -159,6 +160,8 @@ fn open_stage(
             results,
             with_source: stage.with_source,
             settings: settings(stage, contract),
+            mapping_path: stage.mapping.clone(),
+            source: Some(source),
             retries: None,
         }),
         _ => Err(faults),
@@ -173,7 +176,6 @@ fn settings(stage: &StageSettings, contract: &Contract) -> BTreeMap<String, Stri
         settings.extend(value.map(|value| (name.to_owned(), value)));
     };
     let usual = CsvOptions::default();
-    set("duplicates", Some(stage.duplicates.name().to_owned()));
     set(
         "format",
         stage

@@ -1,6 +1,6 @@
 //! The settings as run: flags over environment over job file over defaults, resolved once.
 
-use super::args::{AuthArgs, LoadArgs, StageArgs, Target};
+use super::args::{AuthArgs, LoadArgs, RetryArgs, SendArgs, StageArgs, Target};
 use super::exit::{Exit, Failure};
 use super::job::{AuthTable, CsvTable, Job, SandboxTable, SiteTable, StageTable};
 use crate::api::contract::{self, Contract};
@@ -166,8 +166,34 @@ impl LoadSettings {
         args: &LoadArgs,
         var: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let (job, base) = read_job(args.stage.job.as_deref())?;
-        let state_dir = state_dir(args.stage.state_dir.as_deref(), &job, &base);
+        let (mut job, base) = read_job(args.stage.job.as_deref())?;
+        let stages = stages(&args.stage, std::mem::take(&mut job.stages), &base)?;
+        let state_dir = args.stage.state_dir.as_deref();
+        Self::of_job(job, &base, state_dir, &args.send, stages, var)
+    }
+
+    /// Resolves the settings of `retry`, which has no stages: what it loads is not said by flags.
+    ///
+    /// # Errors
+    /// When the job file or a flag says what cannot be.
+    pub(super) fn of_retry(
+        args: &RetryArgs,
+        var: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let (job, base) = read_job(args.job.as_deref())?;
+        let state_dir = args.state_dir.as_deref();
+        Self::of_job(job, &base, state_dir, &args.send, Vec::new(), var)
+    }
+
+    fn of_job(
+        job: Job,
+        base: &Path,
+        state_dir: Option<&Path>,
+        args: &SendArgs,
+        stages: Vec<StageSettings>,
+        var: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let state_dir = self::state_dir(state_dir, &job, base);
         let in_limits = |key: &str, error: String| input(format!("{key} in [limits]: {error}"));
         let slots = match (args.task_slots, job.limits.task_slots) {
             (Some(slots), _) => slots,
@@ -196,9 +222,9 @@ impl LoadSettings {
                 args.site.as_ref(),
                 var,
                 job.site,
-                embedded(args, job.sandbox, &base)?,
+                embedded(args, job.sandbox, base)?,
             )?,
-            auth: AuthSettings::new(job.auth, base.clone(), &state_dir),
+            auth: AuthSettings::new(job.auth, base.to_owned(), &state_dir),
             state_dir,
             slots,
             requests_per_second: args
@@ -209,7 +235,7 @@ impl LoadSettings {
             contract: Arc::new(job.contract.0),
             full: args.full,
             refresh_after: job.state.refresh_after.map(|span| span.0),
-            stages: stages(&args.stage, job.stages, &base)?,
+            stages,
         })
     }
 }
@@ -238,7 +264,7 @@ fn state_dir(flag: Option<&Path>, job: &Job, base: &Path) -> PathBuf {
 }
 
 /// The site inside this program, should it be asked for.
-fn embedded(args: &LoadArgs, table: SandboxTable, base: &Path) -> Result<SiteSettings, Failure> {
+fn embedded(args: &SendArgs, table: SandboxTable, base: &Path) -> Result<SiteSettings, Failure> {
     let mut choice = PolicyChoice {
         policy: table.policy,
         base: base.to_owned(),

@@ -25,7 +25,7 @@ use crate::model::event::{Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::RowId;
 use crate::report::results::ResultsHeader;
-use crate::source::{Dataset, RowCells, digest};
+use crate::source::{Dataset, RecordedSource, RowCells, digest};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,10 +52,23 @@ pub struct StageJob {
     pub results: PathBuf,
     /// Whether results hold the source's columns.
     pub with_source: bool,
-    /// What else shapes its batches, by name, as a person wrote it.
+    /// What else shapes its rows and batches, by name, as a person wrote it.
     pub settings: BTreeMap<String, String>,
-    /// Of a retry: the stage of the run it retries, whose row numbers it uses.
-    pub retries: Option<u32>,
+    /// The mapping file.
+    pub mapping_path: PathBuf,
+    /// What opens the input again in another run, where that can be.
+    pub source: Option<RecordedSource>,
+    /// Of a retry: what it retries.
+    pub retries: Option<Retried>,
+}
+
+/// Which rows a retry loads again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retried {
+    /// The stage of the run it retries, whose row numbers it uses.
+    pub stage: u32,
+    /// How many they are, and a digest of their numbers: a run that stopped is continued only with the same rows.
+    pub rows: (u64, u64),
 }
 
 impl StageJob {
@@ -64,13 +77,32 @@ impl StageJob {
     /// # Errors
     /// When an input cannot be read.
     pub fn header(&self, stage: u32) -> Result<StageHeader, RunError> {
+        // rows that were kept stand in one file, whichever they came from
+        let mut last: Option<(&Path, u128)> = None;
         let files = self.dataset.files().iter().map(|file| {
-            let digest = digest::file(&file.path).map_err(|source| RunError::Io {
-                doing: format!("read {}", file.name),
-                source,
-            })?;
+            let digest = match last {
+                Some((path, digest)) if path == file.path => digest,
+                _ => digest::file(&file.path).map_err(|source| RunError::Io {
+                    doing: format!("read {}", file.name),
+                    source,
+                })?,
+            };
+            last = Some((&file.path, digest));
             Ok((file.name.clone(), file.bytes, digest))
         });
+        let files = files.collect::<Result<_, RunError>>()?;
+        let mut settings = self.settings.clone();
+        settings.insert("duplicates".into(), self.duplicates.name().into());
+        if let Some(Retried { rows, .. }) = &self.retries {
+            let (count, digest) = rows;
+            settings.insert("choice of rows".into(), format!("{count} ({digest:016x})"));
+        }
+        let mapping_path = absolute(&self.mapping_path);
+        // a source is plain data: it can be written
+        let source = self
+            .source
+            .as_ref()
+            .and_then(|source| source.to_json().ok());
         let (entity, family) = (self.plan.entity(), self.plan.family());
         Ok(StageHeader {
             stage,
@@ -78,14 +110,16 @@ impl StageJob {
             operation: self.plan.asked(),
             mapping: self.mapping,
             results: Some(absolute(&self.results).display().to_string()),
-            files: files.collect::<Result<_, RunError>>()?,
-            settings: self.settings.clone(),
+            files,
+            settings,
             shape: Some(Shape {
                 mapping: self.mapping,
                 family: family.name().to_owned(),
                 fields: self.plan.writes(),
             }),
-            retries: self.retries,
+            retries: self.retries.as_ref().map(|retried| retried.stage),
+            source,
+            mapping_path: Some(mapping_path.display().to_string()),
         })
     }
 }

@@ -66,8 +66,9 @@ pub(super) fn insert_stage(
 ) -> rusqlite::Result<i64> {
     let settings = serde_json::to_string(&header.settings).map_err(unwritable)?;
     db.execute(
-        "INSERT INTO stage (run, stage, entity, operation, mapping, settings, shape, retries, results)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO stage (run, stage, entity, operation, mapping, settings, shape, retries, results,
+                            source, mapping_path)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             run,
             header.stage,
@@ -78,6 +79,8 @@ pub(super) fn insert_stage(
             shape,
             header.retries,
             header.results,
+            header.source,
+            header.mapping_path,
         ],
     )?;
     let part = db.last_insert_rowid();

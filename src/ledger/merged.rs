@@ -46,18 +46,7 @@ impl Reader {
         for (run, stage) in self.retries_of_stage(run, stage)? {
             parts.push(self.part(&run, stage)?.to_string());
         }
-        let sql = format!(
-            "SELECT base.row, base.file, base.row + base.line_offset, last.key, last.status, last.reasons, last.remote_id,
-                    last.sent, last.batch, batch.attempts, coalesce(last.finished_at, batch.settled_at), batch.task_id,
-                    batch.trace_id
-             FROM row AS base
-             CROSS JOIN row AS last ON last.row = base.row AND last.part = coalesce(
-                 (SELECT max(part) FROM row AS newer
-                  WHERE newer.part IN ({}) AND newer.row = base.row AND newer.status <> 6), base.part)
-             LEFT JOIN batch ON batch.part = last.part AND batch.batch = last.batch
-             WHERE base.part = ? ORDER BY base.row",
-            parts.join(", ")
-        );
+        let sql = format!("{} ORDER BY base.row", newest_of(&parts));
         let mut query = self.db.prepare(&sql).map_err(self.failed())?;
         let mut rows = query
             .query([self.part(run, stage)?])
@@ -69,36 +58,28 @@ impl Reader {
     }
 }
 
+/// The rows of a stage (its part is the first parameter), each with the newest outcome that one of these parts gave it, in
+/// the shape of [`StoredRow::read`].
+pub(super) fn newest_of(parts: &[String]) -> String {
+    format!(
+        "SELECT base.row, base.file, base.row + base.line_offset, last.key, last.status, last.reasons, last.remote_id,
+                last.sent, last.batch, batch.attempts, coalesce(last.finished_at, batch.settled_at), batch.task_id,
+                batch.trace_id
+         FROM row AS base
+         CROSS JOIN row AS last ON last.row = base.row AND last.part = coalesce(
+             (SELECT max(part) FROM row AS newer
+              WHERE newer.part IN ({}) AND newer.row = base.row AND newer.status <> 6), base.part)
+         LEFT JOIN batch ON batch.part = last.part AND batch.batch = last.batch
+         WHERE base.part = ?",
+        parts.join(", ")
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::ledger::record::{Record, RunHeader, StageHeader};
-    use crate::ledger::tests::{header, open, outcome, stage};
+    use crate::ledger::tests::{open, retry as run};
     use crate::ledger::{Ledger, LedgerError};
     use crate::model::outcome::Status::{self, Failed, Loaded, NotSent, Rejected, Unconfirmed};
-
-    /// A run of one stage, or of the second of two, with these outcomes.
-    fn run(ledger: &Ledger, id: &str, of: Option<(&str, u32)>, rows: &[(u64, Status)]) {
-        let run = ledger
-            .begin(&RunHeader {
-                retry_of: of.map(|(run, _)| run.to_owned()),
-                ..header(id)
-            })
-            .unwrap();
-        run.write_now(vec![
-            Record::StageStarted(StageHeader {
-                retries: of.map(|(_, stage)| stage),
-                ..stage(0, None)
-            }),
-            Record::Rows {
-                stage: 0,
-                outcomes: rows
-                    .iter()
-                    .map(|(id, status)| outcome(*id, *status, None))
-                    .collect(),
-            },
-        ])
-        .unwrap();
-    }
 
     fn merged(ledger: &Ledger, run: &str) -> Vec<(u64, Status)> {
         let mut rows = Vec::new();

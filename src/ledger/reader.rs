@@ -192,7 +192,7 @@ impl Reader {
             read("SELECT name, bytes, digest, rows FROM file WHERE part = ? ORDER BY file")?;
         let mut query = read(
             "SELECT stage, stage.entity, operation, stage.mapping, settings, results, retries, rows, stage.finished_at,
-                    shape.mapping, family, fields, part
+                    shape.mapping, family, fields, part, source, mapping_path
              FROM stage JOIN run USING (run) LEFT JOIN shape USING (shape) WHERE id = ? ORDER BY stage",
         )?;
         let stages = query
@@ -342,6 +342,8 @@ fn stage(row: &Row<'_>) -> rusqlite::Result<StageInfo> {
             files: Vec::new(),
             shape,
             retries: row.get(6)?,
+            source: row.get(13)?,
+            mapping_path: row.get(14)?,
         },
         rows: row.get(7)?,
         file_rows: Vec::new(),

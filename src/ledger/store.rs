@@ -447,6 +447,8 @@ mod tests {
             settings: std::collections::BTreeMap::new(),
             shape: None,
             retries: None,
+            source: None,
+            mapping_path: None,
         })
     }
 

@@ -26,6 +26,7 @@ mod suggest;
 mod syntax;
 mod tree;
 mod types;
+mod uses;
 mod value;
 mod writer;
 

@@ -34,8 +34,9 @@ pub trait Ledgered {
 pub struct KnownRun {
     /// Its id.
     pub id: String,
-    /// Whether nothing of it is under way or left to continue.
-    pub finished: bool,
+    /// The run that has to end first, itself or one that loads its rows again; `None` when nothing of them is under way or
+    /// left to continue.
+    pub unfinished: Option<String>,
     /// Its stages, in order.
     pub stages: Vec<KnownStage>,
 }
@@ -49,6 +50,8 @@ pub struct KnownStage {
     pub entity: Entity,
     /// The path of its mapping file, where it was recorded.
     pub mapping: Option<PathBuf>,
+    /// What it did with rows that share a key, by name, where it was recorded.
+    pub duplicates: Option<String>,
     /// Its input files, in reading order.
     pub files: Vec<KnownFile>,
     /// Where its rows came from and which columns they had, where that was recorded.

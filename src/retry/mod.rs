@@ -13,6 +13,7 @@
 mod copy;
 mod error;
 mod file;
+mod find;
 mod ledgered;
 mod origin;
 mod place;
@@ -24,6 +25,7 @@ mod stage;
 mod told;
 
 pub use error::{Fault, Faults, RetryError};
+pub use find::places;
 pub use ledgered::{KnownFile, KnownRow, KnownRun, KnownStage, Ledgered, LedgeredError};
 pub use origin::{NoSource, Origin};
 pub use place::default_results;

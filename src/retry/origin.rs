@@ -20,6 +20,8 @@ pub enum Origin {
 pub enum NoSource {
     /// Nobody remembers how it was opened.
     Unknown,
+    /// It came from the `src.` columns of a results file, where it may have been edited.
+    Edited,
     /// It came through standard input.
     Stdin,
     /// It cannot be opened any more, and why.
@@ -40,6 +42,9 @@ impl fmt::Display for NoSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("the ledger does not know how its source was read"),
+            Self::Edited => f.write_str(
+                "its rows came from the src. columns of another results file, and not from their source",
+            ),
             Self::Stdin => f.write_str("its source was standard input, which is gone"),
             Self::Unopened(why) => write!(f, "its source cannot be opened ({why})"),
             Self::OtherFiles { name } => {
@@ -58,6 +63,9 @@ pub(super) fn open_source(stage: &KnownStage, spool: &Path) -> Result<Dataset, N
     let Some(source) = &stage.source else {
         return Err(NoSource::Unknown);
     };
+    if source.is_edited() {
+        return Err(NoSource::Edited);
+    }
     if source.has_stdin() {
         return Err(NoSource::Stdin);
     }

@@ -12,7 +12,7 @@ use super::told::{Told, by_status};
 use crate::model::entity::Entity;
 use crate::model::outcome::Status;
 use crate::report::results::check_place;
-use crate::source::{Dataset, RowKeeper};
+use crate::source::{Dataset, RecordedSource, RowKeeper};
 use std::path::{Path, PathBuf};
 
 /// What a person asks for.
@@ -45,10 +45,16 @@ pub struct Prepared {
     pub dataset: Dataset,
     /// How many they are.
     pub rows: u64,
+    /// A digest of their numbers.
+    pub choice: u64,
     /// Where they are read from.
     pub origin: Origin,
+    /// How `dataset` can be read again: the source, or of rows from the file their types alone.
+    pub source: Option<RecordedSource>,
     /// The mapping file.
     pub mapping: PathBuf,
+    /// What the stage did with rows that share a key, by name, where it was recorded.
+    pub duplicates: Option<String>,
     /// Where the new results go; not the retried file, nor an input.
     pub results: PathBuf,
     /// What is told about all rows and columns of the file.
@@ -85,15 +91,16 @@ pub fn prepare(request: &Request<'_>, ledger: &mut impl Ledgered) -> Result<Prep
     check_results(&results, request.file, &stage)?;
     check_place(&results)?;
     told.added = file.added().to_vec();
-    let count = rows.len();
+    let (count, choice) = (rows.len(), rows.digest());
+    let mut source = stage.source.clone();
     let (dataset, origin) = if file.source_columns().is_empty() {
-        let source = open_source(&stage, request.spool).map_err(|why| RetryError::NoSource {
+        let opened = open_source(&stage, request.spool).map_err(|why| RetryError::NoSource {
             file: file.name().to_owned(),
             why,
         })?;
-        (source.restricted(rows), Origin::Source)
+        (opened.restricted(rows), Origin::Source)
     } else {
-        let Some(source) = &stage.source else {
+        let Some(source) = &mut source else {
             let file = file.name().to_owned();
             return Err(RetryError::NoTypes { file, run });
         };
@@ -124,6 +131,7 @@ pub fn prepare(request: &Request<'_>, ledger: &mut impl Ledgered) -> Result<Prep
                 file: file.name().to_owned(),
             });
         }
+        *source = source.edited(columns.schema.clone());
         (copier.keeper.finish()?, Origin::ResultsFile)
     };
     Ok(Prepared {
@@ -132,8 +140,11 @@ pub fn prepare(request: &Request<'_>, ledger: &mut impl Ledgered) -> Result<Prep
         entity: stage.entity,
         dataset,
         rows: count,
+        choice,
         origin,
+        source,
         mapping,
+        duplicates: stage.duplicates,
         results,
         told,
     })

@@ -199,8 +199,8 @@ impl<L: Ledgered> Scanner<'_, L> {
             let faults = std::mem::replace(&mut self.faults, Faults::new(""));
             return Ok(faults.check().map(|()| false)?);
         };
-        if !known.finished {
-            return Err(RetryError::NotFinished { run: known.id });
+        if let Some(run) = known.unfinished {
+            return Err(RetryError::NotFinished { run });
         }
         match stage_of(&known, entry.entity(), entry.source()) {
             Ok(stage) => {

@@ -93,6 +93,7 @@ mod tests {
             stage,
             entity: *entity,
             mapping: None,
+            duplicates: None,
             files: vec![KnownFile {
                 name: (*file).to_owned(),
                 bytes: 0,
@@ -102,7 +103,7 @@ mod tests {
         });
         KnownRun {
             id: "R".into(),
-            finished: true,
+            unfinished: None,
             stages: stages.collect(),
         }
     }

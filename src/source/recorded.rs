@@ -165,6 +165,24 @@ impl RecordedSource {
         }
     }
 
+    /// The record of rows that were taken from this source and may have been edited since: nothing opens them again.
+    #[must_use]
+    pub fn edited(&self, columns: RecordedSchema) -> Self {
+        Self {
+            inputs: Vec::new(),
+            base: self.base.clone(),
+            format: None,
+            csv: CsvOptions::default(),
+            columns,
+        }
+    }
+
+    /// Whether it is that of [`Self::edited`].
+    #[must_use]
+    pub fn is_edited(&self) -> bool {
+        self.inputs.is_empty()
+    }
+
     /// As JSON text, for the ledger.
     ///
     /// # Errors

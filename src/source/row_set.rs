@@ -4,6 +4,7 @@ use super::chunk::RowChunk;
 use crate::model::row::RowId;
 use polars::prelude::{BooleanChunked, NewChunkedArray, PolarsResult};
 use roaring::RoaringTreemap;
+use xxhash_rust::xxh3::Xxh3;
 
 /// Row numbers of a dataset, in compressed bitmaps: two bytes a row where they are scattered, less where they are not.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,6 +34,16 @@ impl RowSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// A digest of which rows they are (XXH3-64), the same on every machine.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut hasher = Xxh3::new();
+        for row in &self.rows {
+            hasher.update(&row.to_le_bytes());
+        }
+        hasher.digest()
     }
 
     /// The rows, ascending.
@@ -85,5 +96,10 @@ mod tests {
         assert_eq!(rows.iter().collect::<Vec<_>>(), [RowId(3), RowId(7)]);
         assert_eq!((rows.len(), rows.last()), (2, Some(RowId(7))));
         assert!(rows.contains(RowId(3)) && !rows.contains(RowId(4)));
+        assert_eq!(
+            rows.digest(),
+            RowSet::from_iter([RowId(3), RowId(7)]).digest()
+        );
+        assert_ne!(rows.digest(), RowSet::from_iter([RowId(3)]).digest());
     }
 }

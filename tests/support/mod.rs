@@ -8,6 +8,7 @@ pub(crate) mod process;
 pub(crate) mod recalled;
 pub(crate) mod sandbox;
 pub(crate) mod scripted;
+pub(crate) mod spreadsheet;
 pub(crate) mod table;
 
 use std::thread::sleep;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// One run of one stage.
 pub(crate) struct Recalled {
     run: String,
-    pub(crate) finished: bool,
+    pub(crate) unfinished: Option<String>,
     pub(crate) stage: KnownStage,
     rows: BTreeMap<RowId, KnownRow>,
     /// What happens while the ledger is asked for the first time.
@@ -45,12 +45,13 @@ impl Recalled {
             stage: 0,
             entity,
             mapping: Some("people.toml".into()),
+            duplicates: None,
             files: files.collect(),
             source: Some(RecordedSource::new(spec, &dataset)),
         };
         Self {
             run: run.to_owned(),
-            finished: true,
+            unfinished: None,
             stage,
             rows,
             meanwhile: None,
@@ -66,7 +67,7 @@ impl Ledgered for Recalled {
     fn run(&mut self, id: &str) -> Result<Option<KnownRun>, LedgeredError> {
         Ok((id == self.run).then(|| KnownRun {
             id: self.run.clone(),
-            finished: self.finished,
+            unfinished: self.unfinished.clone(),
             stages: vec![self.stage.clone()],
         }))
     }

@@ -1,12 +1,13 @@
 //! `csm-loader load`: the main job.
 
-use super::show;
+use super::show::{self, Collected};
 use crate::cli::args::{LoadArgs, StageArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::loader::{Loader, Wanted};
 use crate::cli::open::{Naming, open};
 use crate::cli::settings::LoadSettings;
-use crate::cli::signals;
+use crate::cli::signals::{self, Watch};
+use crate::engine::context::Audience;
 use crate::engine::run::RunEnd;
 use crate::ledger::record::Invocation;
 use crate::ledger::{Ledger, StateFolder};
@@ -14,7 +15,9 @@ use crate::model::clock::{Clock, SystemClock, UnixMillis};
 use crate::model::entity::Entity;
 use chrono::{DateTime, Utc};
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 /// Loads.
@@ -22,7 +25,7 @@ use uuid::Uuid;
 /// # Errors
 /// When the settings, the inputs or the site cannot be used; nothing was sent then.
 pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
-    let wanted = if args.new {
+    let wanted = if args.send.new {
         Wanted::New
     } else {
         Wanted::Latest
@@ -43,31 +46,10 @@ pub(super) fn load(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let state =
         StateFolder::open(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
-    // what a killed run left there is nobody's any more: the state folder is ours
-    let spool = state.path().join("spool");
-    match std::fs::remove_dir_all(&spool) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            let message = format!("failed to clear {}: {error}", spool.display());
-            return Err(Failure::new(Exit::Input, message));
-        }
-        _ => {}
-    }
-    let spool = state
-        .folder("spool")
-        .map_err(|error| Failure::of(Exit::Input, &error))?;
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))?;
+    let spool = spool(&state)?;
+    let runtime = runtime()?;
     let entered = runtime.enter();
-    let opening = signals::end_at_once(
-        spool.clone(),
-        "interrupted while the inputs were opened: nothing was sent",
-    )
-    .map_err(|error| {
-        Failure::new(
-            Exit::Defect,
-            format!("failed to listen for signals: {error}"),
-        )
-    })?;
+    let opening = opening(&spool)?;
     let nonce = Uuid::new_v4();
     let run = run_id(clock.unix_millis(), nonce);
     let naming = Naming {
@@ -92,10 +74,59 @@ pub(super) fn load(
             job: job_name(&args.stage),
             invocation,
             wanted,
+            retry: None,
             spool,
         };
         loader.load(jobs).await
     });
+    finish(ended, &audience, &summary)
+}
+
+/// A folder for what outgrows memory, empty: what a killed run left there is nobody's any more, as the state folder is ours.
+///
+/// # Errors
+/// When it cannot be cleared or made.
+pub(super) fn spool(state: &StateFolder) -> Result<PathBuf, Failure> {
+    let spool = state.path().join("spool");
+    match std::fs::remove_dir_all(&spool) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let message = format!("failed to clear {}: {error}", spool.display());
+            return Err(Failure::new(Exit::Input, message));
+        }
+        _ => {}
+    }
+    state
+        .folder("spool")
+        .map_err(|error| Failure::of(Exit::Input, &error))
+}
+
+/// # Errors
+/// When the system has no threads to give.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    Runtime::new().map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))
+}
+
+/// While this lives, an interrupt ends the program.
+///
+/// # Errors
+/// When the system does not let us listen.
+pub(super) fn opening(spool: &Path) -> Result<Watch, Failure> {
+    let words = "interrupted while the inputs were opened: nothing was sent";
+    signals::end_at_once(spool.to_owned(), words).map_err(|error| {
+        let message = format!("failed to listen for signals: {error}");
+        Failure::new(Exit::Defect, message)
+    })
+}
+
+/// Shows how a run ended.
+///
+/// # Errors
+/// Those that it ended with.
+pub(super) fn finish(
+    ended: Result<RunEnd, Failure>,
+    audience: &Audience,
+    summary: &Collected,
+) -> Result<Exit, Failure> {
     audience.finish();
     let end = ended?;
     // a reader that goes away has seen enough
@@ -113,7 +144,7 @@ pub(super) fn load(
 }
 
 /// How this process was started; `None` where that is no text.
-fn invocation() -> Option<Invocation> {
+pub(super) fn invocation() -> Option<Invocation> {
     let folder = std::env::current_dir().ok()?;
     let arguments = std::env::args_os().skip(1);
     let arguments: Option<Vec<_>> = arguments.map(|word| word.into_string().ok()).collect();
@@ -124,7 +155,7 @@ fn invocation() -> Option<Invocation> {
 }
 
 /// `20260131-081500-3f9a2c`: sorts by time, and is unique.
-fn run_id(now: UnixMillis, nonce: Uuid) -> String {
+pub(super) fn run_id(now: UnixMillis, nonce: Uuid) -> String {
     let time = DateTime::<Utc>::from_timestamp_millis(now).unwrap_or_default();
     format!(
         "{}-{}",

@@ -7,11 +7,7 @@ pub(super) mod contract;
 pub(super) mod load;
 pub(super) mod report;
 pub(super) mod resume;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command is offered once it can send")
-)]
-mod retry;
+pub(super) mod retry;
 pub(super) mod runs;
 pub(super) mod sandbox;
 mod show;

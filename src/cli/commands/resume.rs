@@ -1,6 +1,7 @@
 //! `csm-loader resume`: goes on with a run that was interrupted, as it was started.
 
 use super::load::load;
+use super::retry::retry;
 use crate::cli::args::{Args, Command, ResumeArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::loader::Wanted;
@@ -34,20 +35,24 @@ pub(in crate::cli) fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
     let words =
         std::iter::once("csm-loader").chain(invocation.arguments.iter().map(String::as_str));
     let typed = Args::try_parse_from(words).map(|args| args.command);
-    let Ok(Command::Load(mut typed)) = typed else {
-        return Err(unusable(format!(
+    let wanted = Wanted::Resume(run.id.clone());
+    match typed {
+        Ok(Command::Load(mut typed)) => {
+            typed.stage.state_dir = Some(folder);
+            typed.show = args.show.clone();
+            load(&typed, wanted, run.invocation.clone())
+        }
+        Ok(Command::Retry(mut typed)) => {
+            typed.state_dir = Some(folder);
+            typed.show = args.show.clone();
+            retry(&typed, wanted, run.invocation.clone())
+        }
+        _ => Err(unusable(format!(
             "run {} was started by a command that cannot be repeated: csm-loader {}",
             run.id,
             invocation.arguments.join(" ")
-        )));
-    };
-    typed.stage.state_dir = Some(folder);
-    typed.show = args.show.clone();
-    load(
-        &typed,
-        Wanted::Resume(run.id.clone()),
-        run.invocation.clone(),
-    )
+        ))),
+    }
 }
 
 /// The run that is named, or the last that can be continued.

@@ -55,6 +55,10 @@ pub struct StageHeader {
     pub shape: Option<Shape>,
     /// Of a retry: the stage of the run [`RunHeader::retry_of`] whose rows it loads again, under their numbers there.
     pub retries: Option<u32>,
+    /// JSON: what opens its input again, and the types of its columns, so that rows of it can be loaded again.
+    pub source: Option<String>,
+    /// Path of the mapping file, absolute.
+    pub mapping_path: Option<String>,
 }
 
 /// What a stage writes. Content counts as unchanged only when the same shape confirmed it last.
@@ -194,6 +198,8 @@ mod tests {
                 .collect(),
             shape: None,
             retries: None,
+            source: None,
+            mapping_path: None,
         }
     }
 

@@ -18,19 +18,21 @@ CREATE TABLE run (
 
 -- A stage of a run: one entity loaded through one mapping.
 CREATE TABLE stage (
-    part        INTEGER PRIMARY KEY,          -- what other tables know it by
-    run         INTEGER NOT NULL REFERENCES run,
-    stage       INTEGER NOT NULL,             -- from 0, in the order of the run
-    entity      TEXT NOT NULL,
-    operation   TEXT NOT NULL,
-    mapping     TEXT NOT NULL,                -- digest of the mapping file, hexadecimal
-    settings    TEXT NOT NULL,                -- JSON object: what else shapes its batches
-    shape       INTEGER REFERENCES shape,     -- null: what it loads is not remembered as content
-    retries     INTEGER,                      -- the stage of run.retry_of whose row numbers it uses
-    results     TEXT,                         -- path of the results file
-    rows        INTEGER,                      -- rows of the input, once it was read to its end
-    counts      TEXT,                         -- JSON: rows by status, in the order of row.status; once finished
-    finished_at INTEGER,
+    part         INTEGER PRIMARY KEY,         -- what other tables know it by
+    run          INTEGER NOT NULL REFERENCES run,
+    stage        INTEGER NOT NULL,            -- from 0, in the order of the run
+    entity       TEXT NOT NULL,
+    operation    TEXT NOT NULL,
+    mapping      TEXT NOT NULL,               -- digest of the mapping file, hexadecimal
+    settings     TEXT NOT NULL,               -- JSON object: what else shapes its batches
+    shape        INTEGER REFERENCES shape,    -- null: what it loads is not remembered as content
+    retries      INTEGER,                     -- the stage of run.retry_of whose row numbers it uses
+    source       TEXT,                        -- JSON: what opens its input again, and the types of its columns
+    mapping_path TEXT,                        -- path of the mapping file, absolute
+    results      TEXT,                        -- path of the results file
+    rows         INTEGER,                     -- rows of the input, once it was read to its end
+    counts       TEXT,                        -- JSON: rows by status, in the order of row.status; once finished
+    finished_at  INTEGER,
     UNIQUE (run, stage)
 ) STRICT;
 

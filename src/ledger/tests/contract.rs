@@ -170,6 +170,8 @@ fn headers_come_back_as_they_were_written() {
         files: vec![("a.csv".into(), 10, 2), ("b.csv".into(), 0, u128::MAX)],
         shape: Some(shape(5, &["Plan", "Region"])),
         retries: Some(3),
+        source: Some("{}".into()),
+        mapping_path: Some("/maps/people.toml".into()),
         ..stage(0, None)
     };
     run.write_now(vec![

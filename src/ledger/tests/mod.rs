@@ -54,7 +54,33 @@ pub(super) fn stage(stage: u32, shape: Option<Shape>) -> StageHeader {
         settings: BTreeMap::from([("duplicates".into(), "last".into())]),
         shape,
         retries: None,
+        source: None,
+        mapping_path: None,
     }
+}
+
+/// A run of one stage with these outcomes; perhaps one that loads rows of another run and stage again.
+pub(super) fn retry(ledger: &Ledger, id: &str, of: Option<(&str, u32)>, rows: &[(u64, Status)]) {
+    let run = ledger
+        .begin(&RunHeader {
+            retry_of: of.map(|(run, _)| run.to_owned()),
+            ..header(id)
+        })
+        .unwrap();
+    run.write_now(vec![
+        Record::StageStarted(StageHeader {
+            retries: of.map(|(_, stage)| stage),
+            ..stage(0, None)
+        }),
+        Record::Rows {
+            stage: 0,
+            outcomes: rows
+                .iter()
+                .map(|(id, status)| outcome(*id, *status, None))
+                .collect(),
+        },
+    ])
+    .unwrap();
 }
 
 pub(super) fn row(id: u64) -> RowRef {

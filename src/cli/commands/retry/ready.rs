@@ -1,9 +1,9 @@
-//! `csm-loader retry`, up to the run: which rows of a results file are loaded again, by which mapping, and where to.
+//! Up to the run: which rows of a results file are loaded again, by which mapping, and where to.
 
 use crate::api::contract::Contract;
 use crate::cli::args::RetryArgs;
 use crate::cli::exit::{Exit, Failure};
-use crate::engine::run::StageJob;
+use crate::engine::run::{Retried, StageJob};
 use crate::mapping::{MappingFile, Plan};
 use crate::report::results;
 use crate::retry::{Filter, Ledgered, Origin, Prepared, Request, prepare};
@@ -12,17 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What a run needs to load the rows again.
-pub(in crate::cli) struct Ready {
+pub(super) struct Ready {
     /// The run whose rows they are, which the new run links to.
-    pub(in crate::cli) retry_of: String,
-    /// Their stage in that run.
-    pub(in crate::cli) stage_of: u32,
+    pub(super) retry_of: String,
     /// Where the rows are read from.
-    pub(in crate::cli) origin: Origin,
+    pub(super) origin: Origin,
     /// The one stage of the new run.
-    pub(in crate::cli) job: StageJob,
+    pub(super) job: StageJob,
     /// What a person is told first: sentences without cell values.
-    pub(in crate::cli) told: Vec<String>,
+    pub(super) told: Vec<String>,
 }
 
 /// Finds the rows, maps nothing yet. `spool` is a private folder for rows on their way; `date` and `run` expand in the
@@ -30,7 +28,7 @@ pub(in crate::cli) struct Ready {
 ///
 /// # Errors
 /// When the file, the ledger, the source or the mapping do not allow it; nothing was sent.
-pub(in crate::cli) fn ready(
+pub(super) fn ready(
     args: &RetryArgs,
     ledger: &mut impl Ledgered,
     spool: &Path,
@@ -65,22 +63,26 @@ pub(in crate::cli) fn ready(
     }
     let plan = Plan::compile(&mapping, prepared.dataset.schema(), contract)
         .map_err(|error| failed(format!("{error}{}", note(&prepared))))?;
+    let duplicates = prepared.duplicates.as_deref();
+    let duplicates = duplicates.and_then(|policy| policy.parse().ok());
     Ok(Ready {
         retry_of: prepared.run,
-        stage_of: prepared.stage,
         origin: prepared.origin,
         job: StageJob {
             dataset: Arc::new(prepared.dataset),
             plan: Arc::new(plan),
             mapping: mapping.digest(),
-            duplicates: args.duplicates.unwrap_or_default(),
+            duplicates: args.duplicates.or(duplicates).unwrap_or_default(),
             results: prepared.results,
-            with_source: args.with_source,
-            settings: BTreeMap::from([(
-                "duplicates".to_owned(),
-                args.duplicates.unwrap_or_default().name().to_owned(),
-            )]),
-            retries: Some(prepared.stage),
+            // what is edited in the new results is retried from them again
+            with_source: args.with_source || prepared.origin == Origin::ResultsFile,
+            settings: BTreeMap::new(),
+            mapping_path: prepared.mapping,
+            source: prepared.source,
+            retries: Some(Retried {
+                stage: prepared.stage,
+                rows: (prepared.rows, prepared.choice),
+            }),
         },
         told,
     })
@@ -100,6 +102,7 @@ fn note(prepared: &Prepared) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dedupe::Policy;
     use crate::model::entity::Entity;
     use crate::model::outcome::Status;
     use crate::model::row::{FileId, RowId};
@@ -137,6 +140,7 @@ mod tests {
                 stage: 0,
                 entity: Entity::Customer,
                 mapping: None,
+                duplicates: Some("first".into()),
                 files: vec![KnownFile {
                     name: "people.csv".into(),
                     bytes: 0,
@@ -146,7 +150,7 @@ mod tests {
             };
             Ok(Some(KnownRun {
                 id: id.to_owned(),
-                finished: true,
+                unfinished: None,
                 stages: vec![stage],
             }))
         }
@@ -195,11 +199,13 @@ mod tests {
             folder("run,row,src.email,src.name\nR1,7,a@example.com,Ana\nR1,3,b@example.com,Bo\n");
         let flags = "--mapping …people.toml --with-source --results …{date}-{run}.csv --status failed,rejected";
         let ready = typed(&folder, flags).unwrap();
-        assert_eq!((ready.retry_of.as_str(), ready.stage_of), ("R1", 0));
+        assert_eq!(ready.retry_of, "R1");
+        assert_eq!(ready.job.retries.as_ref().unwrap().stage, 0);
         assert_eq!(ready.origin, Origin::ResultsFile);
         assert_eq!(ready.told, ["2 rows are loaded again (2 failed)"]);
         assert_eq!(ready.job.results, folder.path().join("2026-01-31-R2.csv"));
         assert!(ready.job.with_source);
+        assert_eq!(ready.job.duplicates, Policy::First, "as in the run");
         let request = crate::source::ChunkRequest::default();
         let chunk = ready.job.dataset.chunks(&request).next().unwrap().unwrap();
         assert_eq!(

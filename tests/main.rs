@@ -23,3 +23,4 @@ mod retry_files;
 mod sandbox_policies;
 mod stopping;
 mod support;
+mod torture;

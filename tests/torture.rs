@@ -1,0 +1,128 @@
+//! The loader is killed with SIGKILL at every point and at any time, continued until it is done, and held to what an
+//! undisturbed run on the same site gives, and to the site's audit.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `site` | the job and its site |
+//! | `course` | kills and continuations of one job |
+//! | `judge` | what must hold in the end |
+
+mod course;
+mod judge;
+mod site;
+
+use crate::support::table::Table;
+use course::{Chance, Course, Kill};
+use csm_loader::model::failpoint::Step;
+use judge::{differences, judge, results};
+use site::{Field, Manners};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// Steps that a load of a job meets that nothing interrupted and that no other takes the place of.
+fn ordinary() -> impl Iterator<Item = Step> {
+    let special = [Step::Reopen, Step::SendingAgain, Step::RunSuperseded];
+    Step::ALL
+        .into_iter()
+        .filter(move |step| !special.contains(step))
+}
+
+fn points(steps: impl Iterator<Item = Step>) -> Vec<String> {
+    let sides =
+        steps.flat_map(|step| ["before", "after"].map(|side| format!("{}.{side}", step.name())));
+    sides.collect()
+}
+
+/// What a load that nothing disturbs gives, and what a second one gives after it.
+struct Undisturbed {
+    first: Vec<Table>,
+    second: Vec<Table>,
+}
+
+impl Undisturbed {
+    fn with(duplicates: &str) -> Self {
+        let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates));
+        course.to_its_end("--quiet");
+        let first = results(&course.field);
+        course.start("--quiet", &[]).end().expect(4);
+        let second = results(&course.field);
+        Self { first, second }
+    }
+
+    fn of(duplicates: &str) -> &'static Self {
+        static LAST: LazyLock<Undisturbed> = LazyLock::new(|| Undisturbed::with("last"));
+        static ALL: LazyLock<Undisturbed> = LazyLock::new(|| Undisturbed::with("all-in-order"));
+        if duplicates == "last" { &LAST } else { &ALL }
+    }
+}
+
+/// Kills and continuations.
+#[derive(Debug, Default, Clone, Copy)]
+struct Figures {
+    courses: usize,
+    kills: usize,
+    resumes: usize,
+    created_twice: usize,
+}
+
+/// Ends a course, and checks what it left.
+fn conclude(mut course: Course, manners: Manners, duplicates: &str, figures: &mut Figures) {
+    course.to_its_end("--quiet");
+    let verdict = judge(&course.field, duplicates == "all-in-order");
+    let mut faults = verdict.faults;
+    if manners == Manners::Documented {
+        let undisturbed = Undisturbed::of(duplicates);
+        faults.push(differences(&results(&course.field), &undisturbed.first));
+        assert_eq!(verdict.created_twice, 0);
+    }
+    faults.retain(|fault| !fault.is_empty());
+    assert!(
+        faults.is_empty(),
+        "{}\n\n{}",
+        faults.join("\n"),
+        course.story.join("\n")
+    );
+    if manners == Manners::Documented {
+        // what is remembered has come through the kills too
+        course.start("--quiet", &[]).end().expect(4);
+        let second = differences(&results(&course.field), &Undisturbed::of(duplicates).second);
+        assert!(
+            second.is_empty(),
+            "the next load:\n{second}\n\n{}",
+            course.story.join("\n")
+        );
+    }
+    figures.courses += 1;
+    figures.kills += course.kills;
+    figures.resumes += course.resumes;
+    figures.created_twice += verdict.created_twice;
+}
+
+#[test]
+fn killed_at_every_point_once_the_results_are_those_of_an_undisturbed_run() {
+    let mut figures = Figures::default();
+    let mut left = points(ordinary());
+    let mut chance = Chance(4);
+    while !left.is_empty() {
+        let duplicates = ["last", "all-in-order"][figures.courses % 2];
+        let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates));
+        let mut unreached = Vec::new();
+        while !left.is_empty() && !course.is_over() {
+            let point = left.swap_remove(chance.below(left.len()));
+            let first = course.kills == 0;
+            if course.killed(&Kill::At(point.clone(), 1)).is_some() {
+                assert!(
+                    !first,
+                    "{point} is never reached\n{}",
+                    course.story.join("\n")
+                );
+                unreached.push(point);
+            }
+        }
+        left.append(&mut unreached);
+        conclude(course, Manners::Documented, duplicates, &mut figures);
+    }
+    println!("{figures:?}");
+    assert!(figures.kills >= points(ordinary()).len());
+    let _ = Duration::ZERO;
+}

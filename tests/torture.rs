@@ -8,6 +8,7 @@
 //! | `judge` | what must hold in the end |
 
 mod course;
+mod endings;
 mod judge;
 mod site;
 
@@ -122,7 +123,56 @@ fn killed_at_every_point_once_the_results_are_those_of_an_undisturbed_run() {
         left.append(&mut unreached);
         conclude(course, Manners::Documented, duplicates, &mut figures);
     }
-    println!("{figures:?}");
     assert!(figures.kills >= points(ordinary()).len());
-    let _ = Duration::ZERO;
+}
+
+/// Kills a job anywhere: two in three times at a point, else at a moment.
+fn killed_anywhere(manners: Manners, seed: u32, kills: usize) -> Figures {
+    let mut chance = Chance(u64::from(seed) << 32 | manners as u64);
+    let mut figures = Figures::default();
+    let mut points = points(ordinary());
+    points.extend(["reopen.before".to_owned(), "reopen.after".to_owned()]);
+    while figures.kills < kills {
+        let duplicates = ["last", "all-in-order"][chance.below(2)];
+        let site = seed + u32::try_from(figures.courses).expect("fewer courses");
+        let mut course = Course::on(Field::new(manners, site, duplicates));
+        for _ in 0..=chance.below(8) {
+            let kill = if chance.below(3) == 0 {
+                Kill::After(Duration::from_millis(chance.below(1_500) as u64))
+            } else {
+                let count = [1, 1, 1, 2, 3, 4, 6, 9][chance.below(8)];
+                Kill::At(points[chance.below(points.len())].clone(), count)
+            };
+            course.killed(&kill);
+            if course.is_over() {
+                break;
+            }
+        }
+        conclude(course, manners, duplicates, &mut figures);
+    }
+    figures
+}
+
+/// How many kills at random are wanted of each policy.
+fn wanted(otherwise: usize) -> usize {
+    std::env::var("CSM_LOADER_TORTURE")
+        .map_or(otherwise, |kills| kills.parse().expect("a number of kills"))
+}
+
+#[test]
+fn killed_anywhere_on_a_site_as_documented() {
+    let figures = killed_anywhere(Manners::Documented, 1, wanted(8));
+    println!("documented: {figures:?}");
+}
+
+#[test]
+fn killed_anywhere_on_a_site_as_seen_alive() {
+    let figures = killed_anywhere(Manners::Live, 1, wanted(6));
+    println!("live-2026: {figures:?}");
+}
+
+#[test]
+fn killed_anywhere_on_a_hostile_site() {
+    let figures = killed_anywhere(Manners::Hostile, 1, wanted(6));
+    println!("hostile: {figures:?}");
 }

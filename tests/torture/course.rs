@@ -42,6 +42,8 @@ pub(crate) struct Course {
     /// Loads after the first.
     pub(crate) resumes: usize,
     started: bool,
+    /// The inputs are no more what they were, so that nothing can be resumed.
+    pub(crate) changed: bool,
     /// What happened, for when it goes wrong.
     pub(crate) story: Vec<String>,
 }
@@ -53,17 +55,19 @@ impl Course {
             kills: 0,
             resumes: 0,
             started: false,
+            changed: false,
             story: Vec::new(),
         }
     }
 
     /// What continues the job: `load` every other time, else `resume`, where there is something to resume.
     fn words(&self, flags: &str) -> String {
-        let command = if self.resumes % 2 == 1 && flags.is_empty() && self.runs(0) > 0 {
-            "resume --state-dir state"
-        } else {
-            "load job.toml"
-        };
+        let command =
+            if self.resumes % 2 == 1 && !self.changed && flags.is_empty() && self.runs(0) > 0 {
+                "resume --state-dir state"
+            } else {
+                "load job.toml"
+            };
         format!("{command} {flags}")
     }
 
@@ -117,6 +121,16 @@ impl Course {
         });
         // a kill may come before there is a table
         count.unwrap_or(0)
+    }
+
+    /// The id of the run in a state.
+    pub(crate) fn run_in(&self, state: u8) -> String {
+        let ledger = self.field.place.path("state/ledger.sqlite");
+        let db = Connection::open_with_flags(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        db.query_row("SELECT id FROM run WHERE state = ?", [state], |row| {
+            row.get(0)
+        })
+        .unwrap()
     }
 
     /// Whether the job has come to its end.

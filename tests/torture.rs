@@ -18,6 +18,7 @@ use csm_loader::model::failpoint::Step;
 use judge::{differences, judge, results};
 use site::{Field, Manners};
 use std::sync::LazyLock;
+use std::thread;
 use std::time::Duration;
 
 /// Steps that a load of a job meets that nothing interrupted and that no other takes the place of.
@@ -43,7 +44,7 @@ struct Undisturbed {
 impl Undisturbed {
     fn with(duplicates: &str) -> Self {
         let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates));
-        course.to_its_end("--quiet");
+        course.finish("--quiet");
         let first = results(&course.field);
         course.start("--quiet", &[]).end().expect(4);
         let second = results(&course.field);
@@ -66,9 +67,18 @@ struct Figures {
     created_twice: usize,
 }
 
+impl Figures {
+    fn add(&mut self, other: Self) {
+        self.courses += other.courses;
+        self.kills += other.kills;
+        self.resumes += other.resumes;
+        self.created_twice += other.created_twice;
+    }
+}
+
 /// Ends a course, and checks what it left.
 fn conclude(mut course: Course, manners: Manners, duplicates: &str, figures: &mut Figures) {
-    course.to_its_end("--quiet");
+    course.finish("--quiet");
     let verdict = judge(&course.field, duplicates == "all-in-order");
     let mut faults = verdict.faults;
     if manners == Manners::Documented {
@@ -153,26 +163,29 @@ fn killed_anywhere(manners: Manners, seed: u32, kills: usize) -> Figures {
     figures
 }
 
-/// How many kills at random are wanted of each policy.
+/// How many kills are wanted of each policy: so many in the normal suite, and as many as `make torture` says.
 fn wanted(otherwise: usize) -> usize {
     std::env::var("CSM_LOADER_TORTURE")
         .map_or(otherwise, |kills| kills.parse().expect("a number of kills"))
 }
 
 #[test]
-fn killed_anywhere_on_a_site_as_documented() {
-    let figures = killed_anywhere(Manners::Documented, 1, wanted(8));
-    println!("documented: {figures:?}");
-}
-
-#[test]
-fn killed_anywhere_on_a_site_as_seen_alive() {
-    let figures = killed_anywhere(Manners::Live, 1, wanted(6));
-    println!("live-2026: {figures:?}");
-}
-
-#[test]
-fn killed_anywhere_on_a_hostile_site() {
-    let figures = killed_anywhere(Manners::Hostile, 1, wanted(6));
-    println!("hostile: {figures:?}");
+fn killed_anywhere_no_result_contradicts_the_site() {
+    let asked =
+        Manners::ALL.map(|manners| thread::spawn(move || killed_anywhere(manners, 1, wanted(6))));
+    let mut closing = Vec::new();
+    let mut all = Figures::default();
+    for (manners, done) in Manners::ALL.into_iter().zip(asked) {
+        let figures = done.join().expect("what it found is told above");
+        closing.push(format!("{} {}", figures.kills, manners.name()));
+        all.add(figures);
+    }
+    println!(
+        "torture: {} kills ({}) in {} jobs, {} continuations, {} records created twice after a read that did not show them",
+        all.kills,
+        closing.join(", "),
+        all.courses,
+        all.resumes,
+        all.created_twice
+    );
 }

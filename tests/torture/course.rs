@@ -139,7 +139,7 @@ impl Course {
     }
 
     /// Continues undisturbed until the job has ended.
-    pub(crate) fn to_its_end(&mut self, flags: &str) {
+    pub(crate) fn finish(&mut self, flags: &str) {
         for _ in 0..LOADS {
             if self.is_over() {
                 return;

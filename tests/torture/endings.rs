@@ -69,7 +69,7 @@ fn what_too_many_errors_stopped_is_continued_when_more_are_borne() {
                 .expect_rows(stage.rows);
         }
     }
-    course.to_its_end("--quiet --max-errors 1000");
+    course.finish("--quiet --max-errors 1000");
     let found = results(&course.field);
     let differences = differences(&found, &Undisturbed::of("last").first);
     assert!(differences.is_empty(), "{differences}");
@@ -101,7 +101,7 @@ fn superseded(first: &Kill, second: &[Kill]) {
         let ended = course.killed(kill);
         assert!(ended.is_none(), "{kill:?} never came\n{}", told(&course));
     }
-    course.to_its_end("--quiet");
+    course.finish("--quiet");
     assert_eq!(
         (course.runs(1), course.runs(2)),
         (1, 1),
@@ -196,4 +196,75 @@ fn settling_may_be_killed_as_well() {
     .map(|point| at(point, 1))
     .into();
     superseded(&at("submit.before", 4), &kills);
+}
+
+/// Keys that the site has written so far, folded, without those that only the seed wrote.
+fn written(course: &Course) -> BTreeSet<String> {
+    let audit = course.field.site.audit().into_iter();
+    audit
+        .map(|write| fold::name(&write.key).into_owned())
+        .collect()
+}
+
+#[test]
+fn what_another_night_finds_of_fields_and_products_is_told_as_far_as_it_is_known() {
+    let mut told = Vec::new();
+    for (point, count) in [
+        ("submit.after", 1),
+        ("accepted.after", 1),
+        ("accepted.after", 2),
+        ("create.after", 1),
+        ("create.after", 4),
+        ("rows.after", 6),
+    ] {
+        let mut course = course();
+        assert!(course.killed(&at(point, count)).is_none());
+        let before = written(&course);
+        let place = &course.field.place;
+        for name in ["fields.csv", "products.csv"] {
+            let text = place.read(name);
+            place.write(
+                name,
+                text.replace("customer,Born,date,\n", "")
+                    .replace("Router X8\n", ""),
+            );
+        }
+        course.changed = true;
+        course.finish("--quiet");
+        let old = course.run_in(2);
+        let mut counts = BTreeMap::new();
+        for stage in &STAGES[..2] {
+            let name = stage.results.replace(".csv", &format!("-{old}.csv"));
+            if !course.field.place.has(&name) {
+                continue;
+            }
+            let table = course.field.place.results(&name);
+            table.expect_rows(stage.rows);
+            for key in keys(&table, "loaded") {
+                assert!(written(&course).contains(&key), "{key}");
+            }
+            for status in ["not_sent", "failed", "rejected"] {
+                let (ours, loaded) = (keys(&table, status), keys(&table, "loaded"));
+                let wrong: Vec<_> = ours
+                    .intersection(&before)
+                    .filter(|key| !loaded.contains(*key))
+                    .collect();
+                assert!(wrong.is_empty(), "{status}: {wrong:?}");
+            }
+            counts.extend(table.counts());
+        }
+        let counts: Vec<_> = counts
+            .iter()
+            .map(|(status, rows)| format!("{rows} {status}"))
+            .collect();
+        told.push(format!("{point}:{count}  {}", counts.join(", ")));
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    submit.after:1  1 duplicate, 1 failed, 5 not_sent, 1 rejected, 1 unchanged, 3 unconfirmed
+    accepted.after:1  1 duplicate, 1 failed, 3 loaded, 5 not_sent, 1 rejected, 1 unchanged
+    accepted.after:2  1 duplicate, 1 failed, 6 loaded, 2 not_sent, 1 rejected, 1 unchanged
+    create.after:1  1 duplicate, 1 failed, 6 loaded, 1 not_sent, 1 rejected, 1 unchanged, 1 unconfirmed
+    create.after:4  1 loaded, 7 not_sent, 1 unchanged, 1 unconfirmed
+    rows.after:6  1 loaded, 8 not_sent, 1 unchanged
+    ");
 }

@@ -1,10 +1,11 @@
 //! What must hold when a job has ended, however often it was killed.
 
 use super::site::{Field, STAGES};
-use crate::support::sandbox::Write;
+use crate::support::sandbox;
 use crate::support::table::Table;
 use csm_loader::api::fold;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// The columns in which a run that was killed may differ from one that was not.
 const MAY_DIFFER: [&str; 6] = [
@@ -33,16 +34,16 @@ pub(crate) fn differences(found: &[Table], expected: &[Table]) -> String {
     for ((found, expected), stage) in found.iter().zip(expected).zip(&STAGES) {
         assert_eq!(found.columns, expected.columns);
         if found.rows.len() != expected.rows.len() {
-            text.push_str(&format!("{}: {} rows\n", stage.results, found.rows.len()));
+            let _ = writeln!(text, "{}: {} rows", stage.results, found.rows.len());
         }
         for (found, expected) in found.rows.iter().zip(&expected.rows) {
             if found != expected {
-                text.push_str(&format!(
-                    "{}:\n  {}\n  undisturbed: {}\n",
-                    stage.results,
-                    found.join(" | "),
-                    expected.join(" | ")
-                ));
+                let (found, expected) = (found.join(" | "), expected.join(" | "));
+                let _ = writeln!(
+                    text,
+                    "{}:\n  {found}\n  undisturbed: {expected}",
+                    stage.results
+                );
             }
         }
     }
@@ -70,7 +71,7 @@ fn said(field: &Field) -> Said {
 }
 
 /// The stage that writes what the audit calls so.
-fn stage_of(write: &Write) -> Option<&'static str> {
+fn stage_of(write: &sandbox::Write) -> Option<&'static str> {
     let entities = STAGES.iter().map(|stage| stage.entity);
     let of_field = write
         .entity

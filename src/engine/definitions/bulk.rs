@@ -291,7 +291,7 @@ impl Definitions<'_> {
     }
 
     /// Waits until a task has ended, or for as long as the site may take; the last view is still running then.
-    async fn wait(&self, task: &TaskId) -> Result<TaskView, ApiError> {
+    pub(super) async fn wait(&self, task: &TaskId) -> Result<TaskView, ApiError> {
         let context = self.context;
         let began = context.clock.instant();
         let age = || context.clock.instant().duration_since(began);

@@ -35,6 +35,7 @@ use crate::model::outcome::{BatchSeq, Counts, Route, RowOutcome, Status};
 use crate::model::reply::{ApiError, DetailField};
 use crate::model::row::{PreparedRow, Reason};
 use decide::{Next, Standing, Wanted, compare, present};
+pub(super) use recover::verdicts;
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc::Receiver;
 

@@ -1,14 +1,20 @@
-//! Requests that an interrupted run has under way: waited for, or sent again with the same key and bytes.
+//! Requests that an interrupted run has under way: waited for, or, where the run goes on, sent again with the same key
+//! and bytes.
 
 use super::bulk::Request;
+use super::decide::{Fate, fates};
 use super::{Asked, Definitions, Travelled};
-use crate::api::contract;
+use crate::api::contract::{self, keys};
+use crate::api::fold;
+use crate::engine::context::Context;
 use crate::engine::driver::{self, DriveError};
 use crate::ledger::OpenBatch;
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::entity::Owner;
-use crate::model::outcome::Route;
+use crate::model::outcome::{Route, Status};
+use crate::model::row::Reason;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,4 +93,46 @@ impl Definitions<'_> {
         }
         Ok(rows)
     }
+}
+
+/// How the rows of a request end of which nothing but its bytes and its task is known, in their order; `None` without
+/// a task that tells.
+pub(in crate::engine) async fn verdicts(
+    context: &Context,
+    stage: u32,
+    open: &OpenBatch,
+) -> Option<Vec<(Status, Vec<Reason>)>> {
+    let definitions = Definitions::new(context, stage, None);
+    let view = definitions.wait(open.task.as_ref()?).await.ok()?;
+    let body: Value = serde_json::from_slice(&open.body).ok()?;
+    let items = body.get(keys::DETAIL_FIELDS)?.as_array()?.iter();
+    let names: Option<Vec<_>> = items
+        .map(|item| Some(fold::name(item.get(keys::NAME)?.as_str()?).into_owned()))
+        .collect();
+    let names = names.filter(|names| names.len() == open.rows.len())?;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let fates = fates(&view, &names, |text| fold::name(text).into_owned());
+    Some(fates.into_iter().map(verdict).collect())
+}
+
+/// How a row ends whose field is not looked for.
+fn verdict(fate: Fate) -> (Status, Vec<Reason>) {
+    let (status, code, message) = match fate {
+        Fate::Created => return (Status::Loaded, Vec::new()),
+        Fate::Refused {
+            words,
+            before: false,
+        } => (Status::Failed, Code::SiteRejected, words),
+        Fate::Unclear(code) => (Status::Unconfirmed, code, code.cause().to_owned()),
+        Fate::Refused { words, .. }
+        | Fate::TurnedAway(words)
+        | Fate::Lost(words)
+        | Fate::Unsent(_, words) => (Status::Unconfirmed, Code::AnswerLost, words),
+    };
+    let reason = Reason {
+        code: code.into(),
+        field: None,
+        message,
+    };
+    (status, vec![reason])
 }

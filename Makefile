@@ -2,10 +2,11 @@
 
 CARGO ?= cargo
 ROWS  ?= 1000000
+KILLS ?= 120
 LARGE := target/large
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench sample samples samples-large doc install clean-demo
+.PHONY: help demo test torture lint check bench sample samples samples-large doc install clean-demo
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,6 +20,9 @@ demo: toolchain ## load samples/ into the embedded sandbox (ends well when the r
 test: toolchain ## build and run all tests
 	$(CARGO) test --locked --all-targets
 	$(CARGO) test --locked --doc
+
+torture: toolchain ## kill loads KILLS times on each of three kinds of site, and check what they leave
+	CSM_LOADER_TORTURE=$(KILLS) $(CARGO) test --locked --test main -- torture:: --nocapture
 
 lint: toolchain ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --check

@@ -24,3 +24,4 @@ mod retry_files;
 mod sandbox_policies;
 mod stopping;
 mod support;
+mod torture;

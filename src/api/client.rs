@@ -5,11 +5,12 @@
 
 use crate::api::auth::{Auth, Pass};
 use crate::api::classify::{Answer, Got, Headers, classify};
-use crate::api::contract::{self, Contract, Endpoint, Method};
+use crate::api::contract::{self, Contract, Endpoint, Kind, Method};
 use crate::api::error::ClientError;
 use crate::api::site::{Site, path};
 use crate::api::words;
 use crate::model::clock::{Clock, SystemClock};
+use crate::model::failpoint::Step;
 use crate::model::reply::{ApiError, ErrorClass};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
@@ -139,6 +140,16 @@ impl<'a> Request<'a> {
     fn name(&self) -> String {
         format!("{} {}", self.endpoint.method().name(), self.path)
     }
+
+    /// The step that it is, for those who kill the program there.
+    fn step(&self) -> Step {
+        match self.endpoint.kind() {
+            Kind::Bulk => Step::Submit,
+            Kind::Single => Step::Create,
+            Kind::Read if self.endpoint == Endpoint::GetTask => Step::Poll,
+            Kind::Read => Step::LookUp,
+        }
+    }
 }
 
 /// What was read, with the answer's trace id.
@@ -215,7 +226,10 @@ impl Client {
         if asked.elapsed() > TOKEN_AT_HAND {
             self.gate.ready(endpoint).await;
         }
+        let step = request.step();
+        step.before();
         let answer = self.http.call(&self.site, Some(&pass), request, read).await;
+        step.after();
         if let Err(error) = &answer {
             self.gate.refused(endpoint, error);
         }

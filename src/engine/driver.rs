@@ -7,11 +7,11 @@ use super::feed::Feed;
 use super::limits::MaxErrors;
 use super::message::{Command, Durable, Event, Now, Recovered};
 use super::products::Products;
-use super::state::{Engine, not_sent, sent_row};
+use super::state::{Engine, not_sent};
 use super::why;
 use crate::api::contract::BulkEndpoint;
 use crate::ledger::record::Record;
-use crate::ledger::{LedgerError, RowSet};
+use crate::ledger::{LedgerError, OpenBatch, RowSet};
 use crate::model::cause::chain;
 use crate::model::entity::{Entity, Operation};
 use crate::model::event::{Progress, RunEvent};
@@ -59,8 +59,10 @@ pub(super) struct SoFar {
     pub(super) counts: Counts,
     /// The highest number of a batch.
     pub(super) last: Option<BatchSeq>,
-    /// Rows without an outcome, for which a request may have left.
+    /// Rows without an outcome, for which a single call may have been made.
     pub(super) begun: RowSet,
+    /// Bulk requests for definitions that are not decided.
+    pub(super) definitions: Vec<OpenBatch>,
 }
 
 /// An event of a task of this loop's.
@@ -354,9 +356,7 @@ pub(super) async fn single(
             }
             let outcome = match (&mut products, context.stop.why()) {
                 (Some(products), None) => {
-                    let rows = [sent_row(&row)].into_iter().collect();
-                    write(context, vec![Record::Calling { stage, rows }]).await?;
-                    let (outcome, error) = products.load(context, row).await;
+                    let (outcome, error) = products.load(context, row).await?;
                     if let Some(error) = error {
                         context.stop.set(error.to_string());
                     }

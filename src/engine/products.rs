@@ -3,9 +3,12 @@
 //! A single call has no idempotency key. Its fate being unknown, the site is asked before the call is repeated.
 
 use super::context::Context;
+use super::driver;
 use super::resolve::products;
+use super::state::sent_row;
 use crate::api::lookup::Named;
-use crate::ledger::RowSet;
+use crate::ledger::record::Record;
+use crate::ledger::{LedgerError, RowSet};
 use crate::model::code::{Code, ReasonCode};
 use crate::model::entity::Operation;
 use crate::model::outcome::{Route, RowOutcome, Status};
@@ -78,12 +81,15 @@ impl Products {
         })
     }
 
-    /// Loads one row. The error, if any, ends the stage; the row's outcome holds it too.
+    /// Loads one row. The site's error, if any, ends the stage; the row's outcome holds it too.
+    ///
+    /// # Errors
+    /// When the intent cannot be written.
     pub(super) async fn load(
         &mut self,
         context: &Context,
         row: PreparedRow,
-    ) -> (RowOutcome, Option<ApiError>) {
+    ) -> Result<(RowOutcome, Option<ApiError>), LedgerError> {
         let folded = row.identity.as_str().to_owned();
         let mut sent = Sent::default();
         let begun = self.begun.contains(row.row.id);
@@ -93,17 +99,21 @@ impl Products {
                 (Status::Loaded, Vec::new(), None)
             }
             Act::End(status, code, message) => (status, vec![reason(code, message)], None),
-            Act::Create => match self.create(context, &row, &folded, &mut sent).await {
-                Ok(()) => (Status::Loaded, Vec::new(), None),
-                Err(error) => {
-                    let (status, code) = sent.failed(&error);
-                    (
-                        status,
-                        vec![reason(code, &error.message)],
-                        (status != Status::Failed).then_some(error),
-                    )
+            Act::Create => {
+                let (stage, rows) = (self.stage, [sent_row(&row)].into_iter().collect());
+                driver::write(context, vec![Record::Calling { stage, rows }]).await?;
+                match self.create(context, &row, &folded, &mut sent).await {
+                    Ok(()) => (Status::Loaded, Vec::new(), None),
+                    Err(error) => {
+                        let (status, code) = sent.failed(&error);
+                        (
+                            status,
+                            vec![reason(code, &error.message)],
+                            (status != Status::Failed).then_some(error),
+                        )
+                    }
                 }
-            },
+            }
         };
         let (status, reasons, error) = end;
         let known = matches!(status, Status::Loaded | Status::Unchanged);
@@ -121,7 +131,7 @@ impl Products {
             finished_at: context.clock.unix_millis(),
             row: row.row,
         };
-        (outcome, error)
+        Ok((outcome, error))
     }
 
     async fn create(
@@ -132,6 +142,7 @@ impl Products {
         sent: &mut Sent,
     ) -> Result<(), ApiError> {
         let name = name_in(&row.item);
+        let begun = self.begun.contains(row.row.id);
         let created = context
             .repeat(self.stage, async || {
                 if sent.maybe_applied
@@ -142,9 +153,15 @@ impl Products {
                 sent.attempts += 1;
                 let answer = context.client.create_product(&name).await;
                 context.stop.note_write(&answer);
-                if let Err(error) = &answer {
-                    sent.maybe_applied |=
-                        matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken);
+                let Err(error) = &answer else { return answer };
+                sent.maybe_applied |=
+                    matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken);
+                // it may be refused because of what the interrupted run created
+                if begun
+                    && error.class == ErrorClass::Refused
+                    && let Some(found) = products(context, self.stage).await?.remove(folded)
+                {
+                    return Ok(found);
                 }
                 answer
             })

@@ -4,6 +4,7 @@ use super::context::Context;
 use crate::ledger::{LedgerError, StoredRow};
 use crate::model::code::ReasonCode;
 use crate::model::event::{CodeCount, Progress, RunEvent};
+use crate::model::failpoint::Step;
 use crate::model::outcome::{Counts, Status};
 use crate::report::results::{ResultRow, ResultsError, ResultsHeader, ResultsWriter};
 use crate::source::{Dataset, RowCells, digest};
@@ -110,7 +111,9 @@ pub(super) fn publish(
         Ok::<_, PublishError>(())
     })?;
     tell(counts);
+    Step::Results.before();
     writer.finish_expecting(expected.unwrap_or(counts.total()))?;
+    Step::Results.after();
     Ok(Published {
         counts,
         top_codes: tally.top(),

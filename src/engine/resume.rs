@@ -4,13 +4,12 @@
 //! records their rows are is read off those bytes, as the site will name them by that.
 
 use super::context::Context;
-use super::driver;
 use super::message::{Recovered, Undecided};
 use super::run::RunError;
 use crate::api::contract::{Name, keys};
 use crate::api::fold;
-use crate::ledger::record::{Record, SentRow};
-use crate::ledger::{LedgerError, OpenBatch, RowSet, StageProgress};
+use crate::ledger::record::SentRow;
+use crate::ledger::{OpenBatch, RowSet, StageProgress};
 use crate::model::clock::UnixMillis;
 use crate::model::entity::Entity;
 use crate::model::outcome::Counts;
@@ -38,6 +37,8 @@ pub(super) struct TakenUp {
     pub(super) done: RowSet,
     /// Rows that are neither, and that a call may have been made for.
     pub(super) begun: RowSet,
+    /// Requests for definitions under way: their rows are read again, since the bytes do not say whose fields they are.
+    pub(super) definitions: Vec<OpenBatch>,
 }
 
 /// Reads how far a stage had come in the ledger of the run.
@@ -58,28 +59,11 @@ pub(super) async fn take_up(
     if progress.info.finished_at.is_some() {
         return Ok(Before::Finished(progress.counts));
     }
-    if entity == Entity::DetailField {
-        // names are unique on the site, so that these are simply asked for again
-        close(context, stage, &progress).await?;
-    }
     let id_key = context.client.contract().name(Name::OrganizationDetailsId);
     let now = context.clock.unix_millis();
     Ok(Before::Open(taken_up(
         entity, progress, details, id_key, now,
     )))
-}
-
-/// Ends batches whose rows are loaded another way.
-async fn close(context: &Context, stage: u32, progress: &StageProgress) -> Result<(), LedgerError> {
-    let at = context.clock.unix_millis();
-    let closed = progress.undecided.iter().map(|open| Record::Settled {
-        stage,
-        batch: open.batch,
-        trace_id: None,
-        outcomes: Vec::new(),
-        at,
-    });
-    driver::write(context, closed.collect()).await
 }
 
 fn taken_up(
@@ -99,20 +83,23 @@ fn taken_up(
         last: progress.last_batch,
         undecided: Vec::new(),
     };
+    let mut definitions = Vec::new();
     for open in progress.undecided {
-        let rows = open.rows.iter().map(|sent| sent.row.id);
         if entity == Entity::DetailField {
-            rows.for_each(|row| begun.insert(row));
-        } else {
-            rows.for_each(|row| done.insert(row));
-            let undecided = undecided(entity, open, details, id_key, now);
-            recovered.undecided.push(undecided);
+            definitions.push(open);
+            continue;
         }
+        for sent in open.rows.iter() {
+            done.insert(sent.row.id);
+        }
+        let undecided = undecided(entity, open, details, id_key, now);
+        recovered.undecided.push(undecided);
     }
     TakenUp {
         recovered,
         done,
         begun,
+        definitions,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::api::contract::{self, BulkEndpoint};
 use crate::api::fold;
 use crate::dedupe::{Decisions, Policy};
 use crate::ledger::record::{Record, Shape, StageHeader};
-use crate::ledger::{LedgerError, RowSet};
+use crate::ledger::{LedgerError, OpenBatch, RowSet};
 use crate::mapping::{Draft, Plan, RefKind, References};
 use crate::model::cause::chain;
 use crate::model::entity::Entity;
@@ -290,6 +290,7 @@ async fn run_stage(
     let left = Left {
         recovered: so_far.recovered,
         begun: so_far.begun,
+        definitions: so_far.definitions,
         rows: first.rows,
         max_errors,
     };
@@ -326,6 +327,8 @@ struct Left {
     recovered: Recovered,
     /// Rows that a call may have been made for.
     begun: RowSet,
+    /// Requests for definitions that are not decided.
+    definitions: Vec<OpenBatch>,
     rows: Option<u64>,
     max_errors: Option<MaxErrors>,
 }
@@ -342,6 +345,7 @@ async fn send(
     let Left {
         recovered,
         begun,
+        definitions,
         rows,
         max_errors,
     } = left;
@@ -358,6 +362,7 @@ async fn send(
         counts: recovered.counts,
         last: recovered.last,
         begun,
+        definitions,
     };
     if entity == Entity::DetailField {
         definitions::drive(context, stage, max_errors, so_far, feed, rows).await

@@ -2,6 +2,7 @@
 //! written down as such, and its results are written. Nothing new is sent.
 
 use super::context::{Context, random};
+use super::definitions;
 use super::driver;
 use super::limits::TaskSlots;
 use super::publish;
@@ -14,7 +15,7 @@ use crate::ledger::{RowSet, StageInfo, StageProgress};
 use crate::model::code::Code;
 use crate::model::entity::Family;
 use crate::model::event::{Phase, RunEvent};
-use crate::model::outcome::{Counts, RowOutcome, Status};
+use crate::model::outcome::{Counts, Route, RowOutcome, Status};
 use crate::model::row::{FileId, Reason, RowId, RowRef};
 use crate::model::slice::Slice;
 use crate::report::results::ResultsHeader;
@@ -172,12 +173,21 @@ async fn finish_requests(
         let sent = driver::bulk(context, route, engine, recovered, feed, None).await?;
         counts = sent.counts;
     } else {
-        let at = context.clock.unix_millis();
         let mut records = Vec::new();
         for open in &progress.undecided {
+            let ends = definitions::verdicts(context, number, open).await;
+            let at = context.clock.unix_millis();
             let rows = open.rows.iter().map(|sent| lost(sent.row.clone(), at));
-            let outcomes: Vec<_> = rows.collect();
-            counts.add(Status::Unconfirmed, outcomes.len() as u64);
+            let mut outcomes: Vec<_> = rows.collect();
+            for (outcome, (status, reasons)) in outcomes.iter_mut().zip(ends.unwrap_or_default()) {
+                (outcome.status, outcome.reasons) = (status, reasons);
+            }
+            for outcome in &mut outcomes {
+                // it may have left; how often is not known
+                (outcome.route, outcome.attempts) = (Some(Route::Bulk), 1);
+                outcome.batch = Some(open.batch);
+                counts.add(outcome.status, 1);
+            }
             records.push(Record::Settled {
                 stage: number,
                 batch: open.batch,

@@ -6,6 +6,7 @@ use super::pending::{KnownShape, Maps, Pending, Step};
 use super::progress::{decode_intent, encode_intent};
 use super::record::{RowHashes, SentRow, Shape};
 use crate::model::entity::Entity;
+use crate::model::failpoint;
 use crate::model::outcome::{RowOutcome, Status};
 use crate::model::row::RowId;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -189,7 +190,9 @@ const DECIDED: &str = "SELECT 1 FROM row WHERE part = ? AND row = ?";
 pub(super) fn fold(db: &mut Connection, pending: &Mutex<Pending>) -> rusqlite::Result<()> {
     let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
     let fold = lock().begin_fold();
+    failpoint::Step::Merge.before();
     fold.run(db)?;
+    failpoint::Step::Merge.after();
     lock().end_fold();
     // only now: until then the intents are all that brings back, after a crash, what was not merged
     let transaction = db.transaction()?;

@@ -12,6 +12,7 @@ use super::remember::{self, Remember};
 use super::schema;
 use super::write::Writer;
 use crate::model::entity::Entity;
+use crate::model::failpoint::Step;
 use rusqlite::{Connection, OpenFlags, params};
 use std::fmt;
 use std::fs::OpenOptions;
@@ -122,6 +123,7 @@ impl Ledger {
         let invocation = header.invocation.as_ref().map(serde_json::to_string);
         // strings are all it holds
         let invocation = invocation.and_then(Result::ok);
+        Step::Begin.before();
         db.execute(
             "INSERT INTO run (id, nonce, site, job, version, state, retry_of, invocation, started_at)
              VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
@@ -137,6 +139,7 @@ impl Ledger {
             ],
         )
         .map_err(self.failed("write"))?;
+        Step::Begin.after();
         let run = db.last_insert_rowid();
         self.start(db, run, &header.id, &header.site)
     }
@@ -260,7 +263,9 @@ fn reopen(db: &mut Connection, run: &str, back: Back) -> rusqlite::Result<i64> {
         ),
         [key],
     )?;
+    Step::Reopen.before();
     transaction.commit()?;
+    Step::Reopen.after();
     Ok(key)
 }
 

@@ -51,9 +51,12 @@ impl Writer {
         }
     }
 
-    fn commit<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> rusqlite::Result<()> {
+    fn commit<'a>(
+        &mut self,
+        records: impl Iterator<Item = &'a Record> + Clone,
+    ) -> rusqlite::Result<()> {
         let transaction = self.db.transaction()?;
-        for record in records {
+        for record in records.clone() {
             let mut writing = Writing {
                 db: &transaction,
                 run: self.run,
@@ -63,7 +66,9 @@ impl Writer {
             };
             writing.record(record)?;
         }
+        records.clone().for_each(|record| record.step().before());
         transaction.commit()?;
+        records.for_each(|record| record.step().after());
         self.remember.durable(&self.pending);
         let full = self
             .pending

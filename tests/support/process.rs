@@ -152,6 +152,18 @@ impl Process {
         })
     }
 
+    /// Whether it has not ended yet.
+    pub(crate) fn runs(&mut self) -> bool {
+        let ended = self.child.try_wait().expect("a process to wait for");
+        ended.is_none()
+    }
+
+    /// Ends it with SIGKILL, if it has not ended yet.
+    pub(crate) fn kill(&mut self) {
+        // of one that has ended nothing is left to kill, which is as good
+        let _ = self.child.kill();
+    }
+
     /// Sends a signal by its name, as in `INT`.
     pub(crate) fn signal(&self, name: &str) {
         let script = format!("kill -{name} {}", self.child.id());

@@ -20,6 +20,8 @@ pub(crate) struct Write {
     pub(crate) entity: String,
     pub(crate) key: String,
     pub(crate) operation: String,
+    /// Of a bulk write: the idempotency key that it came under, or its task where the site has forgotten the key.
+    pub(crate) request: Option<String>,
 }
 
 impl Sandbox {
@@ -76,6 +78,9 @@ impl Sandbox {
                     entity: text("entity"),
                     key: text("key"),
                     operation: text("operation"),
+                    request: ["idempotencyKey", "task"]
+                        .iter()
+                        .find_map(|key| entry[key].as_str().map(str::to_owned)),
                 }
             }));
             if writes.len() as u64 == page["last"].as_u64().expect("a number") {

@@ -19,6 +19,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// A bulk request.
+pub(super) struct Request {
+    pub(super) key: String,
+    pub(super) body: Arc<Vec<u8>>,
+    /// Its task, if the site is known to have accepted it.
+    pub(super) task: Option<TaskId>,
+    /// It may have reached the site.
+    pub(super) maybe_applied: bool,
+}
+
 /// What became of a request.
 struct Answered {
     /// Of each row, in their order.
@@ -44,43 +54,39 @@ impl Definitions<'_> {
         &mut self,
         endpoint: BulkEndpoint,
         batch: Batch,
-        mut rows: Vec<Asked>,
+        rows: Vec<Asked>,
     ) -> Result<(), DriveError> {
-        let mut batch = batch;
-        let mut records = Vec::new();
-        let mut settled = None;
-        loop {
-            let body = Arc::new(batch.body());
-            let name = format!("{}/{}/0", self.stage, batch.seq().0);
-            let key = Uuid::new_v5(&self.context.nonce, name.as_bytes()).to_string();
-            records.push(Record::Sending {
-                stage: self.stage,
-                batch: batch.seq(),
-                key: key.clone(),
-                body: Arc::clone(&body),
-                rows: batch.rows().iter().map(sent_row).collect(),
-                at: self.context.clock.unix_millis(),
-            });
-            self.write(std::mem::take(&mut records), settled.take())
-                .await?;
+        let (request, intent) = self.intend(&batch);
+        self.write(vec![intent], None).await?;
+        self.bring_to_end(endpoint, batch, rows, request).await
+    }
 
+    /// The same from where the intent of the first batch is durable.
+    pub(super) async fn bring_to_end(
+        &mut self,
+        endpoint: BulkEndpoint,
+        mut batch: Batch,
+        mut rows: Vec<Asked>,
+        mut request: Request,
+    ) -> Result<(), DriveError> {
+        loop {
             let began = self.context.clock.instant();
-            let answered = self.send(endpoint, &batch, &rows, &key, &body).await?;
+            let answered = self.send(endpoint, &batch, &rows, request).await?;
             let (outcomes, again) = self.judge(&batch, rows, &answered).await;
             let counts = counted(&outcomes);
             let dropped = !outcomes.is_empty();
-            records.push(Record::Settled {
+            let mut records = vec![Record::Settled {
                 stage: self.stage,
                 batch: batch.seq(),
                 trace_id: answered.trace_id,
                 outcomes,
                 at: self.context.clock.unix_millis(),
-            });
-            settled = Some(Settled {
+            }];
+            let settled = Settled {
                 batch: batch.seq(),
                 counts,
                 took: self.context.clock.instant().duration_since(began),
-            });
+            };
             self.batcher.settled(&batch);
             if let Some(error) = answered.hopeless {
                 self.context.stop.set(error.to_string());
@@ -89,13 +95,37 @@ impl Definitions<'_> {
             let clear = again.iter().all(|asked| asked.unclear.is_none());
             let may_help = dropped && clear && self.context.stop.why().is_none();
             if may_help && let Some(next) = self.cut(&again) {
-                batch = next;
-                rows = again;
+                let (next_request, intent) = self.intend(&next);
+                records.push(intent);
+                self.write(records, Some(settled)).await?;
+                (batch, rows, request) = (next, again, next_request);
                 continue;
             }
-            self.write(records, settled).await?;
+            self.write(records, Some(settled)).await?;
             return self.create_each(again).await;
         }
+    }
+
+    /// A batch as it leaves, and what is written down before.
+    fn intend(&self, batch: &Batch) -> (Request, Record) {
+        let body = Arc::new(batch.body());
+        let name = format!("{}/{}/0", self.stage, batch.seq().0);
+        let key = Uuid::new_v5(&self.context.nonce, name.as_bytes()).to_string();
+        let intent = Record::Sending {
+            stage: self.stage,
+            batch: batch.seq(),
+            key: key.clone(),
+            body: Arc::clone(&body),
+            rows: batch.rows().iter().map(sent_row).collect(),
+            at: self.context.clock.unix_millis(),
+        };
+        let request = Request {
+            key,
+            body,
+            task: None,
+            maybe_applied: false,
+        };
+        (request, intent)
     }
 
     /// Makes records durable; then counts and tells the batch that they settle.
@@ -172,16 +202,31 @@ impl Definitions<'_> {
         endpoint: BulkEndpoint,
         batch: &Batch,
         rows: &[Asked],
-        key: &str,
-        body: &Arc<Vec<u8>>,
+        request: Request,
     ) -> Result<Answered, DriveError> {
         let context = self.context;
-        let (mut tries, mut attempts, mut maybe_applied) = (Tries::default(), 0, false);
+        let Request {
+            key,
+            body,
+            task,
+            mut maybe_applied,
+        } = request;
+        let mut tries = Tries::default();
+        let mut attempts = u32::from(maybe_applied);
+        if let Some(task) = task {
+            let (fates, hopeless) = self.fates_of(&task, rows).await;
+            return Ok(Answered {
+                fates,
+                attempts,
+                trace_id: None,
+                hopeless,
+            });
+        }
         loop {
             attempts += 1;
             let answer = context
                 .client
-                .submit(endpoint.endpoint, body.to_vec(), key)
+                .submit(endpoint.endpoint, body.to_vec(), &key)
                 .await;
             context.stop.note_write(&answer);
             let error = match answer {
@@ -200,18 +245,7 @@ impl Definitions<'_> {
                         trace_id: accepted.trace_id,
                     };
                     driver::write(context, vec![record]).await?;
-                    let names: Vec<_> = rows
-                        .iter()
-                        .map(|asked| asked.wanted.folded.as_str())
-                        .collect();
-                    let fold = |text: &str| fold::name(text).into_owned();
-                    let (fates, hopeless) = match self.wait(&accepted.task).await {
-                        Ok(view) => (fates(&view, &names, fold), None),
-                        Err(error) => {
-                            let lost = Fate::Lost(error.message.clone());
-                            (vec![lost; rows.len()], Some(error))
-                        }
-                    };
+                    let (fates, hopeless) = self.fates_of(&accepted.task, rows).await;
                     return Ok(Answered {
                         fates,
                         attempts,
@@ -240,8 +274,24 @@ impl Definitions<'_> {
         }
     }
 
+    /// Waits for a task: what it says of each row, and the error if the site says nothing any more.
+    async fn fates_of(&self, task: &TaskId, rows: &[Asked]) -> (Vec<Fate>, Option<ApiError>) {
+        let names: Vec<_> = rows
+            .iter()
+            .map(|asked| asked.wanted.folded.as_str())
+            .collect();
+        let fold = |text: &str| fold::name(text).into_owned();
+        match self.wait(task).await {
+            Ok(view) => (fates(&view, &names, fold), None),
+            Err(error) => {
+                let lost = Fate::Lost(error.message.clone());
+                (vec![lost; rows.len()], Some(error))
+            }
+        }
+    }
+
     /// Waits until a task has ended, or for as long as the site may take; the last view is still running then.
-    async fn wait(&self, task: &TaskId) -> Result<TaskView, ApiError> {
+    pub(super) async fn wait(&self, task: &TaskId) -> Result<TaskView, ApiError> {
         let context = self.context;
         let began = context.clock.instant();
         let age = || context.clock.instant().duration_since(began);

@@ -8,10 +8,12 @@
 //! | --- | --- |
 //! | [`decide`] | what follows from answers and list |
 //! | [`bulk`] | one bulk request and its task |
+//! | [`recover`] | what an interrupted run has under way |
 //! | [`single`] | one field by itself |
 
 mod bulk;
 mod decide;
+mod recover;
 mod single;
 
 use super::batcher::{BatchLimits, Batcher};
@@ -24,7 +26,7 @@ use super::why;
 use crate::api::contract::{self, BulkEndpoint, keys};
 use crate::api::fold;
 use crate::ledger::record::Record;
-use crate::ledger::{LedgerError, RowSet};
+use crate::ledger::{LedgerError, OpenBatch, RowSet};
 use crate::model::cause::chain;
 use crate::model::code::Code;
 use crate::model::entity::Owner;
@@ -33,6 +35,7 @@ use crate::model::outcome::{BatchSeq, Counts, Route, RowOutcome, Status};
 use crate::model::reply::{ApiError, DetailField};
 use crate::model::row::{PreparedRow, Reason};
 use decide::{Next, Standing, Wanted, compare, present};
+pub(super) use recover::verdicts;
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc::Receiver;
 
@@ -51,6 +54,7 @@ pub(super) async fn drive(
     let mut definitions = Definitions::new(context, stage, max_errors);
     definitions.sent.counts = so_far.counts;
     definitions.begun = so_far.begun;
+    definitions.underway = so_far.definitions;
     if let Some(last) = so_far.last {
         definitions.batcher.continue_after(last);
     }
@@ -117,6 +121,13 @@ struct Travelled {
     attempts: u32,
 }
 
+/// A row that an interrupted run was about to create.
+const BY_ITSELF: Travelled = Travelled {
+    route: Some(Route::Single),
+    batch: None,
+    attempts: 1,
+};
+
 /// The stage's state.
 struct Definitions<'a> {
     context: &'a Context,
@@ -125,8 +136,10 @@ struct Definitions<'a> {
     /// The fields of each owner by folded name, once they were listed.
     present: HashMap<Owner, HashMap<String, DetailField>>,
     batcher: Batcher,
-    /// Rows that an interrupted run was about to create.
+    /// Rows that an interrupted run was about to create, one by one.
     begun: RowSet,
+    /// Requests of an interrupted run that are not decided.
+    underway: Vec<OpenBatch>,
     sent: Sent,
 }
 
@@ -144,12 +157,14 @@ impl<'a> Definitions<'a> {
                 bytes: contract::MAX_BODY_BYTES,
             }),
             begun: RowSet::default(),
+            underway: Vec::new(),
             sent: Sent::default(),
         }
     }
 
     /// Brings the rows of one owner to their end, in order.
-    async fn load(&mut self, owner: Owner, mut rows: Vec<Asked>) -> Result<(), DriveError> {
+    async fn load(&mut self, owner: Owner, rows: Vec<Asked>) -> Result<(), DriveError> {
+        let mut rows = self.recover(owner, rows).await?;
         while !rows.is_empty() {
             if self.context.stop.why().is_none()
                 && !self.present.contains_key(&owner)
@@ -178,12 +193,8 @@ impl<'a> Definitions<'a> {
         for asked in rows {
             match self.standing(&asked.wanted) {
                 // an interrupted run was about to create it, so that it is ours
-                Standing::Same if self.begun.contains(asked.row.row.id) => {
-                    let travelled = Travelled {
-                        route: Some(Route::Bulk),
-                        attempts: 1,
-                        ..Travelled::default()
-                    };
+                Standing::Same if self.may_be_ours(&asked) => {
+                    let travelled = asked.unclear.map_or(BY_ITSELF, |(_, travelled)| travelled);
                     ended.push(self.outcome(&asked, Next::End(Status::Loaded, None), travelled));
                 }
                 Standing::Same => ended.push(self.outcome(&asked, present(), Travelled::default())),
@@ -248,6 +259,11 @@ impl<'a> Definitions<'a> {
             .map(|field| (fold::name(&field.name).into_owned(), field));
         self.present.insert(owner, named.collect());
         Ok(())
+    }
+
+    /// Whether an earlier request may have created the field of a row.
+    fn may_be_ours(&self, asked: &Asked) -> bool {
+        asked.unclear.is_some() || self.begun.contains(asked.row.row.id)
     }
 
     /// How a row compares with what the site had when it was last asked.

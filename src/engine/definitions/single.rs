@@ -45,7 +45,7 @@ impl Definitions<'_> {
         let context = self.context;
         let owner = asked.wanted.owner;
         let (mut tries, mut attempts) = (Tries::default(), 0);
-        let mut before = asked.unclear.is_some();
+        let mut before = self.may_be_ours(asked);
         loop {
             attempts += 1;
             let answer = context

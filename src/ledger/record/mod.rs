@@ -7,6 +7,7 @@ pub use header::{Difference, Invocation, RunHeader, Shape, StageHeader};
 pub use sent::{ContentHash, RowHashes, SentRow, SentRows};
 
 use crate::model::clock::UnixMillis;
+use crate::model::failpoint::Step;
 use crate::model::outcome::{BatchSeq, RowOutcome};
 use crate::model::reply::TaskId;
 use std::sync::Arc;
@@ -122,4 +123,23 @@ pub enum Record {
         /// The other run's id.
         by: String,
     },
+}
+
+impl Record {
+    /// The step that it is, for those who kill the program there.
+    pub(super) const fn step(&self) -> Step {
+        match self {
+            Self::StageStarted(_) => Step::StageStarted,
+            Self::StageRead { .. } => Step::StageRead,
+            Self::Sending { .. } => Step::Sending,
+            Self::SendingAgain { .. } => Step::SendingAgain,
+            Self::Calling { .. } => Step::Calling,
+            Self::Accepted { .. } => Step::Accepted,
+            Self::Settled { .. } | Self::Suspended { .. } => Step::Settled,
+            Self::Rows { .. } => Step::Rows,
+            Self::StageFinished { .. } => Step::StageFinished,
+            Self::RunFinished { .. } => Step::RunFinished,
+            Self::RunSuperseded { .. } => Step::RunSuperseded,
+        }
+    }
 }

@@ -1,0 +1,191 @@
+//! The loader is killed with SIGKILL at every point and at any time, continued until it is done, and held to what an
+//! undisturbed run on the same site gives, and to the site's audit.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `site` | the job and its site |
+//! | `course` | kills and continuations of one job |
+//! | `judge` | what must hold in the end |
+
+mod course;
+mod endings;
+mod judge;
+mod site;
+
+use crate::support::table::Table;
+use course::{Chance, Course, Kill};
+use csm_loader::model::failpoint::Step;
+use judge::{differences, judge, results};
+use site::{Field, Manners};
+use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
+
+/// Steps that a load of a job meets that nothing interrupted and that no other takes the place of.
+fn ordinary() -> impl Iterator<Item = Step> {
+    let special = [Step::Reopen, Step::SendingAgain, Step::RunSuperseded];
+    Step::ALL
+        .into_iter()
+        .filter(move |step| !special.contains(step))
+}
+
+fn points(steps: impl Iterator<Item = Step>) -> Vec<String> {
+    let sides =
+        steps.flat_map(|step| ["before", "after"].map(|side| format!("{}.{side}", step.name())));
+    sides.collect()
+}
+
+/// What a load that nothing disturbs gives, and what a second one gives after it.
+struct Undisturbed {
+    first: Vec<Table>,
+    second: Vec<Table>,
+}
+
+impl Undisturbed {
+    fn with(duplicates: &str) -> Self {
+        let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates));
+        course.finish("--quiet");
+        let first = results(&course.field);
+        course.start("--quiet", &[]).end().expect(4);
+        let second = results(&course.field);
+        Self { first, second }
+    }
+
+    fn of(duplicates: &str) -> &'static Self {
+        static LAST: LazyLock<Undisturbed> = LazyLock::new(|| Undisturbed::with("last"));
+        static ALL: LazyLock<Undisturbed> = LazyLock::new(|| Undisturbed::with("all-in-order"));
+        if duplicates == "last" { &LAST } else { &ALL }
+    }
+}
+
+/// Kills and continuations.
+#[derive(Debug, Default, Clone, Copy)]
+struct Figures {
+    courses: usize,
+    kills: usize,
+    resumes: usize,
+    created_twice: usize,
+}
+
+impl Figures {
+    fn add(&mut self, other: Self) {
+        self.courses += other.courses;
+        self.kills += other.kills;
+        self.resumes += other.resumes;
+        self.created_twice += other.created_twice;
+    }
+}
+
+/// Ends a course, and checks what it left.
+fn conclude(mut course: Course, manners: Manners, duplicates: &str, figures: &mut Figures) {
+    course.finish("--quiet");
+    let verdict = judge(&course.field, duplicates == "all-in-order");
+    let mut faults = verdict.faults;
+    if manners == Manners::Documented {
+        let undisturbed = Undisturbed::of(duplicates);
+        faults.push(differences(&results(&course.field), &undisturbed.first));
+        assert_eq!(verdict.created_twice, 0);
+    }
+    faults.retain(|fault| !fault.is_empty());
+    assert!(
+        faults.is_empty(),
+        "{}\n\n{}",
+        faults.join("\n"),
+        course.story.join("\n")
+    );
+    if manners == Manners::Documented {
+        // what is remembered has come through the kills too
+        course.start("--quiet", &[]).end().expect(4);
+        let second = differences(&results(&course.field), &Undisturbed::of(duplicates).second);
+        assert!(
+            second.is_empty(),
+            "the next load:\n{second}\n\n{}",
+            course.story.join("\n")
+        );
+    }
+    figures.courses += 1;
+    figures.kills += course.kills;
+    figures.resumes += course.resumes;
+    figures.created_twice += verdict.created_twice;
+}
+
+#[test]
+fn killed_at_every_point_once_the_results_are_those_of_an_undisturbed_run() {
+    let mut figures = Figures::default();
+    let mut left = points(ordinary());
+    let mut chance = Chance(4);
+    while !left.is_empty() {
+        let duplicates = ["last", "all-in-order"][figures.courses % 2];
+        let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates));
+        let mut unreached = Vec::new();
+        while !left.is_empty() && !course.is_over() {
+            let point = left.swap_remove(chance.below(left.len()));
+            let first = course.kills == 0;
+            if course.killed(&Kill::At(point.clone(), 1)).is_some() {
+                assert!(
+                    !first,
+                    "{point} is never reached\n{}",
+                    course.story.join("\n")
+                );
+                unreached.push(point);
+            }
+        }
+        left.append(&mut unreached);
+        conclude(course, Manners::Documented, duplicates, &mut figures);
+    }
+    assert!(figures.kills >= points(ordinary()).len());
+}
+
+/// Kills a job anywhere: two in three times at a point, else at a moment.
+fn killed_anywhere(manners: Manners, seed: u32, kills: usize) -> Figures {
+    let mut chance = Chance(u64::from(seed) << 32 | manners as u64);
+    let mut figures = Figures::default();
+    let mut points = points(ordinary());
+    points.extend(["reopen.before".to_owned(), "reopen.after".to_owned()]);
+    while figures.kills < kills {
+        let duplicates = ["last", "all-in-order"][chance.below(2)];
+        let site = seed + u32::try_from(figures.courses).expect("fewer courses");
+        let mut course = Course::on(Field::new(manners, site, duplicates));
+        for _ in 0..=chance.below(8) {
+            let kill = if chance.below(3) == 0 {
+                Kill::After(Duration::from_millis(chance.below(1_500) as u64))
+            } else {
+                let count = [1, 1, 1, 2, 3, 4, 6, 9][chance.below(8)];
+                Kill::At(points[chance.below(points.len())].clone(), count)
+            };
+            course.killed(&kill);
+            if course.is_over() {
+                break;
+            }
+        }
+        conclude(course, manners, duplicates, &mut figures);
+    }
+    figures
+}
+
+/// How many kills are wanted of each policy: so many in the normal suite, and as many as `make torture` says.
+fn wanted(otherwise: usize) -> usize {
+    std::env::var("CSM_LOADER_TORTURE")
+        .map_or(otherwise, |kills| kills.parse().expect("a number of kills"))
+}
+
+#[test]
+fn killed_anywhere_no_result_contradicts_the_site() {
+    let asked =
+        Manners::ALL.map(|manners| thread::spawn(move || killed_anywhere(manners, 1, wanted(6))));
+    let mut closing = Vec::new();
+    let mut all = Figures::default();
+    for (manners, done) in Manners::ALL.into_iter().zip(asked) {
+        let figures = done.join().expect("what it found is told above");
+        closing.push(format!("{} {}", figures.kills, manners.name()));
+        all.add(figures);
+    }
+    println!(
+        "torture: {} kills ({}) in {} jobs, {} continuations, {} records created twice after a read that did not show them",
+        all.kills,
+        closing.join(", "),
+        all.courses,
+        all.resumes,
+        all.created_twice
+    );
+}

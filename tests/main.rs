@@ -4,10 +4,12 @@
 
 mod answers;
 mod auth;
+mod changed;
 mod cli;
 mod contract;
 mod demo;
 mod detail_fields;
+mod disks;
 mod exports;
 mod families;
 mod faults;
@@ -23,3 +25,4 @@ mod retry_files;
 mod sandbox_policies;
 mod stopping;
 mod support;
+mod unchanged;

@@ -169,6 +169,7 @@ impl<N: Names> Feeder<N> {
             refused(
                 RejectedRow {
                     row,
+                    hash: None,
                     reasons: vec![reason],
                 },
                 at,

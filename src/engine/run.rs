@@ -5,6 +5,7 @@ use super::context::{Context, random};
 use super::definitions;
 use super::driver::{self, DriveError, Sent};
 use super::feed::{Feed, Feeder};
+use super::gone::{self, Seen};
 use super::limits::MaxErrors;
 use super::message::{Recovered, StageConfig};
 use super::publish::{self, PublishError};
@@ -21,7 +22,7 @@ use crate::ledger::{LedgerError, RowSet};
 use crate::mapping::{Draft, Plan, RefKind, References};
 use crate::model::cause::chain;
 use crate::model::entity::Entity;
-use crate::model::event::{Phase, RunEvent, StageSummary};
+use crate::model::event::{Gone, Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::RowId;
 use crate::report::results::ResultsHeader;
@@ -51,6 +52,8 @@ pub struct StageJob {
     pub results: PathBuf,
     /// Whether results hold the source's columns.
     pub with_source: bool,
+    /// Whether records are listed that were loaded before and that the input no longer has: of customers and organizations.
+    pub gone: bool,
     /// Of a retry: the stage of the run it retries, whose row numbers it uses.
     pub retries: Option<u32>,
 }
@@ -198,6 +201,7 @@ async fn run_stage(
                 top_codes: Vec::new(),
                 results: header.results.clone(),
                 requests: 0,
+                gone: None,
                 took: started.elapsed(),
             };
             return Ok((summary, false));
@@ -256,6 +260,10 @@ async fn run_stage(
     }
 
     let (counts, top_codes) = write_results(context, stage, job, sent, header).await?;
+    let gone = match first.seen {
+        Some(seen) => Some(list_gone(context, header, job, seen).await?),
+        None => None,
+    };
     let at = context.clock.unix_millis();
     driver::write(context, vec![Record::StageFinished { stage, at }]).await?;
     let summary = StageSummary {
@@ -265,6 +273,7 @@ async fn run_stage(
         top_codes,
         results: Some(job.results.display().to_string()),
         requests: sent.requests,
+        gone,
         took: started.elapsed(),
     };
     Ok((summary, sent.broken_off))
@@ -322,9 +331,8 @@ fn recall(
     header: &StageHeader,
     first: &First,
 ) -> Result<Option<Recall>, LedgerError> {
-    let bulk = !matches!(header.entity, Entity::Product | Entity::DetailField);
     // of several rows of a key each is compared with what the one before leaves, which is not known yet
-    if context.full || !bulk || first.decisions.repeats() {
+    if context.full || !is_remembered(header.entity) || first.decisions.repeats() {
         return Ok(None);
     }
     let memory = context
@@ -336,6 +344,28 @@ fn recall(
     }))
 }
 
+/// Whether the content of such records is remembered.
+fn is_remembered(entity: Entity) -> bool {
+    match entity {
+        Entity::Customer | Entity::Organization => true,
+        Entity::Product | Entity::DetailField => false,
+    }
+}
+
+/// Lists what was loaded before and is not in the input.
+async fn list_gone(
+    context: &Context,
+    header: &StageHeader,
+    job: &StageJob,
+    seen: Seen,
+) -> Result<Gone, RunError> {
+    let memory = context
+        .ledger
+        .memory(header.entity, header.shape.as_ref())?;
+    let results = job.results.clone();
+    spawn_blocking(move || gone::list(&memory, seen, &results)).await?
+}
+
 /// What the first reading found.
 struct First {
     /// Rows of the input, when it was read to its end.
@@ -345,6 +375,8 @@ struct First {
     decisions: Decisions,
     /// Why nothing of the stage may be sent, though its rows are good to be mapped.
     hold: Option<String>,
+    /// The keys of all rows, where what is gone is asked for.
+    seen: Option<Seen>,
 }
 
 impl First {
@@ -355,6 +387,7 @@ impl First {
             file_rows: Vec::new(),
             decisions: Decisions::none(),
             hold: None,
+            seen: None,
         }
     }
 }
@@ -377,6 +410,7 @@ async fn first_reading(
             dataset: &job.dataset,
             plan: &job.plan,
             spool: &shared.spool,
+            all_keys: job.gone && is_remembered(job.plan.entity()),
             audience: &shared.audience,
             stop: &shared.stop,
         };
@@ -387,19 +421,21 @@ async fn first_reading(
                 file_rows,
                 rejected,
                 keys,
+                seen,
             } = survey;
             Ok((
                 rows,
                 file_rows,
                 rejected,
                 keys.decide(job.duplicates, &shared.spool)?,
+                seen,
             ))
         });
         (surveyed, names)
     })
     .await?;
     let first = match surveyed {
-        Ok((rows, file_rows, rejected, decisions)) => {
+        Ok((rows, file_rows, rejected, decisions, seen)) => {
             let most = context
                 .max_errors
                 .filter(|most| most.exceeded(rejected, rows));
@@ -414,11 +450,14 @@ async fn first_reading(
                 file_rows,
                 decisions,
                 hold,
+                seen,
             }
         }
         Err(SurveyError::Spill(source)) => {
             return Err(RunError::Io {
-                doing: "write the spill of natural keys".into(),
+                doing:
+                    "write the spill of natural keys; free disk space or choose another --state-dir"
+                        .into(),
                 source,
             });
         }

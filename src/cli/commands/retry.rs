@@ -75,6 +75,7 @@ pub(in crate::cli) fn ready(
             duplicates: args.duplicates.unwrap_or_default(),
             results: prepared.results,
             with_source: args.with_source,
+            gone: false,
             retries: Some(prepared.stage),
         },
         told,

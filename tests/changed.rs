@@ -172,7 +172,7 @@ fn a_resume_of_something_else_is_refused_and_says_what_changed() {
     killed
         .place
         .write("job.toml", format!("{job}duplicates = \"first\"\n"));
-    assert_snapshot!(killed.resume(3).stderr, @"error: run RUN cannot be continued: XX; `load` settles what it has under way and begins a new run");
+    assert_snapshot!(killed.resume(3).stderr, @"error: run RUN cannot be continued: duplicates was last, and is first; `load` settles what it has under way and begins a new run");
     killed
         .place
         .write("more.csv", "email,name\nnew@example.com,New\n");
@@ -180,7 +180,7 @@ fn a_resume_of_something_else_is_refused_and_says_what_changed() {
     killed
         .place
         .write("job.toml", job.replace("input = \"people.csv\"", input));
-    assert_snapshot!(killed.resume(3).stderr, @"error: run RUN cannot be continued: YY; `load` settles what it has under way and begins a new run");
+    assert_snapshot!(killed.resume(3).stderr, @"error: run RUN cannot be continued: the input more.csv is new; `load` settles what it has under way and begins a new run");
     // nothing was said to the site, and what was under way still is
     assert_eq!(killed.site.seen().len(), sent);
     killed.place.write("job.toml", job);

@@ -4,6 +4,7 @@ mod content;
 mod families;
 mod gone;
 mod mappings;
+mod pruned;
 
 use crate::support::place::Place;
 use crate::support::process::Ended;

@@ -18,6 +18,7 @@ fn help_lists_the_commands_and_exit_codes() {
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
       auth      Get credentials from a site, and see what they are good for
+      resume    Continue a run that was interrupted
       runs      List the runs that the state folder holds
       report    Write the results of a run again, from the ledger
       state     Move, prune or erase what is remembered
@@ -118,6 +119,24 @@ fn help_of_load_lists_every_flag() {
 
               Also `CSM_LOADER_SITE`
 
+          --full
+              Send rows too that have not changed since they were loaded
+
+          --new
+              Begin a new run, though one of this job was interrupted; what that one has under way is
+              settled first
+
+          --gone <report>
+              List customers and organizations that were loaded before and that the input, a full
+              export, no longer has
+
+              Possible values:
+              - report: They are listed
+
+          --keep-runs <N>
+              Runs that the ledger keeps when this one has ended; open ones stay in any case [default:
+              30]
+
           --sandbox-seed <FILE>
               Fill the embedded sandbox from this file first (what is there stays)
 
@@ -183,6 +202,7 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
       auth      Get credentials from a site, and see what they are good for
+      resume    Continue a run that was interrupted
       runs      List the runs that the state folder holds
       report    Write the results of a run again, from the ledger
       state     Move, prune or erase what is remembered

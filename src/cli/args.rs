@@ -79,7 +79,7 @@ pub(super) struct LoadArgs {
     /// Begin a new run, though one of this job was interrupted; what that one has under way is settled first
     #[arg(long)]
     pub(super) new: bool,
-    /// List customers and organizations that were loaded before and that the input no longer has: a full export
+    /// List customers and organizations that were loaded before and that the input, a full export, no longer has
     #[arg(long, value_enum, value_name = "report")]
     pub(super) gone: Option<Gone>,
     /// Runs that the ledger keeps when this one has ended; open ones stay in any case [default: 30]

@@ -1,21 +1,102 @@
 //! Which rows the site already holds as they are: same content as was confirmed last, by the same mapping.
+//!
+//! Rows come in the order of the source, and what is remembered lies in the order of hashes: looked up chunk by chunk,
+//! each page would be read once for each chunk. So what counts is read through once, into 16 bytes a record.
 
 use super::state::content_of;
+use crate::ledger::record::ContentHash;
 use crate::ledger::{Known, LedgerError, Memory};
 use crate::model::clock::UnixMillis;
-use crate::model::row::PreparedRow;
+use crate::model::row::{KeyHash, PreparedRow};
 use std::time::Duration;
 
-/// What was confirmed before, asked chunk by chunk.
+/// Records that the index may hold: 64 MB. Where more are remembered, pages are read for each chunk.
+const MOST: usize = 4_000_000;
+
+/// What was confirmed before a stage began.
 #[derive(Debug)]
 pub struct Recall {
-    /// What is remembered.
-    pub memory: Memory,
+    memory: Memory,
     /// A confirmation that is older counts no longer.
-    pub refresh_after: Option<Duration>,
+    refresh_after: Option<Duration>,
+    /// Mark and content of every confirmation that counts, in order; `None` where there are too many.
+    index: Option<Vec<(Mark, ContentHash)>>,
+}
+
+/// A row whose record needs no request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Same {
+    /// The site's id of the record, where it told one.
+    pub remote_id: Option<String>,
+}
+
+/// The first 63 bits of a key's hash, and whether the site told an id of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark(u64);
+
+impl Mark {
+    const fn of(upper: u64, has_id: bool) -> Self {
+        Self(upper & !1 | has_id as u64)
+    }
+}
+
+/// Why an index is not made.
+enum Stop {
+    TooMany,
+    Ledger(LedgerError),
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
 }
 
 impl Recall {
+    /// Of what `memory` holds now. Blocks.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn new(
+        memory: Memory,
+        refresh_after: Option<Duration>,
+        now: UnixMillis,
+    ) -> Result<Self, LedgerError> {
+        Self::with_most(memory, refresh_after, now, MOST)
+    }
+
+    fn with_most(
+        memory: Memory,
+        refresh_after: Option<Duration>,
+        now: UnixMillis,
+        most: usize,
+    ) -> Result<Self, LedgerError> {
+        let mut index = Vec::new();
+        let read = memory.each(|known| {
+            let counts = known
+                .confirmed
+                .filter(|last| is_fresh(refresh_after, last.at, now));
+            if let Some(last) = counts {
+                if index.len() == most {
+                    return Err(Stop::TooMany);
+                }
+                let mark = Mark::of(known.mark.upper(), known.remote_id.is_some());
+                index.push((mark, last.content));
+            }
+            Ok(())
+        });
+        let index = match read {
+            Ok(()) => Some(index),
+            Err(Stop::TooMany) => None,
+            Err(Stop::Ledger(error)) => return Err(error),
+        };
+        Ok(Self {
+            memory,
+            refresh_after,
+            index,
+        })
+    }
+
     /// For each row what is known of its record, if the record needs no request. Blocks.
     ///
     /// # Errors
@@ -24,23 +105,60 @@ impl Recall {
         &self,
         rows: &[PreparedRow],
         now: UnixMillis,
-    ) -> Result<Vec<Option<Known>>, LedgerError> {
-        let keys: Vec<_> = rows.iter().map(|row| row.hash).collect();
-        let known = self.memory.look_up(&keys)?;
-        let fresh = |at: UnixMillis| {
-            let age = u64::try_from(now.saturating_sub(at)).unwrap_or(0);
-            self.refresh_after
-                .is_none_or(|most| Duration::from_millis(age) < most)
+    ) -> Result<Vec<Option<Same>>, LedgerError> {
+        let Some(index) = &self.index else {
+            return self.look_up(rows.iter(), now);
         };
-        let same = rows.iter().zip(known).map(|(row, known)| {
-            known.filter(|known| {
-                known
-                    .confirmed
-                    .is_some_and(|last| last.content == content_of(row) && fresh(last.at))
+        let found: Vec<_> = rows.iter().map(|row| find(index, row)).collect();
+        let with_id = rows.iter().zip(&found);
+        let with_id = with_id.filter(|(_, has_id)| **has_id == Some(true));
+        let mut ids = self.look_up(with_id.map(|(row, _)| row), now)?.into_iter();
+        let same = found.into_iter().map(|has_id| match has_id? {
+            false => Some(Same { remote_id: None }),
+            true => ids.next().flatten(),
+        });
+        Ok(same.collect())
+    }
+
+    fn look_up<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a PreparedRow> + Clone,
+        now: UnixMillis,
+    ) -> Result<Vec<Option<Same>>, LedgerError> {
+        let keys: Vec<KeyHash> = rows.clone().map(|row| row.hash).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.memory.look_up(&keys)?;
+        let counts = |row: &PreparedRow, known: &Known| {
+            known.confirmed.is_some_and(|last| {
+                last.content == content_of(row) && is_fresh(self.refresh_after, last.at, now)
+            })
+        };
+        let same = rows.zip(known).map(|(row, known)| {
+            let known = known.filter(|known| counts(row, known))?;
+            Some(Same {
+                remote_id: known.remote_id,
             })
         });
         Ok(same.collect())
     }
+}
+
+/// Whether the row's content was confirmed, and then whether the site told an id of its record.
+fn find(index: &[(Mark, ContentHash)], row: &PreparedRow) -> Option<bool> {
+    let upper = (row.hash.0 >> 64) as u64;
+    let (without, with) = (Mark::of(upper, false), Mark::of(upper, true));
+    let from = index.partition_point(|(mark, _)| *mark < without);
+    let candidates = index[from..].iter().take_while(|(mark, _)| *mark <= with);
+    let content = content_of(row);
+    let mut same = candidates.filter(|(_, confirmed)| *confirmed == content);
+    same.next().map(|(mark, _)| *mark == with)
+}
+
+fn is_fresh(refresh_after: Option<Duration>, at: UnixMillis, now: UnixMillis) -> bool {
+    let age = u64::try_from(now.saturating_sub(at)).unwrap_or(0);
+    refresh_after.is_none_or(|most| Duration::from_millis(age) < most)
 }
 
 #[cfg(test)]
@@ -52,7 +170,7 @@ mod tests {
     use crate::ledger::{Ledger, RunHandle, StateFolder};
     use crate::model::entity::{Entity, Operation};
     use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
-    use crate::model::row::{FileId, KeyHash, RowId, RowRef};
+    use crate::model::row::{FileId, RowId, RowRef};
     use crate::model::slice::Slice;
     use std::path::Path;
 
@@ -147,12 +265,16 @@ mod tests {
         let same = row("{\"a\":1}");
         let run = loaded(folder.path(), &same, &shape);
         let asked = |row: &PreparedRow, days: Option<u64>, now: UnixMillis| {
-            let recall = Recall {
-                memory: run.memory(Entity::Customer, Some(&shape)).unwrap(),
-                refresh_after: days.map(|days| Duration::from_hours(days * 24)),
-            };
-            let known = recall.unchanged(std::slice::from_ref(row), now).unwrap();
-            known[0].as_ref().map(|known| known.remote_id.clone())
+            let found = [MOST, 0].map(|most| {
+                let memory = run.memory(Entity::Customer, Some(&shape)).unwrap();
+                let after = days.map(|days| Duration::from_hours(days * 24));
+                let recall = Recall::with_most(memory, after, now, most).unwrap();
+                let mut found = recall.unchanged(std::slice::from_ref(row), now).unwrap();
+                found.remove(0).map(|same| same.remote_id)
+            });
+            // by the index and by the pages
+            assert_eq!(found[0], found[1]);
+            found.into_iter().next().unwrap()
         };
         let yes = Some(Some("42".to_owned()));
         assert_eq!(asked(&same, None, CONFIRMED + 900 * DAY), yes);

@@ -225,11 +225,12 @@ async fn run_stage(
         stage,
         phase: Phase::Sending,
     });
+    let recall = recall(context, header, &first).await?;
     let (sender, feed) = channel(FEED);
     let feeder = Feeder {
         dataset: Arc::clone(&job.dataset),
         plan: Arc::clone(&job.plan),
-        recall: recall(context, header, &first)?,
+        recall,
         done: so_far.done,
         decisions: first.decisions,
         hold: first.hold.clone(),
@@ -326,11 +327,11 @@ async fn send(
 }
 
 /// What was confirmed before, for a stage that leaves out what has not changed.
-fn recall(
+async fn recall(
     context: &Context,
     header: &StageHeader,
     first: &First,
-) -> Result<Option<Recall>, LedgerError> {
+) -> Result<Option<Recall>, RunError> {
     // of several rows of a key each is compared with what the one before leaves, which is not known yet
     if context.full || !is_remembered(header.entity) || first.decisions.repeats() {
         return Ok(None);
@@ -338,10 +339,9 @@ fn recall(
     let memory = context
         .ledger
         .memory(header.entity, header.shape.as_ref())?;
-    Ok(Some(Recall {
-        memory,
-        refresh_after: context.refresh_after,
-    }))
+    let (refresh_after, now) = (context.refresh_after, context.clock.unix_millis());
+    let recall = spawn_blocking(move || Recall::new(memory, refresh_after, now));
+    Ok(Some(recall.await??))
 }
 
 /// Whether the content of such records is remembered.

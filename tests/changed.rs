@@ -2,7 +2,7 @@
 
 use crate::support::place::{PEOPLE, Place};
 use crate::support::process::Ended;
-use crate::support::scripted::{Answer, CREDENTIALS, Scripted, Willing};
+use crate::support::scripted::{Answer, CREDENTIALS, Request, Scripted, Willing};
 use crate::support::wait_for;
 use insta::assert_snapshot;
 use serde_json::json;
@@ -80,12 +80,7 @@ impl Killed {
 
     /// How often each person was sent.
     fn sent_once(&self, rows: usize) {
-        let mut sent: Vec<_> = self
-            .site
-            .bulks()
-            .iter()
-            .flat_map(|bulk| bulk.emails())
-            .collect();
+        let mut sent: Vec<_> = self.site.bulks().iter().flat_map(Request::emails).collect();
         assert_eq!(sent.len(), rows);
         sent.sort_unstable();
         sent.dedup();

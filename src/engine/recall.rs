@@ -113,9 +113,12 @@ impl Recall {
         let with_id = rows.iter().zip(&found);
         let with_id = with_id.filter(|(_, has_id)| **has_id == Some(true));
         let mut ids = self.look_up(with_id.map(|(row, _)| row), now)?.into_iter();
-        let same = found.into_iter().map(|has_id| match has_id? {
-            false => Some(Same { remote_id: None }),
-            true => ids.next().flatten(),
+        let same = found.into_iter().map(|has_id| {
+            if has_id? {
+                ids.next().flatten()
+            } else {
+                Some(Same { remote_id: None })
+            }
         });
         Ok(same.collect())
     }

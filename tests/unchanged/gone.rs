@@ -47,7 +47,7 @@ fn keys_that_are_missing_are_listed_and_left_alone() {
     assert!(
         times
             .iter()
-            .all(|time| time.starts_with("20") && time.ends_with("Z")),
+            .all(|time| time.starts_with("20") && time.ends_with('Z')),
         "{times:?}"
     );
     let mode = fs::metadata(nights.place.path("out-gone.csv"))

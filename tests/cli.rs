@@ -127,6 +127,17 @@ fn help_of_load_lists_every_flag() {
               Begin a new run, though one of this job was interrupted; what that one has under way is
               settled first
 
+          --gone <report>
+              List customers and organizations that were loaded before and that the input, a full
+              export, no longer has
+
+              Possible values:
+              - report: They are listed
+
+          --keep-runs <N>
+              Runs that the ledger keeps when this one has ended; open ones stay in any case [default:
+              30]
+
           --sandbox-seed <FILE>
               Fill the embedded sandbox from this file first (what is there stays)
 

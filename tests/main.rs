@@ -4,10 +4,12 @@
 
 mod answers;
 mod auth;
+mod changed;
 mod cli;
 mod contract;
 mod demo;
 mod detail_fields;
+mod disks;
 mod exports;
 mod families;
 mod faults;
@@ -25,3 +27,4 @@ mod sandbox_policies;
 mod stopping;
 mod support;
 mod torture;
+mod unchanged;

@@ -1,6 +1,6 @@
 //! The command line as typed: everything optional, nothing resolved.
 
-use super::job::AuthMethod;
+use super::job::{AuthMethod, Gone};
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
 use crate::ledger::KEEP_RUNS;
@@ -9,7 +9,7 @@ use crate::model::outcome::Status;
 use crate::source::Format;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 /// Loads customers, organizations and products from CSV, Parquet or Arrow files into Atlassian Customer Service
@@ -67,6 +67,9 @@ pub(super) struct LoadArgs {
     pub(super) show: ShowArgs,
     #[command(flatten)]
     pub(super) send: SendArgs,
+    /// List customers and organizations that were loaded before and that the input, a full export, no longer has
+    #[arg(long, value_enum, value_name = "report")]
+    pub(super) gone: Option<Gone>,
 }
 
 /// Where rows are sent, and how.
@@ -88,6 +91,9 @@ pub(super) struct SendArgs {
     /// Begin a new run, though one of this job was interrupted; what that one has under way is settled first
     #[arg(long)]
     pub(super) new: bool,
+    /// Runs that the ledger keeps when this one has ended; open ones stay in any case [default: 30]
+    #[arg(long, value_name = "N")]
+    pub(super) keep_runs: Option<NonZeroUsize>,
     /// Fill the embedded sandbox from this file first (what is there stays)
     #[arg(long, value_name = "FILE")]
     pub(super) sandbox_seed: Option<PathBuf>,

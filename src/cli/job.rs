@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use crate::dedupe::Policy;
 use crate::model::entity::Entity;
 use serde::Deserialize;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// A job file.
@@ -100,6 +101,7 @@ pub(super) struct StateTable {
     pub(super) dir: Option<PathBuf>,
     /// As in `30d`.
     pub(super) refresh_after: Option<Span>,
+    pub(super) keep_runs: Option<NonZeroUsize>,
 }
 
 /// `[[stage]]`
@@ -113,9 +115,18 @@ pub(super) struct StageTable {
     #[serde(default)]
     pub(super) with_source: bool,
     pub(super) duplicates: Option<Policy>,
+    pub(super) gone: Option<Gone>,
     pub(super) format: Option<String>,
     #[serde(default)]
     pub(super) csv: CsvTable,
+}
+
+/// What becomes of records that the input no longer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Gone {
+    /// They are listed.
+    Report,
 }
 
 /// `csv = { … }` of a stage.

@@ -13,6 +13,7 @@ use crate::engine::settle::settle;
 use crate::engine::stop::Stop;
 use crate::ledger::record::{Difference, Invocation, RunHeader, StageHeader};
 use crate::ledger::{Ledger, RunHandle, RunInfo, StageInfo};
+use crate::model::cause::chain;
 use crate::model::clock::Clock;
 use crate::model::event::RunEvent;
 use crate::model::outcome::Status;
@@ -155,7 +156,20 @@ impl Loader {
         let stages: Vec<_> = jobs.iter().cloned().zip(headers).collect();
         let context = Arc::new(self.context(client()?, stop, chosen));
         let ended = run_stages(&context, &stages).await;
-        ended.map_err(|error| Failure::of(exit_of(&error), &error))
+        let end = ended.map_err(|error| Failure::of(exit_of(&error), &error))?;
+        // its writer ends with it
+        drop(context);
+        if end.stopped.is_none() {
+            self.prune();
+        }
+        Ok(end)
+    }
+
+    /// Removes the oldest runs. Nothing depends on it: what fails is told and tried again after the next run.
+    fn prune(&self) {
+        if let Err(error) = self.ledger.prune(self.settings.keep_runs) {
+            self.tell(format!("old runs were not removed: {}", chain(&error)));
+        }
     }
 
     /// What the ledger says of rows is true of the site that they were loaded into.

@@ -72,13 +72,22 @@ fn clashes(jobs: &[StageJob]) -> Vec<String> {
     for job in jobs {
         let (place, name) = (place(&job.results), job.results.display());
         let files = jobs.iter().flat_map(|job| job.dataset.files());
-        if let Some(input) = files
-            .into_iter()
-            .find(|file| self::place(&file.path) == place)
-        {
+        if let Some(input) = files.clone().find(|file| self::place(&file.path) == place) {
             let input = &input.name;
             faults.push(format!(
                 "the results file {name} is an input ({input}); name another with --results"
+            ));
+        }
+        let list = results::gone_name(&job.results);
+        let list_place = self::place(&list);
+        if let Some(input) = files
+            .filter(|_| job.gone)
+            .find(|file| self::place(&file.path) == list_place)
+        {
+            faults.push(format!(
+                "the list of what is gone, {}, is an input ({}); name other results with --results",
+                list.display(),
+                input.name
             ));
         }
         if !written.insert(place) {
@@ -162,6 +171,7 @@ fn open_stage(
             settings: settings(stage, contract),
             mapping_path: stage.mapping.clone(),
             source: Some(source),
+            gone: stage.gone,
             retries: None,
         }),
         _ => Err(faults),

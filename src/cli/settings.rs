@@ -7,10 +7,11 @@ use crate::api::contract::{self, Contract};
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
+use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
 use crate::sandbox::{self, PolicyChoice};
 use crate::source::{CsvOptions, Format, Header};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub(super) struct StageSettings {
     pub(super) results: Option<String>,
     pub(super) with_source: bool,
     pub(super) duplicates: Policy,
+    /// Whether what the input no longer has is listed.
+    pub(super) gone: bool,
 }
 
 /// What `check` needs.
@@ -136,6 +139,8 @@ pub(super) struct LoadSettings {
     pub(super) full: bool,
     /// A confirmation that is older counts no longer.
     pub(super) refresh_after: Option<Duration>,
+    /// Runs that the ledger keeps.
+    pub(super) keep_runs: usize,
     /// Where the embedded sandbox logs its exchanges.
     pub(super) sandbox_traffic: Option<PathBuf>,
     pub(super) stages: Vec<StageSettings>,
@@ -167,7 +172,10 @@ impl LoadSettings {
         var: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         let (mut job, base) = read_job(args.stage.job.as_deref())?;
-        let stages = stages(&args.stage, std::mem::take(&mut job.stages), &base)?;
+        let mut stages = stages(&args.stage, std::mem::take(&mut job.stages), &base)?;
+        for stage in &mut stages {
+            stage.gone |= args.gone.is_some();
+        }
         let state_dir = args.stage.state_dir.as_deref();
         Self::of_job(job, &base, state_dir, &args.send, stages, var)
     }
@@ -235,6 +243,10 @@ impl LoadSettings {
             contract: Arc::new(job.contract.0),
             full: args.full,
             refresh_after: job.state.refresh_after.map(|span| span.0),
+            keep_runs: args
+                .keep_runs
+                .or(job.state.keep_runs)
+                .map_or(KEEP_RUNS, NonZeroUsize::get),
             stages,
         })
     }
@@ -375,6 +387,7 @@ fn stage_of_flags(args: &StageArgs, mapping: &Path) -> Result<StageSettings, Fai
         results: args.results.clone(),
         with_source: args.with_source,
         duplicates: args.duplicates.unwrap_or_default(),
+        gone: false,
     })
 }
 
@@ -404,6 +417,7 @@ fn stage_of_table(
         results: args.results.clone().or(results),
         with_source: args.with_source || table.with_source,
         duplicates: args.duplicates.or(table.duplicates).unwrap_or_default(),
+        gone: table.gone.is_some(),
     })
 }
 

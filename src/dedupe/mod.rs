@@ -4,8 +4,10 @@
 //! order, the rows that lose to another row of their key. Guarantee: memory stays flat (one partition at a time);
 //! keys are compared by a 128-bit hash. Must not know: mappings, the site, the ledger.
 
+mod keys;
 mod spill;
 
+pub use keys::{KeySet, SortedKeys};
 pub use spill::{Decisions, KeySpill};
 
 use crate::model::row::{RowId, RowRef};

@@ -103,6 +103,7 @@ impl Checker<'_> {
             dataset: &self.job.dataset,
             plan: &self.job.plan,
             spool: self.spool,
+            all_keys: false,
             audience: self.audience,
             stop: self.stop,
         };
@@ -264,6 +265,7 @@ impl Rejected {
                 line,
                 key: Slice::owned(key),
             },
+            hash: None,
             reasons,
         }))
     }

@@ -2,12 +2,12 @@
 //! to the driver. Runs on a thread of its own; a bounded channel holds it back.
 
 use super::drafts::{Drafted, Drafts};
-use super::recall::Recall;
+use super::recall::{Recall, Same};
 use super::state::not_sent;
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
 use crate::dedupe::{Decisions, Verdict};
-use crate::ledger::{Known, RowSet};
+use crate::ledger::RowSet;
 use crate::mapping::{Draft, Emit, Plan};
 use crate::model::cause::chain;
 use crate::model::clock::Clock;
@@ -169,6 +169,7 @@ impl<N: Names> Feeder<N> {
             refused(
                 RejectedRow {
                     row,
+                    hash: None,
                     reasons: vec![reason],
                 },
                 at,
@@ -202,7 +203,7 @@ pub fn refused(rejected: RejectedRow, at: i64) -> RowOutcome {
 }
 
 /// The outcome of a row whose record needs no request.
-fn unchanged(row: &PreparedRow, known: &Known, at: i64) -> RowOutcome {
+fn unchanged(row: &PreparedRow, known: &Same, at: i64) -> RowOutcome {
     RowOutcome {
         status: Status::Unchanged,
         reasons: Vec::new(),

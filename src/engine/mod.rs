@@ -13,6 +13,7 @@ pub mod drafts;
 pub mod driver;
 pub mod feed;
 mod flight;
+pub mod gone;
 pub mod limits;
 pub mod message;
 pub mod pace;

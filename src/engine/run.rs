@@ -5,6 +5,7 @@ use super::context::{Context, random};
 use super::definitions;
 use super::driver::{self, DriveError, Sent};
 use super::feed::{Feed, Feeder};
+use super::gone::{self, Seen};
 use super::limits::MaxErrors;
 use super::message::{Recovered, StageConfig};
 use super::publish::{self, PublishError};
@@ -21,7 +22,7 @@ use crate::ledger::{LedgerError, OpenBatch, RowSet};
 use crate::mapping::{Draft, Plan, RefKind, References};
 use crate::model::cause::chain;
 use crate::model::entity::Entity;
-use crate::model::event::{Phase, RunEvent, StageSummary};
+use crate::model::event::{Gone, Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::RowId;
 use crate::report::results::ResultsHeader;
@@ -52,6 +53,8 @@ pub struct StageJob {
     pub results: PathBuf,
     /// Whether results hold the source's columns.
     pub with_source: bool,
+    /// Whether records are listed that were loaded before and that the input no longer has: of customers and organizations.
+    pub gone: bool,
     /// What else shapes its rows and batches, by name, as a person wrote it.
     pub settings: BTreeMap<String, String>,
     /// The mapping file.
@@ -246,6 +249,7 @@ async fn run_stage(
                 top_codes: Vec::new(),
                 results: header.results.clone(),
                 requests: 0,
+                gone: None,
                 took: started.elapsed(),
             };
             return Ok((summary, Sent::default()));
@@ -269,11 +273,12 @@ async fn run_stage(
         stage,
         phase: Phase::Sending,
     });
+    let recall = recall(context, header, &first).await?;
     let (sender, feed) = channel(FEED);
     let feeder = Feeder {
         dataset: Arc::clone(&job.dataset),
         plan: Arc::clone(&job.plan),
-        recall: recall(context, header, &first)?,
+        recall,
         done: so_far.done,
         decisions: first.decisions,
         hold: first.hold.clone(),
@@ -305,6 +310,10 @@ async fn run_stage(
     }
 
     let (counts, top_codes) = write_results(context, stage, job, sent, header).await?;
+    let gone = match first.seen {
+        Some(seen) => Some(list_gone(context, header, job, seen).await?),
+        None => None,
+    };
     // what was not read to its end is not finished, though all that was read is decided
     if first.rows.is_some() && !sent.broken_off {
         let at = context.clock.unix_millis();
@@ -317,6 +326,7 @@ async fn run_stage(
         top_codes,
         results: Some(job.results.display().to_string()),
         requests: sent.requests,
+        gone,
         took: started.elapsed(),
     };
     Ok((summary, sent))
@@ -373,23 +383,43 @@ async fn send(
 }
 
 /// What was confirmed before, for a stage that leaves out what has not changed.
-fn recall(
+async fn recall(
     context: &Context,
     header: &StageHeader,
     first: &First,
-) -> Result<Option<Recall>, LedgerError> {
-    let bulk = !matches!(header.entity, Entity::Product | Entity::DetailField);
+) -> Result<Option<Recall>, RunError> {
     // of several rows of a key each is compared with what the one before leaves, which is not known yet
-    if context.full || !bulk || first.decisions.repeats() {
+    if context.full || !is_remembered(header.entity) || first.decisions.repeats() {
         return Ok(None);
     }
     let memory = context
         .ledger
         .memory(header.entity, header.shape.as_ref())?;
-    Ok(Some(Recall {
-        memory,
-        refresh_after: context.refresh_after,
-    }))
+    let (refresh_after, now) = (context.refresh_after, context.clock.unix_millis());
+    let recall = spawn_blocking(move || Recall::new(memory, refresh_after, now));
+    Ok(Some(recall.await??))
+}
+
+/// Whether the content of such records is remembered.
+fn is_remembered(entity: Entity) -> bool {
+    match entity {
+        Entity::Customer | Entity::Organization => true,
+        Entity::Product | Entity::DetailField => false,
+    }
+}
+
+/// Lists what was loaded before and is not in the input.
+async fn list_gone(
+    context: &Context,
+    header: &StageHeader,
+    job: &StageJob,
+    seen: Seen,
+) -> Result<Gone, RunError> {
+    let memory = context
+        .ledger
+        .memory(header.entity, header.shape.as_ref())?;
+    let results = job.results.clone();
+    spawn_blocking(move || gone::list(&memory, seen, &results)).await?
 }
 
 /// What the first reading found.
@@ -401,6 +431,8 @@ struct First {
     decisions: Decisions,
     /// Why nothing of the stage may be sent, though its rows are good to be mapped.
     hold: Option<String>,
+    /// The keys of all rows, where what is gone is asked for.
+    seen: Option<Seen>,
 }
 
 impl First {
@@ -411,6 +443,7 @@ impl First {
             file_rows: Vec::new(),
             decisions: Decisions::none(),
             hold: None,
+            seen: None,
         }
     }
 }
@@ -433,6 +466,7 @@ async fn first_reading(
             dataset: &job.dataset,
             plan: &job.plan,
             spool: &shared.spool,
+            all_keys: job.gone && is_remembered(job.plan.entity()),
             audience: &shared.audience,
             stop: &shared.stop,
         };
@@ -443,19 +477,21 @@ async fn first_reading(
                 file_rows,
                 rejected,
                 keys,
+                seen,
             } = survey;
             Ok((
                 rows,
                 file_rows,
                 rejected,
                 keys.decide(job.duplicates, &shared.spool)?,
+                seen,
             ))
         });
         (surveyed, names)
     })
     .await?;
     let first = match surveyed {
-        Ok((rows, file_rows, rejected, decisions)) => {
+        Ok((rows, file_rows, rejected, decisions, seen)) => {
             let most = context
                 .max_errors
                 .filter(|most| most.exceeded(rejected, rows));
@@ -470,11 +506,14 @@ async fn first_reading(
                 file_rows,
                 decisions,
                 hold,
+                seen,
             }
         }
         Err(SurveyError::Spill(source)) => {
             return Err(RunError::Io {
-                doing: "write the spill of natural keys".into(),
+                doing:
+                    "write the spill of natural keys; free disk space or choose another --state-dir"
+                        .into(),
                 source,
             });
         }

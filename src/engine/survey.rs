@@ -2,8 +2,9 @@
 
 use super::context::Audience;
 use super::drafts::{Drafted, Drafts};
+use super::gone::Seen;
 use super::stop::Stop;
-use crate::dedupe::KeySpill;
+use crate::dedupe::{KeySet, KeySpill};
 use crate::mapping::{Draft, Emit, Plan, References};
 use crate::model::event::{Phase, Progress, RunEvent};
 use crate::model::outcome::{Counts, Status};
@@ -28,6 +29,8 @@ pub struct Survey {
     pub rejected: u64,
     /// The keys of all others.
     pub keys: KeySpill,
+    /// The keys of all rows, where that was asked for.
+    pub seen: Option<Seen>,
 }
 
 /// Why a first reading ended early.
@@ -95,6 +98,8 @@ pub struct Surveyor<'a> {
     pub plan: &'a Arc<Plan>,
     /// A private folder for the spill.
     pub spool: &'a Path,
+    /// Whether the keys of all rows are wanted, of rejected ones too.
+    pub all_keys: bool,
     /// Who watches.
     pub audience: &'a Audience,
     /// The wish to stop.
@@ -116,7 +121,14 @@ impl Surveyor<'_> {
             file_rows: vec![0; self.dataset.files().len()],
             rejected: 0,
             keys: KeySpill::new(self.spool)?,
+            seen: None,
         };
+        if self.all_keys {
+            survey.seen = Some(Seen {
+                keys: KeySet::new(self.spool)?,
+                keyless: 0,
+            });
+        }
         let mut told = Instant::now();
         for drafted in Drafts::start(self.dataset, self.plan, self.stop)? {
             let Drafted { chunk, draft } = drafted?;
@@ -141,6 +153,17 @@ impl Surveyor<'_> {
             survey.rejected += refused.len() as u64;
             for row in &rows {
                 survey.keys.push(row.hash, &row.row)?;
+            }
+            if let Some(seen) = &mut survey.seen {
+                for row in &rows {
+                    seen.keys.push(row.hash)?;
+                }
+                for row in &refused {
+                    match row.hash {
+                        Some(hash) => seen.keys.push(hash)?,
+                        None => seen.keyless += 1,
+                    }
+                }
             }
             for row in refused {
                 rejected(row)?;

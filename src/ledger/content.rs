@@ -12,6 +12,17 @@ use xxhash_rust::xxh3::xxh3_64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyMark(pub(super) Key);
 
+impl KeyMark {
+    /// The upper 64 bits of the natural key's hash.
+    #[must_use]
+    pub const fn upper(self) -> u64 {
+        let Some((upper, _)) = self.0.split_first_chunk() else {
+            return 0;
+        };
+        u64::from_be_bytes(*upper)
+    }
+}
+
 impl From<KeyHash> for KeyMark {
     fn from(hash: KeyHash) -> Self {
         let mut mark = Key::default();

@@ -53,6 +53,16 @@ pub enum LedgerError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The file, or its folder, may not be written.
+    #[error(
+        "the ledger {} cannot be written, which reading it takes too; make it and its folder writable", file.display()
+    )]
+    ReadOnly {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
     /// SQLite refused.
     #[error("failed to {doing} the ledger {}; free disk space or choose another --state-dir", file.display())]
     Sqlite {
@@ -148,6 +158,8 @@ pub(super) fn failed(
         let file = file.clone();
         if is_damage(&source) {
             LedgerError::Damaged { file, source }
+        } else if source.sqlite_error_code() == Some(ErrorCode::ReadOnly) {
+            LedgerError::ReadOnly { file, source }
         } else {
             LedgerError::Sqlite {
                 doing,

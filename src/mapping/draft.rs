@@ -6,7 +6,7 @@ use crate::mapping::payload::{self, Detail};
 use crate::mapping::plan::{Identity, Inner};
 use crate::mapping::references::{Known, OnMissing, RefKind, References};
 use crate::mapping::value::{Cell, RowFault, Sink};
-use crate::mapping::writer::{Place, Writer, Written};
+use crate::mapping::writer::{Place, Refused, Writer, Written};
 use crate::model::code::Code;
 use crate::model::entity::{Entity, Family};
 use crate::model::row::{FileId, KeyHash, Mapped, Reason, RowId};
@@ -168,13 +168,19 @@ impl Draft {
         if details == 0 && self.plan.family == Family::Details && self.is_known(row) {
             reasons.push((u32::MAX, nothing_to_send()));
         }
-        let identity = self.identity(row).filter(|_| reasons.is_empty());
-        let Some(natural) = identity else {
-            let reasons = reasons.into_iter().map(|(_, reason)| reason).collect();
-            writer.rejected.push((place, reasons));
-            return;
+        let hashed = self.identity(row).map(|natural| self.hash(natural, writer));
+        let (hash, identity) = match hashed {
+            Some(hashed) if reasons.is_empty() => hashed,
+            hashed => {
+                let hashed = hashed.filter(|_| self.is_identified(&reasons));
+                writer.rejected.push(Refused {
+                    place,
+                    hash: hashed.map(|(hash, _)| hash),
+                    reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
+                });
+                return;
+            }
         };
-        let (hash, identity) = self.hash(natural, writer);
         let detail = |number| self.detail(row, number, key);
         let start = writer.buffer.len();
         if emit == Emit::Payloads {
@@ -244,6 +250,19 @@ impl Draft {
                 name: cell(definition.name)?,
             }),
         }
+    }
+
+    /// Whether no fault of the row is one of what identifies its record.
+    fn is_identified(&self, reasons: &[(u32, Reason)]) -> bool {
+        let Identity::Record { name, id } = self.plan.identity else {
+            return true;
+        };
+        let mut identifying = name.into_iter().chain(id);
+        identifying.all(|field| {
+            let named = Some(self.plan.fields[field].name.as_str());
+            let mut faults = reasons.iter().map(|(_, reason)| reason.field.as_deref());
+            faults.all(|fault| fault != named)
+        })
     }
 
     /// Hash and folded text of a natural key. An id hashes behind a prefix that no name or address can have; no owner

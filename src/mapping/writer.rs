@@ -34,11 +34,18 @@ pub(super) struct Written {
     pub(super) details: u64,
 }
 
+/// A refused row.
+pub(super) struct Refused {
+    pub(super) place: Place,
+    pub(super) hash: Option<KeyHash>,
+    pub(super) reasons: Vec<Reason>,
+}
+
 /// Fills the one buffer of a chunk; slices of it can be made when it is full.
 pub(super) struct Writer {
     pub(super) buffer: Vec<u8>,
     pub(super) rows: Vec<Written>,
-    pub(super) rejected: Vec<(Place, Vec<Reason>)>,
+    pub(super) rejected: Vec<Refused>,
 }
 
 impl Writer {
@@ -68,7 +75,11 @@ impl Writer {
             field: None,
             message: record.message,
         };
-        self.rejected.push((place, vec![reason]));
+        self.rejected.push(Refused {
+            place,
+            hash: None,
+            reasons: vec![reason],
+        });
     }
 
     pub(super) fn finish(mut self) -> Mapped {
@@ -82,9 +93,10 @@ impl Writer {
             row: row.place.row(&buffer),
         });
         let rejected = self.rejected.into_iter();
-        let rejected = rejected.map(|(place, reasons)| RejectedRow {
-            row: place.row(&buffer),
-            reasons,
+        let rejected = rejected.map(|refused| RejectedRow {
+            row: refused.place.row(&buffer),
+            hash: refused.hash,
+            reasons: refused.reasons,
         });
         Mapped {
             rows: rows.collect(),

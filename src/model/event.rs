@@ -137,8 +137,21 @@ pub struct StageSummary {
     pub results: Option<String>,
     /// Bulk requests and single calls that were accepted.
     pub requests: u64,
+    /// What the input lacks that was loaded before, where that was asked for.
+    pub gone: Option<Gone>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// Records that were loaded before and that the input no longer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// How many.
+    pub records: u64,
+    /// Rows whose natural key cannot be told: their records may be among them.
+    pub keyless: u64,
+    /// The file that lists them.
+    pub list: String,
 }
 
 /// How often a code occurred, with an example.

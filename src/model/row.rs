@@ -54,6 +54,8 @@ pub struct Reason {
 pub struct RejectedRow {
     /// The row.
     pub row: RowRef,
+    /// Hash of its natural key; `None` when that cannot be told.
+    pub hash: Option<KeyHash>,
     /// All its reasons, never empty.
     pub reasons: Vec<Reason>,
 }

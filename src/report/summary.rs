@@ -4,7 +4,7 @@
 //! (the site's words) stays on its line and steers no terminal. Must not know: where the text is shown.
 
 use crate::model::entity::Entity;
-use crate::model::event::{CodeCount, RunEvent, StageSummary};
+use crate::model::event::{CodeCount, Gone, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
 use crate::report::figures::{count, counted, duration, one_line, per_second, rate, statuses};
 use std::fmt;
@@ -109,10 +109,30 @@ fn write_stage(f: &mut fmt::Formatter<'_>, stage: &StageSummary) -> fmt::Result 
         writeln!(f, "  {status:<11}  {rows:>width$}")?;
     }
     write_codes(f, &stage.top_codes)?;
-    match &stage.results {
-        Some(path) => writeln!(f, "  results: {path}"),
-        None => Ok(()),
+    if let Some(path) = &stage.results {
+        writeln!(f, "  results: {path}")?;
     }
+    stage
+        .gone
+        .as_ref()
+        .map_or(Ok(()), |gone| write_gone(f, gone))
+}
+
+fn write_gone(f: &mut fmt::Formatter<'_>, gone: &Gone) -> fmt::Result {
+    let records = counted(gone.records, "record");
+    writeln!(
+        f,
+        "  loaded before and not in the input: {records}, listed in {}",
+        gone.list
+    )?;
+    if gone.keyless > 0 {
+        let rows = counted(gone.keyless, "rejected row");
+        writeln!(
+            f,
+            "    whose records may be among them, as their keys cannot be told: {rows}"
+        )?;
+    }
+    Ok(())
 }
 
 /// The closing account of a check: `results` lists the rows that would not be sent.
@@ -228,6 +248,7 @@ mod tests {
             top_codes: Vec::new(),
             results: Some("out/organizations-results.csv".into()),
             requests: 2,
+            gone: None,
             took: Duration::from_millis(4_200),
         }
     }
@@ -268,6 +289,11 @@ mod tests {
             ],
             results: Some("out/customers-results.csv".into()),
             requests: 12_346,
+            gone: Some(Gone {
+                records: 1_042,
+                keyless: 3,
+                list: "out/customers-results-gone.csv".into(),
+            }),
             took: Duration::from_mins(125),
         };
         let all = counts(&[
@@ -295,6 +321,8 @@ mod tests {
                30  CONTRACT_ENDED    customers.csv line 4,211: breaks the rule: a > b
                 7  SITE_REJECTED     customers.csv line 9: <html> [31moops oops oops oops oops oops oops oops oops oops oops oops oops oops oops oops oops oops oops oops oops oops…
           results: out/customers-results.csv
+          loaded before and not in the input: 1,042 records, listed in out/customers-results-gone.csv
+            whose records may be among them, as their keys cannot be told: 3 rejected rows
 
         1,235,824 rows in 2 h 05 m: 1,234,717 loaded, 1,090 rejected, 7 failed, 10 duplicate
         what each code means and what to do: csm-loader codes

@@ -152,6 +152,7 @@ impl Serialize for Record<'_> {
                     top_codes,
                     results,
                     requests,
+                    gone,
                     took,
                 } = summary;
                 object.serialize_entry("stage", stage)?;
@@ -160,6 +161,11 @@ impl Serialize for Record<'_> {
                 object.serialize_entry("codes", &Codes(top_codes))?;
                 object.serialize_entry("results", results)?;
                 object.serialize_entry("requests", requests)?;
+                if let Some(gone) = gone {
+                    object.serialize_entry("gone", &gone.records)?;
+                    object.serialize_entry("gone_keyless", &gone.keyless)?;
+                    object.serialize_entry("gone_list", &gone.list)?;
+                }
                 object.serialize_entry("took_ms", &millis(*took))?;
             }
             RunEvent::RunFinished {

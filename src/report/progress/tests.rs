@@ -122,6 +122,7 @@ fn organizations() -> StageSummary {
         top_codes: Vec::new(),
         results: Some("out/organizations-results.csv".into()),
         requests: 2,
+        gone: None,
         took: Duration::from_secs(3),
     }
 }
@@ -140,6 +141,7 @@ fn customers() -> StageSummary {
         }],
         results: Some("out/customers-results.csv".into()),
         requests: 50,
+        gone: None,
         took: Duration::from_secs(75),
     }
 }

@@ -6,6 +6,7 @@
 mod columnar;
 mod columns;
 mod csv_file;
+mod gone;
 mod json_lines;
 mod name;
 mod writer;
@@ -14,6 +15,7 @@ mod writer;
 mod tests;
 
 pub use columns::{SOURCE_PREFIX, column_names};
+pub use gone::{GoneWriter, gone_name};
 pub use name::{ResultsFormat, default_name, expand_name, format_of};
 pub use writer::{ResultsWriter, check_place};
 

@@ -149,16 +149,32 @@ impl ResultsWriter {
             )));
         }
         encoder.finish().map_err(failed("write"))?;
-        temporary
-            .as_file()
-            .sync_all()
-            .map_err(failed("sync to disk"))?;
-        temporary
-            .persist(&place)
-            .map_err(|error| failed("move into its place")(error.error))?;
-        sync_directory(directory_of(&place)).map_err(failed("sync its directory to disk"))?;
+        put_in_place(temporary, &place, &path)?;
         Ok(rows)
     }
+}
+
+/// Makes a complete file durable and moves it into its place.
+pub(super) fn put_in_place(
+    temporary: NamedTempFile,
+    place: &Path,
+    path: &Path,
+) -> Result<(), ResultsError> {
+    let failed = |doing| {
+        move |source| ResultsError::Io {
+            path: path.to_path_buf(),
+            doing,
+            source,
+        }
+    };
+    temporary
+        .as_file()
+        .sync_all()
+        .map_err(failed("sync to disk"))?;
+    temporary
+        .persist(place)
+        .map_err(|error| failed("move into its place")(error.error))?;
+    sync_directory(directory_of(place)).map_err(failed("sync its directory to disk"))
 }
 
 /// Checks that a results file can be written, and makes missing directories, so that it is known before rows are sent.
@@ -171,7 +187,7 @@ pub fn check_place(path: &Path) -> Result<(), ResultsError> {
 }
 
 /// Where the file goes, and a temporary file beside it.
-fn begin(path: &Path) -> Result<(PathBuf, NamedTempFile), ResultsError> {
+pub(super) fn begin(path: &Path) -> Result<(PathBuf, NamedTempFile), ResultsError> {
     let failed = |doing| {
         move |source| ResultsError::Io {
             path: path.to_path_buf(),

@@ -77,6 +77,7 @@ pub(super) fn ready(
             // what is edited in the new results is retried from them again
             with_source: args.with_source || prepared.origin == Origin::ResultsFile,
             settings: BTreeMap::new(),
+            gone: false,
             mapping_path: prepared.mapping,
             source: prepared.source,
             retries: Some(Retried {

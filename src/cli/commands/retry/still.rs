@@ -34,6 +34,7 @@ pub(super) fn sentences(
         dataset: &ready.job.dataset,
         plan: &ready.job.plan,
         spool,
+        all_keys: false,
         audience: &Audience::new(Box::new(Reporters::default())),
         stop: &Stop::default(),
     };

@@ -12,6 +12,7 @@ mod exports;
 mod families;
 mod faults;
 mod formats;
+mod hostile;
 mod inputs;
 mod judge;
 mod layering;

@@ -15,11 +15,13 @@ pub(crate) struct Sandbox {
 }
 
 /// One write of the sandbox.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Write {
     pub(crate) entity: String,
     pub(crate) key: String,
     pub(crate) operation: String,
+    /// What it set.
+    pub(crate) content: Value,
 }
 
 impl Sandbox {
@@ -64,6 +66,11 @@ impl Sandbox {
             .unwrap_or_else(|| panic!("{of} in {counts}"))
     }
 
+    /// What a loader did that it should not have, and what the site did on purpose.
+    pub(crate) fn violations(&self) -> Value {
+        self.get("/admin/violations")
+    }
+
     /// All writes, oldest first.
     pub(crate) fn audit(&self) -> Vec<Write> {
         let mut writes = Vec::new();
@@ -76,6 +83,7 @@ impl Sandbox {
                     entity: text("entity"),
                     key: text("key"),
                     operation: text("operation"),
+                    content: entry["content"].clone(),
                 }
             }));
             if writes.len() as u64 == page["last"].as_u64().expect("a number") {

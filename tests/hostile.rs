@@ -106,27 +106,27 @@ fn load(seed: u32, rows: usize) -> String {
         }
     }
     assert!(written.keys().all(|key| columns[1].contains(&&**key)));
-    let seen = site.violations();
+    let loader = site.violations();
     for never in [
         "insideSiteWait",
         "insideEndpointWait",
         "keysInTwoTasks",
         "repeatedWrites",
     ] {
-        assert_eq!(seen[never], 0, "seed {seed}: {never} in {seen}");
+        assert_eq!(loader[never], 0, "seed {seed}: {never} in {loader}");
     }
-    let most = seen["mostUnfinishedTasks"].as_u64().expect("a number");
-    assert!(most <= 5, "seed {seed}: {seen}");
+    let most = loader["mostUnfinishedTasks"].as_u64().expect("a number");
+    assert!(most <= 5, "seed {seed}: {loader}");
 
     let mut told = format!("seed {seed}, {rows} rows\n");
     for ((status, code), [lacking, there]) in &shares {
-        let share = 100.0 * (lacking + there) as f64 / rows as f64;
+        let share = 1_000 * (lacking + there) / rows;
         let _ = writeln!(
             told,
-            "  {status} {code}: {share:.2} % ({there} there, {lacking} not)"
+            "  {status} {code}: {share} ‰ ({there} there, {lacking} not)"
         );
     }
-    let _ = writeln!(told, "  {seen}");
+    let _ = writeln!(told, "  {loader}");
     told
 }
 

@@ -19,7 +19,7 @@ mod parts {
     pub(super) use csm_loader::engine::batcher::BatchLimits;
     pub(super) use csm_loader::engine::limits::TaskSlots;
     pub(super) use csm_loader::engine::message::{Command, Durable, Event, Now, StageConfig};
-    pub(super) use csm_loader::engine::pace::{Pace, Passage};
+    pub(super) use csm_loader::engine::pace::{Pace, Passage, polls_per_second};
     pub(super) use csm_loader::engine::state::Engine;
     pub(super) use csm_loader::ledger::record::Record;
     pub(super) use csm_loader::model::clock::{Clock, UnixMillis};

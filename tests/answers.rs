@@ -201,6 +201,12 @@ fn throttles() -> Vec<Case> {
             limited,
         ),
         with(
+            "429 of a burst without any wait",
+            429,
+            &[JSON, ("ratelimit-reason", "jira-burst-based")],
+            limited,
+        ),
+        with(
             "429 of a gateway, with `X-RateLimit-Reset` alone (without seconds, too)",
             429,
             &[gateway, ("x-ratelimit-reset", "1970-01-01T00:01Z")],
@@ -259,17 +265,21 @@ fn name(class: &ErrorClass) -> String {
 }
 
 /// What the loader does after the first attempt.
-fn deed(class: &ErrorClass) -> &'static str {
+fn deed(to: &str, class: &ErrorClass) -> &'static str {
     match Tries::default().decide(class, 0.0) {
-        Decision::Again(_) => match class {
-            ErrorClass::NotSent => "repeats it",
+        Decision::Again(_) => match (class, to) {
+            (ErrorClass::NotSent, _) | (_, "read") => "repeats it",
+            (_, "bulk") => "repeats it with the same key and bytes",
             _ => "repeats it: bulk with the same key and bytes, single after a look-up",
         },
         Decision::Pause(_) => match class {
             ErrorClass::Throttled {
                 scope: Throttle::Burst,
-                ..
-            } => "requests to this endpoint wait as told, and a little longer",
+                after,
+            } => match after {
+                Some(_) => "requests to this endpoint wait as told, and a little longer",
+                None => "requests to this endpoint wait, longer each time",
+            },
             ErrorClass::Throttled { after: None, .. } => "every request waits, longer each time",
             _ => "every request waits as told, and a little longer",
         },
@@ -340,7 +350,7 @@ fn requests() -> String {
                 "| {} | {to} | {} | {} | {} |",
                 case.shown,
                 name(&class),
-                deed(&class),
+                deed(&to, &class),
                 results(&to, &class)
             );
         }
@@ -383,9 +393,24 @@ fn tasks() -> String {
         ),
         ("no end within the deadline", "", says(Code::TaskTimeout)),
         (
-            "no answer to be had until the deadline, or the run stops meanwhile",
+            "looks that are refused or make no sense, one after the other",
+            "gives up after as many as a request has attempts, and goes on without it",
+            says(Code::AnswerLost),
+        ),
+        (
+            "no answer to be had until the deadline, or the credentials suffice no more",
             "",
             says(Code::AnswerLost),
+        ),
+        (
+            "interrupted runs: the acceptance is not known",
+            "sends it again with the same key and bytes, while the site remembers the key",
+            format!("as above, later {}", says(Code::AnswerLost)),
+        ),
+        (
+            "interrupted runs: the task is known",
+            "asks for it, with a deadline of its own",
+            "as above".to_owned(),
         ),
     ];
     let mut table = String::from("| the task | the loader | the results |\n| --- | --- | --- |\n");
@@ -406,6 +431,10 @@ Made from what the program decides: `tests/answers.rs` compares this file with `
 applied, whatever comes last, the rows are {lost}. The site's own words stand in `message`, and the answer's trace id
 (`Atl-Traceid`, else `Atl-Request-Id`, else `X-ARequestId`) in `trace_id`: of an accepted batch that of its acceptance, of a refused one
 that of the refusal.
+
+A bulk request that is given up after its last attempt stops the run, as credentials do that do not suffice: what was not sent yet is
+{stopped}, and a later load sends it. Once a run stops, nothing waits for the site any more: a request that is told to
+wait then, or finds no slot, ends as one that was not sent.
 
 {requests}
 ## Tasks

@@ -7,7 +7,7 @@ use super::signals::{self, Words};
 use crate::api::client::{Client, ClientConfig};
 use crate::engine::context::{Audience, Context};
 use crate::engine::driver::DriveError;
-use crate::engine::pace::Pace;
+use crate::engine::pace::{self, Pace};
 use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
 use crate::engine::settle::settle;
 use crate::engine::stop::Stop;
@@ -203,6 +203,7 @@ impl Loader {
             run: chosen.id,
             nonce: chosen.nonce,
             slots: self.settings.slots,
+            polls_per_second: pace::polls_per_second(self.settings.requests_per_second),
             budget: Mutex::default(),
             max_errors: self.settings.max_errors,
             full: self.settings.full,

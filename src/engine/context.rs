@@ -76,6 +76,8 @@ pub struct Context {
     pub nonce: Uuid,
     /// Task slots wanted.
     pub slots: TaskSlots,
+    /// Polls that may leave in a second.
+    pub polls_per_second: f64,
     /// Repetitions that look-ups and single calls may make.
     pub budget: Mutex<retry::Budget>,
     /// When to stop because of rows that did not load.

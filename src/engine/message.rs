@@ -36,6 +36,8 @@ pub struct StageConfig {
     pub slots: TaskSlots,
     /// Task slots that the contract grants.
     pub most_slots: usize,
+    /// Polls that may leave in a second.
+    pub polls_per_second: f64,
     /// When to stop early.
     pub max_errors: Option<MaxErrors>,
     /// The detail fields of the plan, by bit.

@@ -22,6 +22,10 @@ const LONGEST: Duration = Duration::from_mins(1);
 const UNKNOWN: f64 = 0.05;
 /// Tasks that must have ended before their times count.
 const ENOUGH: usize = 3;
+/// The share of the polls that may leave which are planned: the more of them, the longer they wait for each other.
+const PLANNED: f64 = 0.65;
+/// The fewest polls planned for a task, on average: with fewer, none would come near its end.
+const FEWEST: f64 = 2.0;
 /// How many of the last tasks are remembered.
 const MEMORY: usize = 256;
 /// Cells that the remembered times are cut into, at most.
@@ -46,21 +50,24 @@ struct Cell {
 /// The times that tasks took, and when to poll because of them.
 #[derive(Debug, Clone)]
 pub struct Polling {
+    /// Polls that may leave in a second, for all tasks together.
+    rate: f64,
     /// In seconds, the last one at the end.
     times: VecDeque<f64>,
     plan: Vec<Cell>,
 }
 
-impl Default for Polling {
-    fn default() -> Self {
+impl Polling {
+    /// Nothing is known of any task yet, and so many polls may leave in a second.
+    #[must_use]
+    pub fn new(rate: f64) -> Self {
         Self {
+            rate,
             times: VecDeque::with_capacity(MEMORY),
             plan: geometric(0.0, FIRST_EDGE),
         }
     }
-}
 
-impl Polling {
     /// The age at which a task is polled first. `random` is uniform in 0..1.
     #[must_use]
     pub fn first(&self, random: f64) -> Duration {
@@ -75,8 +82,9 @@ impl Polling {
             .max(answered + SHORTEST)
     }
 
-    /// A task was found ended at age `seen`; a poll at age `running` had found it running.
-    pub fn learn(&mut self, running: Option<Duration>, seen: Duration) {
+    /// A task was found ended at age `seen`; a poll at age `running` had found it running. With it `tasks` were
+    /// awaited, which share the polls that may leave.
+    pub fn learn(&mut self, running: Option<Duration>, seen: Duration, tasks: usize) {
         let seen = seen.as_secs_f64();
         // without a poll before, the end lies within the interval that was planned
         let since = running.map_or_else(
@@ -90,6 +98,30 @@ impl Polling {
             .push_back(f64::midpoint(since, seen).max(FIRST_EDGE));
         if self.times.len() >= ENOUGH {
             self.plan = learned(&self.times);
+            self.spare(tasks);
+        }
+    }
+
+    /// Thins the plan out until its polls can leave when they are due. A poll that waits for others comes late, widens
+    /// what is known of its task's time, and so asks for more polls.
+    fn spare(&mut self, tasks: usize) {
+        let count = as_float(self.times.len());
+        let mean = self.times.iter().sum::<f64>() / count;
+        let mut polls = 0.0;
+        for (index, cell) in self.plan.iter().enumerate() {
+            let end = self
+                .plan
+                .get(index + 1)
+                .map_or(f64::INFINITY, |next| next.from);
+            let stay = |time: &f64| (time.min(end) - cell.from).max(0.0);
+            polls += cell.density * self.times.iter().map(stay).sum::<f64>() / count;
+        }
+        let share = PLANNED * self.rate * mean / as_float(tasks.max(1));
+        let thinner = share.max(FEWEST) / polls;
+        if thinner < 1.0 {
+            for cell in &mut self.plan {
+                cell.density = bounded(thinner * cell.density);
+            }
         }
     }
 
@@ -132,6 +164,11 @@ fn geometric(start: f64, edge: f64) -> Vec<Cell> {
 fn edges(start: f64, edge: f64, end: f64) -> impl Iterator<Item = f64> {
     let growing = std::iter::successors(Some(edge), |edge| Some(edge * GROWTH));
     std::iter::once(start).chain(growing.take_while(move |edge| *edge < end))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+fn as_float(count: usize) -> f64 {
+    count as f64
 }
 
 fn bounded(density: f64) -> f64 {
@@ -188,6 +225,9 @@ fn learned(times: &VecDeque<f64>) -> Vec<Cell> {
 mod tests {
     use super::*;
 
+    /// Polls a second.
+    const RATE: f64 = 40.0;
+
     /// Uniform in 0..1.
     struct Dice(u64);
 
@@ -209,7 +249,7 @@ mod tests {
     /// milliseconds.
     fn watched(tasks: usize, answer: u64, mut time: impl FnMut(&mut Dice) -> f64) -> (f64, f64) {
         let mut dice = Dice(7);
-        let mut polling = Polling::default();
+        let mut polling = Polling::new(RATE);
         let answer = Duration::from_millis(answer);
         let half = answer.as_secs_f64() / 2.0;
         let (mut times, mut delays, mut polls) = (0.0, 0.0, 0_u32);
@@ -224,7 +264,7 @@ mod tests {
                 asked = polling.next(asked, asked + answer);
             }
             polls += 1;
-            polling.learn(running, asked + answer / 2);
+            polling.learn(running, asked + answer / 2, 1);
             times += took;
             delays += asked.as_secs_f64() + half - took;
         }
@@ -269,12 +309,12 @@ mod tests {
     fn tasks_that_end_at_once_are_not_flooded() {
         let (_, polls) = watched(100, 50, |_| 0.001);
         assert!(polls <= 1.0, "{polls}");
-        assert!(Polling::default().first(0.0) >= SHORTEST);
+        assert!(Polling::new(RATE).first(0.0) >= SHORTEST);
     }
 
     #[test]
     fn the_next_poll_follows_the_last_answer_within_a_minute() {
-        let mut polling = Polling::default();
+        let mut polling = Polling::new(RATE);
         for _ in 0..2 {
             for seconds in [0.0, 0.02, 1.0, 60.0, 1_400.0, 7_200.0, 90_000.0] {
                 let asked = Duration::from_secs_f64(seconds);
@@ -287,7 +327,7 @@ mod tests {
                 );
             }
             for _ in 0..10 {
-                polling.learn(None, Duration::from_mins(20));
+                polling.learn(None, Duration::from_mins(20), 1);
             }
         }
     }

@@ -544,6 +544,7 @@ fn stage_config(
         key_lifetime: context.client.contract().key_lifetime,
         slots: context.slots,
         most_slots: context.client.contract().task_limit,
+        polls_per_second: context.polls_per_second,
         max_errors,
         details: job.plan.detail_names().to_vec(),
         fold: fold_of(job.plan.entity()),

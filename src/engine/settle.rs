@@ -148,6 +148,7 @@ async fn finish_requests(
             // what is under way is all there is
             slots: TaskSlots::Fixed(contract.task_limit),
             most_slots: contract.task_limit,
+            polls_per_second: context.polls_per_second,
             max_errors: None,
             // without the plan no failure is matched by its field: its rows are unconfirmed instead
             details: Vec::new(),

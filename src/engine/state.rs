@@ -81,7 +81,7 @@ impl Engine {
         Self {
             batcher: Batcher::new(config.batches.clone()),
             gate: SlotGate::new(config.slots, config.most_slots),
-            polling: Polling::default(),
+            polling: Polling::new(config.polls_per_second),
             quiet: Quiet::default(),
             budget: Budget::default(),
             held: VecDeque::new(),

@@ -15,13 +15,15 @@ pub(crate) struct Sandbox {
 }
 
 /// One write of the sandbox.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Write {
     pub(crate) entity: String,
     pub(crate) key: String,
     pub(crate) operation: String,
     /// Of a bulk write: the idempotency key that it came under, or its task where the site has forgotten the key.
     pub(crate) request: Option<String>,
+    /// What it set.
+    pub(crate) content: Value,
 }
 
 impl Sandbox {
@@ -66,6 +68,11 @@ impl Sandbox {
             .unwrap_or_else(|| panic!("{of} in {counts}"))
     }
 
+    /// What a loader did that it should not have, and what the site did on purpose.
+    pub(crate) fn violations(&self) -> Value {
+        self.get("/admin/violations")
+    }
+
     /// All writes, oldest first.
     pub(crate) fn audit(&self) -> Vec<Write> {
         let mut writes = Vec::new();
@@ -81,6 +88,7 @@ impl Sandbox {
                     request: ["idempotencyKey", "task"]
                         .iter()
                         .find_map(|key| entry[key].as_str().map(str::to_owned)),
+                    content: entry["content"].clone(),
                 }
             }));
             if writes.len() as u64 == page["last"].as_u64().expect("a number") {

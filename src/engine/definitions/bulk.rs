@@ -295,7 +295,7 @@ impl Definitions<'_> {
         let context = self.context;
         let began = context.clock.instant();
         let age = || context.clock.instant().duration_since(began);
-        let polling = Polling::default();
+        let polling = Polling::new(context.polls_per_second);
         let mut due = polling.first(random());
         let mut tries = Tries::default();
         loop {

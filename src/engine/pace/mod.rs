@@ -39,18 +39,25 @@ const fn burst_limit(method: Method) -> u32 {
     }
 }
 
+/// How many of so many requests a second may be polls.
+#[must_use]
+pub fn polls_per_second(requests_per_second: NonZeroU32) -> f64 {
+    let polls = POLLS * f64::from(requests_per_second.get());
+    polls.min(f64::from(burst_limit(Endpoint::GetTask.method())))
+}
+
 /// The gate that every request passes: decides in [`Pace::admit`], waits in [`Gate::ready`].
 pub struct Pace {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
-    requests_per_second: f64,
+    polls_per_second: f64,
     jitter: Jitter,
 }
 
 impl fmt::Debug for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pace")
-            .field("requests_per_second", &self.requests_per_second)
+            .field("polls_per_second", &self.polls_per_second)
             .finish_non_exhaustive()
     }
 }
@@ -94,7 +101,7 @@ impl Pace {
                 unnamed: HashMap::new(),
             }),
             clock,
-            requests_per_second: rate,
+            polls_per_second: polls_per_second(requests_per_second),
             jitter: Jitter::up_to(Duration::from_secs_f64(0.1 / rate)),
         }
     }
@@ -110,11 +117,10 @@ impl Pace {
         }
         if !passage.endpoint {
             let lane = state.lanes.entry(endpoint).or_insert_with(|| {
-                let polls = match endpoint {
-                    Endpoint::GetTask => POLLS * self.requests_per_second,
-                    _ => f64::INFINITY,
+                let rate = match endpoint {
+                    Endpoint::GetTask => self.polls_per_second,
+                    _ => f64::from(burst_limit(endpoint.method())),
                 };
-                let rate = polls.min(f64::from(burst_limit(endpoint.method())));
                 Lane::new(rate, Ticks(Arc::clone(&self.clock)), now)
             });
             if let Some(wait) = lane.pass(now) {

@@ -3,7 +3,7 @@
 use super::parts::{
     ApiError, BatchLimits, BatchSeq, Clock, Endpoint, Engine, ErrorClass, Event, FileId, Gate,
     KeyHash, Pace, PreparedRow, Record, RowId, RowOutcome, RowRef, Slice, StageConfig, Status,
-    TaskId, TaskSlots, Throttle,
+    TaskId, TaskSlots, Throttle, polls_per_second,
 };
 use super::site::Dice;
 use std::collections::{HashMap, HashSet};
@@ -85,6 +85,7 @@ fn row(id: u64, key: u64) -> PreparedRow {
 impl Loader {
     pub(super) fn new(load: Load, seed: u64, clock: Arc<dyn Clock>) -> Self {
         let mut jitter = Dice::new(seed ^ 7);
+        let rate = NonZeroU32::new(load.requests_per_second).unwrap_or(NonZeroU32::MIN);
         let engine = Engine::new(StageConfig {
             stage: 0,
             batches: BatchLimits {
@@ -98,12 +99,12 @@ impl Loader {
             key_lifetime: std::time::Duration::from_hours(24),
             slots: load.slots,
             most_slots: load.most_slots,
+            polls_per_second: polls_per_second(rate),
             max_errors: None,
             details: Vec::new(),
             fold: str::to_lowercase,
             random: Box::new(move || jitter.share()),
         });
-        let rate = NonZeroU32::new(load.requests_per_second).unwrap_or(NonZeroU32::MIN);
         Self {
             engine,
             pace: Pace::with_clock(rate, clock),

@@ -11,6 +11,10 @@ fn eight_seconds(_: &mut Dice) -> Duration {
     Duration::from_secs(8)
 }
 
+fn a_second(_: &mut Dice) -> Duration {
+    Duration::from_secs(1)
+}
+
 fn log_normal(dice: &mut Dice) -> Duration {
     Duration::from_secs_f64(8.0 * (0.5 * dice.normal()).exp())
 }
@@ -78,6 +82,21 @@ fn tasks_of_eight_seconds_lose_less_than_three_percent() {
     let account = hundred_thousand(TaskSlots::Fixed(5), eight_seconds);
     assert!(account.polls_per_task < 8.0, "{account:?}");
     hundred_thousand(TaskSlots::Auto, eight_seconds);
+}
+
+#[test]
+fn tasks_of_a_second_lose_less_than_five_percent_though_few_polls_may_leave() {
+    let quick = Load {
+        latency: (3, 20),
+        ..load(20_000, TaskSlots::Fixed(5), 5)
+    };
+    let account = run(parallel(5, a_second), vec![quick]).account(5);
+    assert!(
+        account.makespan <= 1.05 * account.clairvoyant,
+        "{account:?}"
+    );
+    // of 40 that may leave in a second, at five tasks a second
+    assert!(account.polls_per_task <= 6.5, "{account:?}");
 }
 
 #[test]

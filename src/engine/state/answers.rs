@@ -199,6 +199,7 @@ impl Engine {
         view: TaskView,
         commands: &mut Vec<Command>,
     ) {
+        let active = self.active();
         let Some(flight) = self.flights.get_mut(&seq) else {
             return;
         };
@@ -230,14 +231,14 @@ impl Engine {
             }
             TaskView::Finished(failures) => {
                 if !wait.inherited {
-                    self.polling.learn(wait.running, looked);
+                    self.polling.learn(wait.running, looked, active);
                     self.gate.ended(now.at, ended(true));
                 }
                 self.finished_with(now, seq, failures, commands);
             }
             TaskView::Failed(failures) => {
                 if !wait.inherited {
-                    self.polling.learn(wait.running, looked);
+                    self.polling.learn(wait.running, looked, active);
                 }
                 self.gate.ended(now.at, ended(false));
                 let errors: Vec<_> = failures.into_iter().map(|failure| failure.error).collect();

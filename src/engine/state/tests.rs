@@ -28,6 +28,7 @@ impl OneBatch {
             key_lifetime: Duration::from_hours(24),
             slots: TaskSlots::Fixed(1),
             most_slots: 5,
+            polls_per_second: 40.0,
             max_errors: None,
             details: Vec::new(),
             fold: str::to_lowercase,

@@ -388,7 +388,7 @@ fn tasks() -> String {
         ),
         (
             "404, 410: the site knows no such task",
-            "",
+            "asks once more where it was accepted just now",
             says(Code::TaskGone),
         ),
         ("no end within the deadline", "", says(Code::TaskTimeout)),
@@ -398,9 +398,14 @@ fn tasks() -> String {
             says(Code::AnswerLost),
         ),
         (
-            "no answer to be had until the deadline, or the credentials suffice no more",
+            "no answer to be had until the deadline",
             "",
             says(Code::AnswerLost),
+        ),
+        (
+            "the credentials suffice no more",
+            "stops; the next process goes on with the task",
+            format!("{} until then", says(Code::AnswerLost)),
         ),
         (
             "interrupted runs: the acceptance is not known",

@@ -29,6 +29,11 @@ fn people(last: &str) -> String {
 
 impl Killed {
     fn new() -> Self {
+        Self::by("KILL")
+    }
+
+    /// The same ended by this signal; one that can be heard lets the task end.
+    fn by(signal: &str) -> Self {
         let place = Place::new();
         place.write("people.toml", PEOPLE);
         place.write("people.csv", people("last@example.com,Last\n"));
@@ -41,7 +46,7 @@ impl Killed {
             _ => willing.answer(request),
         });
         place.write("job.toml", site.job("[limits]\ntask_slots = 1"));
-        let process = place.start_with("load job.toml", &CREDENTIALS);
+        let mut process = place.start_with("load job.toml", &CREDENTIALS);
         wait_for("a second poll of the one task", || {
             let polls = site
                 .seen()
@@ -50,12 +55,18 @@ impl Killed {
                 .count();
             (polls >= 2).then_some(())
         });
-        process.signal("KILL");
-        assert_eq!(process.end().code, None);
-        released.store(true, Ordering::Relaxed);
+        process.signal(signal);
+        if signal == "KILL" {
+            assert_eq!(process.end().code, None);
+            released.store(true, Ordering::Relaxed);
+            assert!(!place.has("out.csv"));
+        } else {
+            process.says("interrupted");
+            released.store(true, Ordering::Relaxed);
+            assert_eq!(process.end().code, Some(5));
+        }
         let listed = place.run("runs --state-dir state").expect(0).stdout;
         let run = listed.split_whitespace().next().unwrap().to_owned();
-        assert!(!place.has("out.csv"));
         Self { place, site, run }
     }
 
@@ -109,7 +120,7 @@ fn a_load_of_another_export_settles_the_run_and_takes_its_place() {
     let ended = killed.run("load job.toml", 0);
     assert_snapshot!(Killed::notices(&ended), @"
     run RUN was interrupted, and is not continued: the input people.csv has changed; settling what it has under way
-    of run RUN: 200 loaded, 100 not sent, 300 in all; results in out-RUN.csv
+    of run RUN: 200 loaded, 100 not sent, 300 in all; results in …/out-RUN.csv
     ");
     let old = killed.place.results(&format!("out-{}.csv", killed.run));
     old.expect_rows(300);
@@ -136,7 +147,7 @@ fn new_begins_anew_though_nothing_changed() {
     let ended = killed.run("load job.toml --new", 0);
     assert_snapshot!(Killed::notices(&ended), @"
     run RUN was interrupted, and is not continued: --new was given; settling what it has under way
-    of run RUN: 200 loaded, 100 not sent, 300 in all; results in out-RUN.csv
+    of run RUN: 200 loaded, 100 not sent, 300 in all; results in …/out-RUN.csv
     ");
     let new = killed.place.results("out.csv");
     assert_eq!(
@@ -182,4 +193,38 @@ fn a_resume_of_something_else_is_refused_and_says_what_changed() {
     killed.resume(0);
     killed.place.results("out.csv").expect_rows(300);
     killed.sent_once(300);
+}
+
+#[test]
+fn a_run_that_was_stopped_keeps_its_results_when_another_takes_its_place() {
+    let stopped = Killed::by("TERM");
+    let before = stopped.place.results("out.csv");
+    before.expect_rows(300);
+    stopped
+        .place
+        .write("people.csv", people("new@example.com,New\n"));
+    let ended = stopped.run("load job.toml", 0);
+    assert_snapshot!(Killed::notices(&ended), @"
+    run RUN was interrupted, and is not continued: the input people.csv has changed; settling what it has under way
+    of run RUN: 100 loaded, 200 not sent, 300 in all; results in …/out-RUN.csv
+    ");
+    let kept = stopped.place.results(&format!("out-{}.csv", stopped.run));
+    for column in ["row", "key", "line", "status", "code"] {
+        assert_eq!(kept.column(column), before.column(column), "{column}");
+    }
+    stopped.place.results("out.csv").expect_rows(300);
+    stopped.sent_once(300);
+}
+
+#[test]
+fn a_run_goes_on_with_its_own_site_and_csv_settings_only() {
+    let killed = Killed::new();
+    let job = killed.place.read("job.toml");
+    let sent = killed.site.seen().len();
+    killed.place.write("job.toml", job.replace("c-1", "c-2"));
+    assert_snapshot!(killed.resume(3).stderr, @"error: run RUN loads into c-1, and the settings of now name c-2; name the site it began with");
+    let columns = "csv = { columns = [\"email\", \"name\"] }\n";
+    killed.place.write("job.toml", format!("{job}{columns}"));
+    assert_snapshot!(killed.resume(3).stderr, @"error: run RUN cannot be continued: csv columns was not set, and is email,name; `load` settles what it has under way and begins a new run");
+    assert_eq!(killed.site.seen().len(), sent);
 }

@@ -127,13 +127,6 @@ fn help_of_load_lists_every_flag() {
               Begin a new run, though one of this job was interrupted; what that one has under way is
               settled first
 
-          --gone <report>
-              List customers and organizations that were loaded before and that the input, a full
-              export, no longer has
-
-              Possible values:
-              - report: They are listed
-
           --keep-runs <N>
               Runs that the ledger keeps when this one has ended; open ones stay in any case [default:
               30]
@@ -156,6 +149,13 @@ fn help_of_load_lists_every_flag() {
               read
 
               [env: CSM_LOADER_MAX_ERRORS]
+
+          --gone <report>
+              List customers and organizations that were loaded before and that the input, a full
+              export, no longer has
+
+              Possible values:
+              - report: They are listed
 
       -h, --help
               Print help (see a summary with '-h')

@@ -264,7 +264,7 @@ fn what_another_night_finds_of_fields_and_products_is_told_as_far_as_it_is_known
     accepted.after:1  1 duplicate, 1 failed, 3 loaded, 5 not_sent, 1 rejected, 1 unchanged
     accepted.after:2  1 duplicate, 1 failed, 6 loaded, 2 not_sent, 1 rejected, 1 unchanged
     create.after:1  1 duplicate, 1 failed, 6 loaded, 1 not_sent, 1 rejected, 1 unchanged, 1 unconfirmed
-    create.after:4  1 loaded, 7 not_sent, 1 unchanged, 1 unconfirmed
-    rows.after:6  1 loaded, 8 not_sent, 1 unchanged
+    create.after:4  1 duplicate, 1 failed, 1 loaded, 7 not_sent, 1 rejected, 1 unchanged, 1 unconfirmed
+    rows.after:6  1 duplicate, 1 failed, 1 loaded, 8 not_sent, 1 rejected, 1 unchanged
     ");
 }

@@ -16,7 +16,7 @@ use crate::support::table::Table;
 use course::{Chance, Course, Kill};
 use csm_loader::model::failpoint::Step;
 use judge::{differences, judge, results};
-use site::{Field, Manners};
+use site::{Field, Job, Manners};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
@@ -42,8 +42,8 @@ struct Undisturbed {
 }
 
 impl Undisturbed {
-    fn with(duplicates: &str) -> Self {
-        let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates));
+    fn with(duplicates: &str, job: Job) -> Self {
+        let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates, job));
         course.finish("--quiet");
         let first = results(&course.field);
         course.start("--quiet", &[]).end().expect(4);
@@ -51,10 +51,20 @@ impl Undisturbed {
         Self { first, second }
     }
 
-    fn of(duplicates: &str) -> &'static Self {
-        static LAST: LazyLock<Undisturbed> = LazyLock::new(|| Undisturbed::with("last"));
-        static ALL: LazyLock<Undisturbed> = LazyLock::new(|| Undisturbed::with("all-in-order"));
-        if duplicates == "last" { &LAST } else { &ALL }
+    /// With these duplicates, as to the results of these stages.
+    fn of(duplicates: &str, job: Job) -> &'static Self {
+        static ALL: LazyLock<Undisturbed> = LazyLock::new(|| Undisturbed::with("last", Job::All));
+        static BULK: LazyLock<Undisturbed> = LazyLock::new(|| Undisturbed::with("last", Job::Bulk));
+        static ALL_IN_ORDER: LazyLock<Undisturbed> =
+            LazyLock::new(|| Undisturbed::with("all-in-order", Job::All));
+        static BULK_IN_ORDER: LazyLock<Undisturbed> =
+            LazyLock::new(|| Undisturbed::with("all-in-order", Job::Bulk));
+        match (duplicates, job) {
+            ("last", Job::All) => &ALL,
+            ("last", Job::Bulk) => &BULK,
+            (_, Job::All) => &ALL_IN_ORDER,
+            (_, Job::Bulk) => &BULK_IN_ORDER,
+        }
     }
 }
 
@@ -78,11 +88,12 @@ impl Figures {
 
 /// Ends a course, and checks what it left.
 fn conclude(mut course: Course, manners: Manners, duplicates: &str, figures: &mut Figures) {
+    let job = course.field.job;
     course.finish("--quiet");
-    let verdict = judge(&course.field, duplicates == "all-in-order");
+    let verdict = judge(&course.field);
     let mut faults = verdict.faults;
     if manners == Manners::Documented {
-        let undisturbed = Undisturbed::of(duplicates);
+        let undisturbed = Undisturbed::of(duplicates, job);
         faults.push(differences(&results(&course.field), &undisturbed.first));
         assert_eq!(verdict.created_twice, 0);
     }
@@ -96,7 +107,10 @@ fn conclude(mut course: Course, manners: Manners, duplicates: &str, figures: &mu
     if manners == Manners::Documented {
         // what is remembered has come through the kills too
         course.start("--quiet", &[]).end().expect(4);
-        let second = differences(&results(&course.field), &Undisturbed::of(duplicates).second);
+        let second = differences(
+            &results(&course.field),
+            &Undisturbed::of(duplicates, job).second,
+        );
         assert!(
             second.is_empty(),
             "the next load:\n{second}\n\n{}",
@@ -109,14 +123,15 @@ fn conclude(mut course: Course, manners: Manners, duplicates: &str, figures: &mu
     figures.created_twice += verdict.created_twice;
 }
 
-#[test]
-fn killed_at_every_point_once_the_results_are_those_of_an_undisturbed_run() {
+/// Kills a job at every point that an undisturbed load reaches, the first time that it is reached after the last kill.
+fn killed_at_every_point(job: Job, without: &[Step]) {
     let mut figures = Figures::default();
-    let mut left = points(ordinary());
+    let mut left = points(ordinary().filter(|step| !without.contains(step)));
+    let all = left.len();
     let mut chance = Chance(4);
     while !left.is_empty() {
         let duplicates = ["last", "all-in-order"][figures.courses % 2];
-        let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates));
+        let mut course = Course::on(Field::new(Manners::Documented, 0, duplicates, job));
         let mut unreached = Vec::new();
         while !left.is_empty() && !course.is_over() {
             let point = left.swap_remove(chance.below(left.len()));
@@ -133,7 +148,18 @@ fn killed_at_every_point_once_the_results_are_those_of_an_undisturbed_run() {
         left.append(&mut unreached);
         conclude(course, Manners::Documented, duplicates, &mut figures);
     }
-    assert!(figures.kills >= points(ordinary()).len());
+    assert_eq!(figures.kills, all);
+}
+
+#[test]
+fn killed_at_every_point_once_the_results_are_those_of_an_undisturbed_run() {
+    killed_at_every_point(Job::All, &[]);
+}
+
+#[test]
+fn killed_at_every_point_of_bulk_requests_too() {
+    // names that are missing are created without an intent: they are looked up first
+    killed_at_every_point(Job::Bulk, &[Step::Calling]);
 }
 
 /// Kills a job anywhere: two in three times at a point, else at a moment.
@@ -144,8 +170,9 @@ fn killed_anywhere(manners: Manners, seed: u32, kills: usize) -> Figures {
     points.extend(["reopen.before".to_owned(), "reopen.after".to_owned()]);
     while figures.kills < kills {
         let duplicates = ["last", "all-in-order"][chance.below(2)];
+        let job = [Job::All, Job::Bulk][chance.below(2)];
         let site = seed + u32::try_from(figures.courses).expect("fewer courses");
-        let mut course = Course::on(Field::new(manners, site, duplicates));
+        let mut course = Course::on(Field::new(manners, site, duplicates, job));
         for _ in 0..=chance.below(8) {
             let kill = if chance.below(3) == 0 {
                 Kill::After(Duration::from_millis(chance.below(1_500) as u64))

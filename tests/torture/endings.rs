@@ -2,14 +2,14 @@
 
 use super::course::{Course, Kill};
 use super::judge::{differences, results};
-use super::site::{Field, Manners, STAGES, customers};
+use super::site::{Field, Job, Manners, STAGES, customers};
 use super::{Undisturbed, conclude};
 use crate::support::table::Table;
 use csm_loader::api::fold;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn course() -> Course {
-    Course::on(Field::new(Manners::Documented, 0, "last"))
+    Course::on(Field::new(Manners::Documented, 0, "last", Job::All))
 }
 
 /// Interrupts a load in each of its stages, so often, and continues it; the end is that of an undisturbed run.
@@ -71,7 +71,7 @@ fn what_too_many_errors_stopped_is_continued_when_more_are_borne() {
     }
     course.finish("--quiet --max-errors 1000");
     let found = results(&course.field);
-    let differences = differences(&found, &Undisturbed::of("last").first);
+    let differences = differences(&found, &Undisturbed::of("last", Job::All).first);
     assert!(differences.is_empty(), "{differences}");
 }
 
@@ -118,7 +118,7 @@ fn superseded(first: &Kill, second: &[Kill]) {
     old.expect_rows(rows);
     new.expect_rows(rows);
     // what the first run says of itself is what the site saw of it
-    let audit = course.field.site.audit();
+    let audit = course.field.audit();
     let mut written: BTreeMap<&str, BTreeSet<&Option<String>>> = BTreeMap::new();
     for write in audit.iter().filter(|write| write.entity == "customer") {
         let new = written
@@ -155,7 +155,7 @@ fn superseded(first: &Kill, second: &[Kill]) {
     }
     // what the second run left out was confirmed by the first
     assert!(unchanged.is_subset(&loaded), "{}", told(&course));
-    let undisturbed = &Undisturbed::of("last").first[3];
+    let undisturbed = &Undisturbed::of("last", Job::All).first[3];
     let status =
         |table: &Table, of: &str| table.column("status").iter().filter(|s| **s == of).count();
     assert_eq!(
@@ -198,9 +198,9 @@ fn settling_may_be_killed_as_well() {
     superseded(&at("submit.before", 4), &kills);
 }
 
-/// Keys that the site has written so far, folded, without those that only the seed wrote.
+/// Keys that the site has written since it was seeded, folded.
 fn written(course: &Course) -> BTreeSet<String> {
-    let audit = course.field.site.audit().into_iter();
+    let audit = course.field.audit().into_iter();
     audit
         .map(|write| fold::name(&write.key).into_owned())
         .collect()

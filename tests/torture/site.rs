@@ -1,7 +1,7 @@
 //! What is loaded again and again: a small job of four stages with planted faults, and the site that it goes to.
 
 use crate::support::place::Place;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Sandbox, Write};
 use std::fmt::Write as _;
 
 /// How the site behaves.
@@ -189,16 +189,45 @@ pub(crate) fn customers(later: bool) -> String {
     text
 }
 
+/// What `FIELDS` defines and the other stages need.
+const DEFINED: &str = "\
+[[customer_detail]]
+name = \"Score\"
+type = \"NUMBER\"
+[[organization_detail]]
+name = \"Industry\"
+type = \"TEXT\"
+[[organization_detail]]
+name = \"Size\"
+type = \"NUMBER\"
+";
+
+/// Which stages are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Job {
+    All,
+    /// Organizations and customers alone, whose way is another one: the first of every point is theirs.
+    Bulk,
+}
+
 /// A fresh site with the job beside it.
 pub(crate) struct Field {
     pub(crate) place: Place,
     pub(crate) site: Sandbox,
+    pub(crate) job: Job,
+    pub(crate) stages: &'static [Stage],
+    /// Writes of the site's audit that are the seed's.
+    seeded: usize,
 }
 
 impl Field {
-    pub(crate) fn new(manners: Manners, seed: u32, duplicates: &str) -> Self {
+    pub(crate) fn new(manners: Manners, seed: u32, duplicates: &str, job: Job) -> Self {
         let place = Place::new();
-        place.write("site.toml", SEED);
+        let (stages, defined) = match job {
+            Job::All => (&STAGES[..], ""),
+            Job::Bulk => (&STAGES[2..], DEFINED),
+        };
+        place.write("site.toml", format!("{SEED}{defined}"));
         for (name, text) in MAPPINGS {
             place.write(name, text);
         }
@@ -211,9 +240,21 @@ impl Field {
             &place,
             &format!("--state-dir site --seed site.toml {flags}"),
         );
-        let field = Self { place, site };
+        let seeded = site.audit().len();
+        let field = Self {
+            place,
+            site,
+            job,
+            stages,
+            seeded,
+        };
         field.write_job(manners, duplicates);
         field
+    }
+
+    /// What the site has written since it was seeded, oldest first.
+    pub(crate) fn audit(&self) -> Vec<Write> {
+        self.site.audit().split_off(self.seeded)
     }
 
     fn write_job(&self, manners: Manners, duplicates: &str) {
@@ -221,7 +262,8 @@ impl Field {
         if manners == Manners::Live {
             job.push_str("[limits]\ntask_slots = 2\n");
         }
-        for stage in ["fields", "products", "organizations", "customers"] {
+        for stage in self.stages {
+            let stage = stage.results.trim_end_matches("-out.csv");
             let _ = write!(
                 job,
                 "[[stage]]\nmapping = \"{stage}.toml\"\ninput = \"{stage}.csv\"\nresults = \"{stage}-out.csv\"\n\

@@ -109,7 +109,7 @@ impl Products {
                         (
                             status,
                             vec![reason(code, &error.message)],
-                            (status != Status::Failed).then_some(error),
+                            (error.class != ErrorClass::Refused).then_some(error),
                         )
                     }
                 }
@@ -154,8 +154,7 @@ impl Products {
                 let answer = context.client.create_product(&name).await;
                 context.stop.note_write(&answer);
                 let Err(error) = &answer else { return answer };
-                sent.maybe_applied |=
-                    matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken);
+                sent.maybe_applied |= error.may_be_applied();
                 // it may be refused because of what the interrupted run created
                 if begun
                     && error.class == ErrorClass::Refused

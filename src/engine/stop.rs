@@ -46,7 +46,7 @@ impl Stop {
             Ok(_) => self.shared.written.store(true, Ordering::Relaxed),
             Err(error) => {
                 self.note(error);
-                if matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken) {
+                if error.may_be_applied() {
                     self.shared.written.store(true, Ordering::Relaxed);
                 }
             }

@@ -112,6 +112,22 @@ pub struct ApiError {
     pub trace_id: Option<String>,
 }
 
+impl ApiError {
+    /// Whether the request may have been carried out. A 503 that asks to wait may come from behind the API, unlike a 429.
+    #[must_use]
+    pub fn may_be_applied(&self) -> bool {
+        match self.class {
+            ErrorClass::MaybeApplied | ErrorClass::Broken => true,
+            ErrorClass::Throttled { .. } => self.status == Some(503),
+            ErrorClass::NotSent
+            | ErrorClass::Busy
+            | ErrorClass::Refused
+            | ErrorClass::AuthExpired
+            | ErrorClass::AuthWrong => false,
+        }
+    }
+}
+
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.request.is_empty() {

@@ -255,7 +255,7 @@ impl Definitions<'_> {
                 }
                 Err(error) => error,
             };
-            maybe_applied |= matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken);
+            maybe_applied |= error.may_be_applied();
             if context.again(self.stage, &mut tries, &error).await {
                 continue;
             }

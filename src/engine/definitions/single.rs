@@ -58,7 +58,7 @@ impl Definitions<'_> {
                 self.created(&asked.wanted);
                 return (resolve(&Fate::Created, None), attempts);
             };
-            before |= matches!(error.class, ErrorClass::MaybeApplied | ErrorClass::Broken);
+            before |= error.may_be_applied();
             let again = context.again(self.stage, &mut tries, &error).await;
             let fate = match error.class {
                 ErrorClass::Refused => Fate::Refused {

@@ -73,19 +73,7 @@ impl Engine {
         let Some(flight) = self.flights.get_mut(&seq) else {
             return;
         };
-        match error.class {
-            ErrorClass::MaybeApplied | ErrorClass::Broken => flight.maybe_applied = true,
-            // unlike a 429 it may come from behind the API
-            ErrorClass::Throttled { .. } if error.status == Some(503) => {
-                flight.maybe_applied = true;
-            }
-            ErrorClass::NotSent
-            | ErrorClass::Throttled { .. }
-            | ErrorClass::Busy
-            | ErrorClass::Refused
-            | ErrorClass::AuthExpired
-            | ErrorClass::AuthWrong => {}
-        }
+        flight.maybe_applied |= error.may_be_applied();
         // a drain ends: after a stop nothing waits for a site that has no room
         let no_room = matches!(error.class, ErrorClass::Busy | ErrorClass::Throttled { .. });
         if no_room && self.stopped.is_some() {

@@ -8,6 +8,7 @@ use crate::model::failpoint::Step;
 use crate::model::outcome::{Counts, Status};
 use crate::report::results::{ResultRow, ResultsError, ResultsHeader, ResultsWriter};
 use crate::source::{Dataset, RowCells, digest};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -92,22 +93,7 @@ pub(super) fn publish(
             .as_mut()
             .map(|cells| cells.of(row.row))
             .unwrap_or_default();
-        writer.write(&ResultRow {
-            row: row.row,
-            source,
-            line: row.line,
-            key: &row.key,
-            status: row.status,
-            reasons: &row.reasons,
-            remote_id: row.remote_id.as_deref(),
-            route: row.route,
-            batch: row.batch,
-            task_id: row.task_id.as_deref().filter(|_| row.route.is_some()),
-            trace_id: row.trace_id.as_deref().filter(|_| row.route.is_some()),
-            attempts: row.attempts,
-            finished_at: row.finished_at,
-            cells: &cells,
-        })?;
+        writer.write(&result_row(&row, source, &cells))?;
         Ok::<_, PublishError>(())
     })?;
     tell(counts);
@@ -118,6 +104,32 @@ pub(super) fn publish(
         counts,
         top_codes: tally.top(),
     })
+}
+
+/// A row of the ledger as results files show it. A row that no request left for has neither task nor trace.
+#[must_use]
+pub fn result_row<'a>(
+    row: &'a StoredRow,
+    source: &'a str,
+    cells: &'a [Option<Cow<'a, str>>],
+) -> ResultRow<'a> {
+    let travelled = row.route.is_some();
+    ResultRow {
+        row: row.row,
+        source,
+        line: row.line,
+        key: &row.key,
+        status: row.status,
+        reasons: &row.reasons,
+        remote_id: row.remote_id.as_deref(),
+        route: row.route,
+        batch: row.batch,
+        task_id: row.task_id.as_deref().filter(|_| travelled),
+        trace_id: row.trace_id.as_deref().filter(|_| travelled),
+        attempts: row.attempts,
+        finished_at: row.finished_at,
+        cells,
+    }
 }
 
 /// Whether the input is still what was read.

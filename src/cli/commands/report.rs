@@ -3,10 +3,11 @@
 use super::runs::rows;
 use crate::cli::args::ReportArgs;
 use crate::cli::exit::{Exit, Failure};
+use crate::engine::publish::result_row;
 use crate::ledger::{LedgerError, Reader, RunInfo, StageInfo, StoredRow};
 use crate::model::outcome::Counts;
 use crate::report::figures;
-use crate::report::results::{self, ResultRow, ResultsError, ResultsHeader, ResultsWriter};
+use crate::report::results::{self, ResultsError, ResultsHeader, ResultsWriter};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -98,22 +99,7 @@ fn write(
         let file = stage.header.files.get(row.file as usize);
         let (source, ..) = file.ok_or(ReportError::NoFile { row: row.row })?;
         counts.add(row.status, 1);
-        writer.write(&ResultRow {
-            row: row.row,
-            source,
-            line: row.line,
-            key: &row.key,
-            status: row.status,
-            reasons: &row.reasons,
-            remote_id: row.remote_id.as_deref(),
-            route: row.route,
-            batch: row.batch,
-            task_id: row.task_id.as_deref().filter(|_| row.route.is_some()),
-            trace_id: row.trace_id.as_deref().filter(|_| row.route.is_some()),
-            attempts: row.attempts,
-            finished_at: row.finished_at,
-            cells: &[],
-        })?;
+        writer.write(&result_row(&row, source, &[]))?;
         Ok::<_, ReportError>(())
     };
     let number = stage.header.stage;

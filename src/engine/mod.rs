@@ -26,6 +26,7 @@ pub mod resolve;
 mod resume;
 pub mod retry;
 pub mod run;
+pub mod seen;
 pub mod settle;
 #[cfg(test)]
 mod simulation;

@@ -1,11 +1,12 @@
-//! Cuts batches at the endpoint's caps and keeps two rows of one natural key from being in flight together.
+//! Cuts batches at the endpoint's caps, keeps two rows of one natural key from being in flight together, and a row
+//! from being in flight before its parent has settled.
 //!
 //! Batches are shaped by rows, operations and bytes, never by time, so that a second reading cuts the same ones.
 
-use crate::model::outcome::BatchSeq;
-use crate::model::row::{KeyHash, PreparedRow};
+use crate::model::outcome::{BatchSeq, Status};
+use crate::model::row::{KeyHash, PreparedRow, RowId};
 use std::borrow::Cow;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The caps of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +81,14 @@ pub struct Batcher {
     open_operations: usize,
     /// Keys of the open batch and of every batch that is not settled.
     busy: HashSet<KeyHash>,
-    /// Rows whose key is busy, in order.
+    /// Rows whose key or parent is busy or deferred, in order.
     deferred: VecDeque<PreparedRow>,
+    /// Keys of those rows.
+    waiting: HashSet<KeyHash>,
+    /// Keys whose last row did not load, with that row; where children have to be kept back.
+    lost: Option<HashMap<KeyHash, RowId>>,
+    /// Rows that will not be sent, each with its parent's row.
+    orphans: Vec<(PreparedRow, RowId)>,
 }
 
 impl Batcher {
@@ -96,7 +103,35 @@ impl Batcher {
             limits,
             busy: HashSet::new(),
             deferred: VecDeque::new(),
+            waiting: HashSet::new(),
+            lost: None,
+            orphans: Vec::new(),
         }
+    }
+
+    /// Rows whose parents do not load are kept back from now on.
+    pub fn follow_parents(&mut self) {
+        self.lost.get_or_insert_default();
+    }
+
+    /// Takes note of a row's end. To be called before its batch is [`settled`](Self::settled).
+    pub fn decided(&mut self, row: &PreparedRow, status: Status) {
+        let Some(lost) = &mut self.lost else {
+            return;
+        };
+        match status {
+            Status::Loaded | Status::Unchanged => lost.remove(&row.hash),
+            Status::Rejected
+            | Status::Failed
+            | Status::Duplicate
+            | Status::Unconfirmed
+            | Status::NotSent => lost.insert(row.hash, row.row.id),
+        };
+    }
+
+    /// The rows that will not be sent because the row of their parent, given with them, did not load.
+    pub fn take_orphans(&mut self) -> Vec<(PreparedRow, RowId)> {
+        std::mem::take(&mut self.orphans)
     }
 
     /// Takes in a batch of an interrupted run: its keys are busy, and new batches are numbered behind it.
@@ -117,12 +152,25 @@ impl Batcher {
 
     /// Takes a row; gives a batch when one is full.
     pub fn push(&mut self, row: PreparedRow) -> Option<Batch> {
-        // a row that waits keeps its key busy: `settled` lets it in before any later row
-        if self.busy.contains(&row.hash) {
+        // `settled` lets a row that waits in before any later row
+        if self.is_pending(row.hash) || row.parent.is_some_and(|parent| self.is_pending(parent)) {
+            self.waiting.insert(row.hash);
             self.deferred.push_back(row);
             return None;
         }
+        if let Some(lost) = &mut self.lost
+            && let Some(parent) = row.parent.and_then(|parent| lost.get(&parent).copied())
+        {
+            lost.insert(row.hash, row.row.id);
+            self.orphans.push((row, parent));
+            return None;
+        }
         self.admit(row)
+    }
+
+    /// Whether a row of the key is under way, or waits to be.
+    fn is_pending(&self, key: KeyHash) -> bool {
+        self.busy.contains(&key) || self.waiting.contains(&key)
     }
 
     /// Frees the keys of a settled batch; gives the batches that become full.
@@ -133,6 +181,7 @@ impl Batcher {
         if self.deferred.is_empty() {
             return Vec::new();
         }
+        self.waiting.clear();
         let waiting = std::mem::take(&mut self.deferred);
         waiting
             .into_iter()
@@ -156,7 +205,7 @@ impl Batcher {
         })
     }
 
-    /// Rows that wait for a row of their key.
+    /// Rows that wait for a row of their key, or for their parent.
     #[must_use]
     pub fn deferred(&self) -> usize {
         self.deferred.len()
@@ -166,6 +215,7 @@ impl Batcher {
     pub fn abandon(&mut self) -> Vec<PreparedRow> {
         let mut rows = std::mem::take(&mut self.open);
         rows.extend(std::mem::take(&mut self.deferred));
+        self.waiting.clear();
         rows.sort_by_key(|row| row.row.id);
         rows
     }
@@ -219,6 +269,7 @@ pub(crate) mod tests {
             identity: Slice::owned(identity),
             item: Slice::owned(item),
             details: 0,
+            parent: None,
         }
     }
 

@@ -320,6 +320,61 @@ pub(crate) mod tests {
         assert_eq!(batcher.flush().unwrap().rows()[0].row.id, RowId(4));
     }
 
+    fn child(id: u64, key: u64, parent: u64) -> PreparedRow {
+        PreparedRow {
+            parent: Some(KeyHash(u128::from(parent))),
+            ..row(id, key, "{}")
+        }
+    }
+
+    fn ids(rows: &[PreparedRow]) -> Vec<u64> {
+        rows.iter().map(|row| row.row.id.0).collect()
+    }
+
+    #[test]
+    fn a_child_waits_for_its_own_parent_and_not_for_its_level() {
+        let mut batcher = Batcher::new(BatchLimits { items: 1, ..LIMITS });
+        batcher.follow_parents();
+        let first = batcher.push(row(1, 1, "{}")).unwrap();
+        let second = batcher.push(row(2, 2, "{}")).unwrap();
+        for (id, parent) in [(3, 1), (4, 2), (5, 3)] {
+            assert_eq!(batcher.push(child(id, id, parent)), None);
+        }
+        // the parent of 6 is on the site
+        assert_eq!(ids(batcher.push(child(6, 6, 99)).unwrap().rows()), [6]);
+        batcher.decided(&second.rows()[0], Status::Loaded);
+        let freed = batcher.settled(&second);
+        assert_eq!(ids(freed[0].rows()), [4]);
+        batcher.decided(&first.rows()[0], Status::Loaded);
+        let freed = batcher.settled(&first);
+        assert_eq!((freed.len(), ids(freed[0].rows())), (1, vec![3]));
+        assert_eq!(batcher.deferred(), 1);
+        assert!(batcher.take_orphans().is_empty());
+    }
+
+    #[test]
+    fn all_that_come_after_a_lost_row_are_orphans() {
+        let mut batcher = Batcher::new(LIMITS);
+        batcher.follow_parents();
+        assert_eq!(batcher.push(row(1, 1, "{}")), None);
+        assert_eq!(batcher.push(row(2, 2, "{}")), None);
+        assert_eq!(batcher.push(child(3, 3, 1)), None);
+        assert_eq!(batcher.push(child(4, 4, 3)), None);
+        let batch = batcher.flush().unwrap();
+        batcher.decided(&batch.rows()[0], Status::Unconfirmed);
+        batcher.decided(&batch.rows()[1], Status::Loaded);
+        assert!(batcher.settled(&batch).is_empty());
+        assert_eq!(batcher.push(child(5, 5, 4)), None);
+        assert_eq!(batcher.push(child(6, 6, 2)), None);
+        let orphans = batcher.take_orphans();
+        let orphans: Vec<_> = orphans
+            .iter()
+            .map(|(row, parent)| (row.row.id.0, parent.0))
+            .collect();
+        assert_eq!(orphans, [(3, 1), (4, 3), (5, 4)]);
+        assert_eq!(ids(batcher.flush().unwrap().rows()), [6]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
@@ -370,6 +425,62 @@ pub(crate) mod tests {
                 let ids: Vec<_> = seen.iter().filter(|(hash, _)| hash.0 == key).map(|(_, id)| *id).collect();
                 prop_assert!(ids.is_sorted());
             }
+        }
+
+        #[test]
+        fn children_leave_after_their_parents_loaded_and_no_row_is_lost(
+            rows in prop::collection::vec((prop::option::weighted(0.8, any::<prop::sample::Index>()), any::<bool>(), 0..10_u8), 1..60),
+            settle_each in 1..4_usize,
+            items in 1..5_usize,
+        ) {
+            let mut batcher = Batcher::new(BatchLimits { items, ..LIMITS });
+            batcher.follow_parents();
+            let mut flying: Vec<Batch> = Vec::new();
+            let (mut loaded, mut lost, mut left) = (HashSet::new(), HashSet::new(), Vec::new());
+            let mut steps = (1..).zip(&rows);
+            loop {
+                let mut cut = Vec::new();
+                let step = steps.next();
+                match step {
+                    // any row before may be the parent
+                    Some((id, (Some(parent), _, _))) if id > 1 => {
+                        let parent = parent.index(usize::try_from(id).unwrap() - 1) as u64 + 1;
+                        cut.extend(batcher.push(child(id, id, parent)));
+                    }
+                    Some((id, _)) => cut.extend(batcher.push(row(id, id, "{}"))),
+                    None => cut.extend(batcher.flush()),
+                }
+                if flying.len() >= settle_each || (step.is_none() && !flying.is_empty()) {
+                    let which = rows.get(left.len()).map_or(0, |row| usize::from(row.2)) % flying.len();
+                    let batch = flying.remove(which);
+                    for row in batch.rows() {
+                        let good = rows[ids(std::slice::from_ref(row))[0] as usize - 1].1;
+                        let status = if good { Status::Loaded } else { Status::Failed };
+                        if good { loaded.insert(row.hash) } else { lost.insert(row.hash) };
+                        batcher.decided(row, status);
+                    }
+                    cut.extend(batcher.settled(&batch));
+                }
+                for (row, _) in batcher.take_orphans() {
+                    prop_assert!(row.parent.is_some_and(|parent| lost.contains(&parent)));
+                    lost.insert(row.hash);
+                    left.push(row.row.id);
+                }
+                let none_cut = cut.is_empty();
+                for batch in cut {
+                    for row in batch.rows() {
+                        prop_assert!(row.parent.is_none_or(|parent| loaded.contains(&parent)));
+                        left.push(row.row.id);
+                    }
+                    flying.push(batch);
+                }
+                if step.is_none() && flying.is_empty() && none_cut {
+                    break;
+                }
+            }
+            prop_assert_eq!(batcher.deferred(), 0);
+            left.sort_unstable();
+            prop_assert!(left.into_iter().eq((1..=rows.len() as u64).map(RowId)));
         }
     }
 }

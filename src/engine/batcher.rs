@@ -460,22 +460,20 @@ pub(crate) mod tests {
                         batcher.decided(row, status);
                     }
                     cut.extend(batcher.settled(&batch));
+                } else if step.is_none() && cut.is_empty() {
+                    break;
                 }
                 for (row, _) in batcher.take_orphans() {
                     prop_assert!(row.parent.is_some_and(|parent| lost.contains(&parent)));
                     lost.insert(row.hash);
                     left.push(row.row.id);
                 }
-                let none_cut = cut.is_empty();
                 for batch in cut {
                     for row in batch.rows() {
                         prop_assert!(row.parent.is_none_or(|parent| loaded.contains(&parent)));
                         left.push(row.row.id);
                     }
                     flying.push(batch);
-                }
-                if step.is_none() && flying.is_empty() && none_cut {
-                    break;
                 }
             }
             prop_assert_eq!(batcher.deferred(), 0);

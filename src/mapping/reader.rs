@@ -320,7 +320,19 @@ impl Reader {
         }
         let parent = detail
             .zip(table.get("parent"))
-            .map(|(detail, parent)| self.value_of(detail, "parent", parent, &PARENT_KEYS));
+            .map(|(detail, parent)| WrittenValue {
+                // keys that were refused have no other faults
+                kind: None,
+                split: None,
+                format: None,
+                options: None,
+                required: false,
+                min_length: None,
+                max_length: None,
+                region: None,
+                verb: None,
+                ..self.value_of(detail, "parent", parent, &PARENT_KEYS)
+            });
         Some(WrittenHierarchy {
             section: text(section),
             parent,

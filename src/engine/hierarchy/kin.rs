@@ -1,4 +1,4 @@
-//! The first reading's share: who is whose child. Keys stay in memory, at most some 150 bytes a row while they are
+//! The first reading's share: who is whose child. Keys stay in memory, some 200 bytes a row while they are
 //! ordered; what people call the rows and their parents goes to disk.
 
 use super::order::{Link, Standing, arrange};
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom};
 use std::path::Path;
 
-/// Rows that a stage with a `[hierarchy]` may have: they take up to 300 MB.
+/// Rows that a stage with a `[hierarchy]` may have: they take up to 400 MB.
 pub(super) const MOST_ROWS: usize = 2_000_000;
 /// Names that are looked up at once.
 const AT_ONCE: usize = 5_000;

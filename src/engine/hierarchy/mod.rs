@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Duty: the order, and the rows that have no place in it. Guarantee: no stack grows with the depth, the input is read
-//! no more often than without a hierarchy, and rows are handed out parents first. Memory: some 150 bytes a row while
-//! the order is made, 56 later, for at most [`MOST_ROWS`](kin::MOST_ROWS) rows; a larger input is refused before anything is sent.
+//! no more often than without a hierarchy, and rows are handed out parents first. Memory: some 200 bytes a row while
+//! the order is made, 48 later, for at most [`MOST_ROWS`](kin::MOST_ROWS) rows; a larger input is refused before anything is sent.
 //! Must not know: what was sent, or what became of it.
 
 mod behind;

@@ -61,7 +61,7 @@ pub(super) fn arrange(links: &[Link], missing: &HashSet<KeyHash>) -> Tree {
         parents: &parents,
         levels: vec![NONE; nodes.len()],
         stands: vec![NONE; nodes.len()],
-        placed: Vec::new(),
+        placed: Vec::with_capacity(links.len()),
         nodes,
     };
     circles(&starts, &parents, |circle| judged.judge(circle));

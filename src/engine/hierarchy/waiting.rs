@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Rows with their payloads. 24 bytes of memory each.
+/// Rows with their payloads. 16 bytes of memory each.
 #[derive(Debug)]
 pub struct Waiting {
     file: BufWriter<File>,

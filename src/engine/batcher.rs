@@ -454,7 +454,8 @@ pub(crate) mod tests {
                     let which = rows.get(left.len()).map_or(0, |row| usize::from(row.2)) % flying.len();
                     let batch = flying.remove(which);
                     for row in batch.rows() {
-                        let good = rows[ids(std::slice::from_ref(row))[0] as usize - 1].1;
+                        let number = usize::try_from(row.row.id.0).unwrap();
+                        let good = rows[number - 1].1;
                         let status = if good { Status::Loaded } else { Status::Failed };
                         if good { loaded.insert(row.hash) } else { lost.insert(row.hash) };
                         batcher.decided(row, status);

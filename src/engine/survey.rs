@@ -127,6 +127,13 @@ impl Names for Unasked {
     }
 }
 
+/// Whether a row is among refused ones, which are in row order.
+fn is_among(refused: &[RejectedRow], row: RowId) -> bool {
+    refused
+        .binary_search_by_key(&row, |refused| refused.row.id)
+        .is_ok()
+}
+
 /// Names that repeat, each once.
 #[must_use]
 pub fn each_once<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -190,10 +197,13 @@ impl Surveyor<'_> {
                 ));
             };
             let records = chunk.records() as u64;
-            let parents: Vec<_> = draft
-                .parents()
-                .map(|(row, name)| (row, name.to_owned()))
-                .collect();
+            let kept = survey.kin.as_ref().map(|_| {
+                let parents = draft.parents().map(|(row, name)| (row, name.to_owned()));
+                (
+                    parents.collect::<Vec<_>>(),
+                    draft.named().collect::<Vec<_>>(),
+                )
+            });
             let Mapped {
                 rows,
                 rejected: refused,
@@ -210,8 +220,9 @@ impl Surveyor<'_> {
             for row in &rows {
                 survey.keys.push(row.hash, &row.row)?;
             }
-            if let Some(kin) = &mut survey.kin {
-                kin.push(&rows, &refused, &parents)?;
+            if let (Some(kin), Some((parents, mut named))) = (&mut survey.kin, kept) {
+                named.retain(|(row, _)| is_among(&refused, *row));
+                kin.push(&rows, &named, &parents)?;
             }
             if let Some(seen) = &mut survey.seen {
                 for row in &rows {

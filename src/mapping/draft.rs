@@ -107,6 +107,15 @@ impl Draft {
         rows.filter_map(|(row, id)| Some((*id, self.parent(row)?)))
     }
 
+    /// The keys of rows that have a name, also where the name is a reason to reject the row: children may name it.
+    pub fn named(&self) -> impl Iterator<Item = (RowId, KeyHash)> {
+        let rows = self.ids.iter().enumerate();
+        rows.filter_map(|(row, id)| match self.identity(row)? {
+            Natural::Name(name) => Some((*id, fold::hash(self.plan.entity, &fold::name(name)))),
+            Natural::Id(_) | Natural::Field { .. } => None,
+        })
+    }
+
     /// The name of the row's parent.
     fn parent(&self, row: usize) -> Option<&str> {
         match self.details[self.plan.parent?][row] {

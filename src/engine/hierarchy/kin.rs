@@ -60,14 +60,15 @@ impl Kin {
         })
     }
 
-    /// Takes the rows of a chunk; `names` has those of their parents. All come in row order.
+    /// Takes the rows of a chunk, and those that were refused and have a key; `names` has those of parents. All come in
+    /// row order.
     ///
     /// # Errors
     /// When there are too many, or the disk refuses.
     pub fn push(
         &mut self,
         rows: &[PreparedRow],
-        refused: &[RejectedRow],
+        refused: &[(RowId, KeyHash)],
         names: &[(RowId, String)],
     ) -> Result<(), KinError> {
         for row in rows {
@@ -87,13 +88,10 @@ impl Kin {
             }
             self.links.push(link);
         }
-        let keyed = refused
-            .iter()
-            .filter_map(|row| Some((row.hash?, row.row.id)));
-        self.links.extend(keyed.map(|(key, row)| Link {
-            key,
-            parent: key,
-            row,
+        self.links.extend(refused.iter().map(|(row, key)| Link {
+            key: *key,
+            parent: *key,
+            row: *row,
             standing: Standing::Refused,
         }));
         if self.links.len() > MOST_ROWS {

@@ -4,11 +4,18 @@ use super::kin::{Kin, MOST_ROWS};
 use super::tree::{Tree, Turn};
 use super::waiting::Waiting;
 use crate::dedupe::Policy;
-use crate::model::row::{FileId, KeyHash, PreparedRow, RejectedRow, RowId, RowRef};
+use crate::engine::batcher::tests::{LIMITS, row as plain};
+use crate::engine::limits::TaskSlots;
+use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
+use crate::engine::state::Engine;
+use crate::model::outcome::BatchSeq;
+use crate::model::row::{FileId, KeyHash, PreparedRow, RowId, RowRef};
 use crate::model::slice::Slice;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// A row: its key, its parent's key, and whether validation took it.
 type Row = (u64, Option<u64>, bool);
@@ -43,12 +50,7 @@ fn kin(rows: &[Row]) -> Kin {
             let names: Vec<_> = name.into_iter().collect();
             kin.push(&[row], &[], &names).unwrap();
         } else {
-            let refused = RejectedRow {
-                row: row.row,
-                hash: Some(row.hash),
-                reasons: Vec::new(),
-            };
-            kin.push(&[], &[refused], &[]).unwrap();
+            kin.push(&[], &[(row.row.id, row.hash)], &[]).unwrap();
         }
     }
     kin
@@ -169,7 +171,7 @@ fn a_chain_of_a_hundred_thousand_levels_and_a_circle_as_long_need_no_deep_stack(
         .rev()
         .map(|key| (key, key.checked_sub(1), true))
         .collect();
-    rows[depth as usize - 1].1 = None;
+    rows.last_mut().unwrap().1 = None;
     let run = |rows: Vec<Row>| {
         let small = std::thread::Builder::new().stack_size(128 << 10);
         let thread = small.spawn(move || (tree(&rows, Policy::Last, 0), rows));
@@ -179,7 +181,7 @@ fn a_chain_of_a_hundred_thousand_levels_and_a_circle_as_long_need_no_deep_stack(
     let (waiting, refused) = told(&tree, &rows);
     assert!(refused.is_empty());
     assert!(waiting.into_iter().eq((1..depth).rev()));
-    rows[depth as usize - 1].1 = Some(depth);
+    rows.last_mut().unwrap().1 = Some(depth);
     let (tree, _) = run(rows);
     assert_eq!(tree.refused(), depth);
     let reason = tree.reason(RowId(7), None, "").unwrap();
@@ -197,6 +199,54 @@ fn too_many_rows_are_refused_with_a_way_out() {
     }
     let error = kin.push(&chunk[..1], &[], &[]).unwrap_err();
     insta::assert_snapshot!(error, @"the input has more than 2000000 rows, more than a mapping with [hierarchy] can bring into order; split the input so that parents are loaded before their children, or leave [hierarchy] out");
+}
+
+#[test]
+fn a_batch_that_is_not_full_leaves_when_all_others_wait_and_a_slot_is_free() {
+    let mut engine = Engine::new(StageConfig {
+        stage: 0,
+        batches: LIMITS,
+        nonce: Uuid::nil(),
+        key_lifetime: Duration::from_hours(24),
+        slots: TaskSlots::Fixed(2),
+        most_slots: 5,
+        polls_per_second: 40.0,
+        max_errors: None,
+        details: Vec::new(),
+        fold: str::to_lowercase,
+        random: Box::new(|| 0.0),
+    });
+    engine.follow_parents();
+    // one full batch, more children than may wait, and a root that fills no batch
+    let roots = (1..=4).map(|id| plain(id, id, "{}"));
+    let children = (5..=1_100).map(|id| prepared(id, id, Some(1)));
+    let last = plain(1_101, 1_101, "{}");
+    let mut events = vec![Event::Rows {
+        rows: roots.chain(children).chain([last]).collect(),
+        decided: Vec::new(),
+    }];
+    let now = Now {
+        at: Instant::now(),
+        unix: 0,
+    };
+    let mut submitted = Vec::new();
+    while let Some(event) = events.pop() {
+        for command in engine.handle(now, event) {
+            match command {
+                Command::Persist(_, Durable::Intent(batch)) => {
+                    events.push(Event::Durable(Durable::Intent(batch)));
+                }
+                Command::Submit { batch, .. } => submitted.push(batch),
+                Command::ReadMore => panic!("too many rows wait already"),
+                Command::Persist(..)
+                | Command::Poll(..)
+                | Command::Identify(..)
+                | Command::Tell(_) => {}
+            }
+        }
+    }
+    submitted.sort_unstable();
+    assert_eq!(submitted, [BatchSeq(1), BatchSeq(2)]);
 }
 
 /// What becomes of rows, by the plainest means: repeat until nothing changes.
@@ -312,13 +362,14 @@ proptest! {
         // parents that are sent come first: those that go at once before all that wait
         let place: HashMap<u64, usize> = waiting.iter().enumerate().map(|(place, id)| (*id, place + 1)).collect();
         let of_key = |key: u64| (1..).zip(&rows).filter(move |(_, row)| row.0 == key).map(|(id, _)| id);
+        let row = |id: u64| rows[usize::try_from(id).unwrap() - 1];
         for id in &sent {
-            let parent = rows[*id as usize - 1].1.filter(|parent| of_key(*parent).next().is_some());
+            let parent = row(*id).1.filter(|parent| of_key(*parent).next().is_some());
             let there = |parent| of_key(parent).any(|id| sent.contains(&id));
             prop_assert!(parent.is_none_or(there), "{id} has a parent that is sent");
         }
         for id in &waiting {
-            let (key, parent, _) = rows[*id as usize - 1];
+            let (key, parent, _) = row(*id);
             if let Some(parent) = parent.filter(|parent| *parent != key) {
                 let parents = of_key(parent).filter(|id| sent.contains(id));
                 for other in parents {

@@ -5,6 +5,7 @@ use crate::api::contract::Contract;
 use crate::api::fold;
 use crate::mapping::{Emit, Plan, References};
 use crate::model::entity::Entity;
+use crate::model::row::RowId;
 
 fn faults(mapping: &str) -> String {
     let columns = schema(&["name", "id", "parent", "region"]);
@@ -177,6 +178,8 @@ fn a_parent_is_a_detail_value_and_a_natural_key() {
             (4, "Acme".to_owned())
         ]
     );
+    let named: Vec<_> = draft.named().collect();
+    assert_eq!((named.len(), named[1]), (3, (RowId(2), key("acme uk"))));
     let keys = draft.finish(&References::UNCHECKED, Emit::Keys);
     assert_eq!(keys.rows[1].parent, Some(key("acme")));
 }

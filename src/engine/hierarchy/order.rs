@@ -41,6 +41,8 @@ impl Standing {
 
 /// No node, or no number yet.
 const NONE: u32 = u32::MAX;
+/// In place of a number: the node is done with.
+const CLOSED: u32 = NONE - 1;
 
 /// Orders rows that are sorted by key and row. `missing` has the keys of parents that nobody has.
 pub(super) fn arrange(links: &[Link], missing: &HashSet<KeyHash>) -> Tree {
@@ -111,7 +113,7 @@ fn range(starts: &[u32], node: u32) -> Range<usize> {
 /// Gives `found` each set of nodes that are each other's ancestors, parents before children; most have one node.
 fn circles(starts: &[u32], parents: &[u32], mut found: impl FnMut(&[u32])) {
     let nodes = starts.len() - 1;
-    // when a node was first met, and the earliest open node that it leads to; `NONE - 1` once it is closed
+    // when a node was first met, and the earliest open node that it leads to
     let (mut met, mut lowest) = (vec![NONE; nodes], vec![NONE; nodes]);
     let (mut open, mut path): (Vec<u32>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
     let mut clock = 0;
@@ -135,7 +137,7 @@ fn circles(starts: &[u32], parents: &[u32], mut found: impl FnMut(&[u32])) {
                 }
                 if met[parent as usize] == NONE {
                     path.push((parent, starts[parent as usize]));
-                } else if lowest[parent as usize] != NONE - 1 {
+                } else if lowest[parent as usize] != CLOSED {
                     lowest[at] = lowest[at].min(met[parent as usize]);
                 }
                 continue;
@@ -149,7 +151,7 @@ fn circles(starts: &[u32], parents: &[u32], mut found: impl FnMut(&[u32])) {
                 let begin = open.iter().rposition(|other| *other as usize == at);
                 let begin = begin.expect("an open node is among the open ones");
                 for member in &open[begin..] {
-                    lowest[*member as usize] = NONE - 1;
+                    lowest[*member as usize] = CLOSED;
                 }
                 found(&open[begin..]);
                 open.truncate(begin);

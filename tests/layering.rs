@@ -5,11 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 12] = [
+const PURE_ENGINE: [&str; 14] = [
     "engine::attribute",
     "engine::batcher",
     "engine::definitions::decide",
     "engine::flight",
+    "engine::hierarchy::order",
+    "engine::hierarchy::tree",
     "engine::limits",
     "engine::message",
     "engine::poll",

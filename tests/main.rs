@@ -14,6 +14,7 @@ mod exports;
 mod families;
 mod faults;
 mod formats;
+mod hierarchy;
 mod hostile;
 mod inputs;
 mod judge;

@@ -14,6 +14,7 @@ pub mod driver;
 pub mod feed;
 mod flight;
 pub mod gone;
+pub mod hierarchy;
 pub mod limits;
 pub mod message;
 pub mod pace;

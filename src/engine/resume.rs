@@ -35,6 +35,8 @@ pub(super) struct TakenUp {
     pub(super) recovered: Recovered,
     /// Rows that are decided or under way.
     pub(super) done: RowSet,
+    /// Decided rows whose records the site is not known to hold.
+    pub(super) unloaded: RowSet,
     /// Rows that are neither, and that a call may have been made for.
     pub(super) begun: RowSet,
     /// Requests for definitions under way: their rows are read again, since the bytes do not say whose fields they are.
@@ -98,6 +100,7 @@ fn taken_up(
     TakenUp {
         recovered,
         done,
+        unloaded: progress.unloaded,
         begun,
         definitions,
     }
@@ -167,6 +170,7 @@ fn prepared(
         identity: Slice::owned(identity),
         item: Slice::owned(""),
         details: carried(payload, details),
+        parent: None,
     }
 }
 

@@ -6,6 +6,7 @@ use super::definitions;
 use super::driver::{self, DriveError, Sent};
 use super::feed::{Feed, Feeder};
 use super::gone::{self, Seen};
+use super::hierarchy::{Behind, Tree};
 use super::limits::MaxErrors;
 use super::message::{Recovered, StageConfig};
 use super::publish::{self, PublishError};
@@ -13,13 +14,13 @@ use super::recall::Recall;
 use super::resolve::Resolver;
 use super::resume::{Before, take_up};
 use super::state::Engine;
-use super::survey::{Names, Survey, SurveyError, Surveyor, each_once};
+use super::survey::{Names, Survey, SurveyError, Surveyor, each_once, in_order};
 use crate::api::contract::{self, BulkEndpoint};
 use crate::api::fold;
 use crate::dedupe::{Decisions, Policy};
 use crate::ledger::record::{Record, Shape, StageHeader};
 use crate::ledger::{LedgerError, OpenBatch, RowSet};
-use crate::mapping::{Draft, Plan, RefKind, References};
+use crate::mapping::{Draft, Known, Plan, RefKind, References};
 use crate::model::cause::chain;
 use crate::model::entity::Entity;
 use crate::model::event::{Gone, Phase, RunEvent, StageSummary};
@@ -281,6 +282,7 @@ async fn run_stage(
         recall,
         done: so_far.done,
         decisions: first.decisions,
+        behind: Behind::of(first.tree, so_far.unloaded, &context.spool),
         hold: first.hold.clone(),
         names: SiteNames {
             create: first.hold.is_none(),
@@ -360,7 +362,10 @@ async fn send(
         max_errors,
     } = left;
     if let Some(endpoint) = contract::bulk_endpoint(entity, job.plan.family()) {
-        let engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
+        let mut engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
+        if job.plan.has_parents() {
+            engine.follow_parents();
+        }
         let route = driver::Route {
             stage,
             entity,
@@ -433,6 +438,8 @@ struct First {
     hold: Option<String>,
     /// The keys of all rows, where what is gone is asked for.
     seen: Option<Seen>,
+    /// Which rows wait for their parents.
+    tree: Option<Tree>,
 }
 
 impl First {
@@ -444,6 +451,7 @@ impl First {
             decisions: Decisions::none(),
             hold: None,
             seen: None,
+            tree: None,
         }
     }
 }
@@ -478,20 +486,24 @@ async fn first_reading(
                 rejected,
                 keys,
                 seen,
+                kin,
             } = survey;
+            let tree = in_order(kin, job.duplicates, &mut names)?.map(|(tree, _)| tree);
+            let refused = tree.as_ref().map_or(0, Tree::refused);
             Ok((
                 rows,
                 file_rows,
-                rejected,
+                rejected + refused,
                 keys.decide(job.duplicates, &shared.spool)?,
                 seen,
+                tree,
             ))
         });
         (surveyed, names)
     })
     .await?;
     let first = match surveyed {
-        Ok((rows, file_rows, rejected, decisions, seen)) => {
+        Ok((rows, file_rows, rejected, decisions, seen, tree)) => {
             let most = context
                 .max_errors
                 .filter(|most| most.exceeded(rejected, rows));
@@ -507,6 +519,7 @@ async fn first_reading(
                 decisions,
                 hold,
                 seen,
+                tree,
             }
         }
         Err(SurveyError::Spill(source)) => {
@@ -521,6 +534,7 @@ async fn first_reading(
             error @ (SurveyError::Source(_)
             | SurveyError::Site(_)
             | SurveyError::Ledger(_)
+            | SurveyError::TooMany(_)
             | SurveyError::Stopped(_)),
         ) => {
             context.stop.set(chain(&error));
@@ -650,5 +664,14 @@ impl Names for SiteNames {
             }
         }
         Ok(self.resolver.references())
+    }
+
+    fn organizations(&mut self, names: Vec<String>) -> Result<&Known, SurveyError> {
+        let kind = RefKind::Organization;
+        let asked = self
+            .resolver
+            .ensure(&self.context, self.stage, kind, names, None);
+        self.handle.block_on(asked)?;
+        Ok(&self.resolver.references().organizations)
     }
 }

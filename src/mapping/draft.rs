@@ -101,6 +101,29 @@ impl Draft {
         self.ids.last().copied()
     }
 
+    /// The rows that have a parent, with its name, in row order; rejected rows too.
+    pub fn parents(&self) -> impl Iterator<Item = (RowId, &str)> {
+        let rows = self.ids.iter().enumerate();
+        rows.filter_map(|(row, id)| Some((*id, self.parent(row)?)))
+    }
+
+    /// The keys of rows that have a name, also where the name is a reason to reject the row: children may name it.
+    pub fn named(&self) -> impl Iterator<Item = (RowId, KeyHash)> {
+        let rows = self.ids.iter().enumerate();
+        rows.filter_map(|(row, id)| match self.identity(row)? {
+            Natural::Name(name) => Some((*id, fold::hash(self.plan.entity, &fold::name(name)))),
+            Natural::Id(_) | Natural::Field { .. } => None,
+        })
+    }
+
+    /// The name of the row's parent.
+    fn parent(&self, row: usize) -> Option<&str> {
+        match self.details[self.plan.parent?][row] {
+            Cell::One(span) => Some(self.values.get(span)),
+            Cell::Null | Cell::Unknown | Cell::Many(_) => None,
+        }
+    }
+
     /// Name and folded name of each part of a cell.
     fn parts(&self, cell: Cell) -> impl Iterator<Item = (&str, &str)> {
         let parts = match cell {
@@ -200,6 +223,9 @@ impl Draft {
             identity,
             item: start..writer.buffer.len(),
             details,
+            parent: self
+                .parent(row)
+                .map(|name| fold::hash(self.plan.entity, &fold::name(name))),
         });
     }
 

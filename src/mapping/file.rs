@@ -45,6 +45,7 @@ pub(super) struct Written {
     pub(super) details: Vec<WrittenValue>,
     pub(super) organizations: Option<WrittenReferences>,
     pub(super) products: Option<WrittenReferences>,
+    pub(super) hierarchy: Option<WrittenHierarchy>,
     pub(super) rules: Vec<(Text, Text)>,
 }
 
@@ -106,6 +107,15 @@ pub(super) struct WrittenReferences {
     pub(super) section: Text,
     pub(super) names: Option<WrittenValue>,
     pub(super) on_missing: OnMissing,
+}
+
+/// `[hierarchy]`.
+#[derive(Debug, Clone)]
+pub(super) struct WrittenHierarchy {
+    /// The word `hierarchy`.
+    pub(super) section: Text,
+    /// The parent's name, a value that bears the detail's name; `None` when either is missing, which is a fault of its own.
+    pub(super) parent: Option<WrittenValue>,
 }
 
 /// Bytes of a mapping file; a larger one is something else.

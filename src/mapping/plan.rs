@@ -38,6 +38,8 @@ pub(super) struct Inner {
     pub(super) fields: Vec<ValuePlan>,
     pub(super) details: Vec<DetailPlan>,
     pub(super) detail_names: Vec<String>,
+    /// The detail, by number, that names the row's parent.
+    pub(super) parent: Option<usize>,
     pub(super) organizations: Option<ReferencePlan>,
     pub(super) products: Option<ReferencePlan>,
     pub(super) rules: Vec<RulePlan>,
@@ -179,6 +181,19 @@ impl Plan {
     #[must_use]
     pub fn detail_names(&self) -> &[String] {
         &self.0.detail_names
+    }
+
+    /// Whether rows name parents, which travel before them.
+    #[must_use]
+    pub fn has_parents(&self) -> bool {
+        self.0.parent.is_some()
+    }
+
+    /// The field that reasons about a row's parent name.
+    #[must_use]
+    pub fn parent_field(&self) -> Option<&str> {
+        let parent = self.0.parent?;
+        self.0.detail_names.get(parent).map(String::as_str)
     }
 
     /// What to do about missing names; `None` when the mapping has no such references.

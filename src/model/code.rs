@@ -146,6 +146,19 @@ codes! {
     ProductNotFound = "PRODUCT_NOT_FOUND", Rejected,
         "the row names a product that the site does not have",
         "load the product first, correct the name, or set on_missing";
+    // hierarchies
+    /// Nobody has the organization that the row names as its parent.
+    ParentMissing = "PARENT_MISSING", Rejected,
+        "neither the input nor the site has the organization that [hierarchy] names as the row's parent",
+        "add the parent to the source, correct its name, or leave it empty";
+    /// The row's parent was rejected.
+    ParentRejected = "PARENT_REJECTED", Rejected,
+        "the row of its parent was rejected, so that the parent will not be there",
+        "correct the parent's row, then load both again";
+    /// The row is its own ancestor.
+    ParentCycle = "PARENT_CYCLE", Rejected,
+        "the row's parents lead back to the row itself; the message names the way round",
+        "correct the parent of one of the rows that the message names";
     // duplicates
     /// Another row with the same natural key was sent instead.
     DuplicateKey = "DUPLICATE_KEY", Duplicate,
@@ -207,6 +220,10 @@ codes! {
     RunStopped = "RUN_STOPPED", NotSent,
         "the run stopped before this row was sent",
         "see the run's last message, then load again";
+    /// The row's parent did not load.
+    ParentNotLoaded = "PARENT_NOT_LOADED", NotSent,
+        "the row of its parent did not load, so that this row was not sent",
+        "see the result of the parent's row; retry takes both, the parent first";
     /// The request never reached the site.
     SiteUnreachable = "SITE_UNREACHABLE", NotSent,
         "the site could not be reached; the request never left",

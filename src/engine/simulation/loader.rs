@@ -79,6 +79,7 @@ fn row(id: u64, key: u64) -> PreparedRow {
         identity: Slice::owned(identity),
         item: Slice::owned("{}"),
         details: 0,
+        parent: None,
     }
 }
 

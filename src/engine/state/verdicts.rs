@@ -181,6 +181,7 @@ impl Engine {
             .zip(ends)
             .map(|(row, (status, reasons))| {
                 counts.add(status, 1);
+                self.batcher.decided(row, status);
                 RowOutcome {
                     row: row.row.clone(),
                     status,

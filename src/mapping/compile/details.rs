@@ -13,7 +13,14 @@ impl Compiler<'_> {
         let written = &self.file.written;
         let mut seen: HashMap<String, &str> = HashMap::new();
         let names = written.details.iter().map(|detail| &detail.name);
-        for (index, name) in names.chain(&written.key_detail).enumerate() {
+        let parent = written
+            .hierarchy
+            .iter()
+            .filter_map(|hierarchy| hierarchy.parent.as_ref());
+        let names = names
+            .chain(&written.key_detail)
+            .chain(parent.map(|parent| &parent.name));
+        for (index, name) in names.enumerate() {
             let folded = fold::name(name.get_ref()).into_owned();
             if let Some(first) = seen.insert(folded, name.get_ref()) {
                 let message = format!("the detail \"{}\" is mapped twice", name.get_ref());

@@ -3,6 +3,7 @@
 mod details;
 mod family;
 mod fields;
+mod hierarchy;
 mod references;
 mod value;
 
@@ -69,6 +70,8 @@ enum Role {
     Field,
     Detail,
     Names,
+    /// The name of an organization's parent: a detail that is one text.
+    Parent,
     /// The options of a detail field's definition.
     Options,
 }
@@ -104,7 +107,8 @@ impl Compiler<'_> {
             .filter_map(|field| self.field(field))
             .collect();
         self.require_fields();
-        let details = self.details();
+        let mut details = self.details();
+        let parent = self.hierarchy();
         let organizations = self.references(RefKind::Organization, written.organizations.as_ref());
         let products = self.references(RefKind::Product, written.products.as_ref());
         let rules: Vec<_> = written
@@ -116,6 +120,10 @@ impl Compiler<'_> {
             return None;
         }
         let identity = self.identity(&mut fields)?;
+        let parent = parent.map(|parent| {
+            details.push(parent);
+            details.len() - 1
+        });
         let key_detail = written.key_detail.as_ref().map(Text::get_ref);
         let detail_names: Vec<String> = details
             .iter()
@@ -140,6 +148,7 @@ impl Compiler<'_> {
             fields,
             details,
             detail_names,
+            parent,
             organizations,
             products,
             rules,

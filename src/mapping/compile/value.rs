@@ -27,7 +27,7 @@ impl Compiler<'_> {
             Role::Names => Shape::Names,
             Role::Options => Shape::Many,
             Role::Field | Role::Detail if is("multiselect") => Shape::Many,
-            Role::Field | Role::Detail => Shape::One,
+            Role::Field | Role::Detail | Role::Parent => Shape::One,
         };
         let sound = self.options_fit(written, kind.unwrap_or_default(), role);
         let format = written.format.as_ref().filter(|_| is("date"));
@@ -117,7 +117,7 @@ impl Compiler<'_> {
                 "a field has one value",
                 "multiselect is for [details]; leave type out",
             )),
-            Role::Field | Role::Detail | Role::Names | Role::Options => None,
+            Role::Field | Role::Detail | Role::Names | Role::Options | Role::Parent => None,
         };
         if let Some((message, help)) = refused {
             self.fault(Fault::new(kind.span(), message).help(help));
@@ -164,7 +164,7 @@ impl Compiler<'_> {
         );
         refuse(
             written.empty.as_ref().map(toml::Spanned::span),
-            role == Role::Detail,
+            matches!(role, Role::Detail | Role::Parent),
             "only details can be cleared",
             "leave empty out: a field without a value keeps what the site has",
         );

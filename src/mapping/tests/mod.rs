@@ -3,6 +3,7 @@
 mod definitions;
 mod families;
 mod faults;
+mod hierarchy;
 mod properties;
 mod rows;
 

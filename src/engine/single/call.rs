@@ -1,0 +1,422 @@
+//! Makes the calls of a row, one after the other, and stops at the first that is refused: what a row that fails leaves
+//! on the site is as little as can be.
+
+use super::PATIENCE;
+use super::ask::ask;
+use super::find::{Finder, Found, Looking, products};
+use super::read;
+use super::row::{Asks, Current};
+use super::steps::{self, Means, Step};
+use super::told;
+use crate::api::entitlements::{Entitlement, Holder};
+use crate::engine::context::{Context, Tries};
+use crate::engine::seen::{Called, Target, Wanted};
+use crate::model::code::Code;
+use crate::model::entity::{Entity, Family, Operation, Owner};
+use crate::model::reply::{ApiError, ErrorClass};
+use crate::model::row::Reason;
+use std::collections::HashSet;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// Types of detail fields that hold several values.
+const SEVERAL: &str = "MULTISELECT";
+
+/// How a row ends that is not loaded.
+pub(super) type End = Box<Called>;
+
+/// Writes one row by single calls. `look_first`: an interrupted run may have made these calls.
+pub async fn call(context: &Context, target: &Target, wanted: &Wanted, look_first: bool) -> Called {
+    let finder = Looking::new(context, target);
+    Caller::new(context, target, finder)
+        .call(wanted, look_first)
+        .await
+}
+
+/// Writes rows of a stage by single calls; several at a time may share it.
+pub struct Caller<'a, F> {
+    pub(super) context: &'a Context,
+    pub(super) target: &'a Target,
+    pub(super) finder: F,
+    pub(super) patience: Duration,
+    /// The detail fields that hold several values, once they were asked for.
+    many: OnceCell<HashSet<String>>,
+}
+
+impl<'a, F: Finder> Caller<'a, F> {
+    /// For the rows of a stage.
+    #[must_use]
+    pub fn new(context: &'a Context, target: &'a Target, finder: F) -> Self {
+        Self {
+            context,
+            target,
+            finder,
+            patience: PATIENCE,
+            many: OnceCell::new(),
+        }
+    }
+
+    /// Looks for a record that the site says it has for this long, instead of [`PATIENCE`].
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Writes one row. `look_first`: an interrupted run may have made these calls.
+    pub async fn call(&self, wanted: &Wanted, look_first: bool) -> Called {
+        let contract = self.context.client.contract();
+        let Some(asks) = read::asks(contract, self.target, &wanted.row.item) else {
+            return Called::NotSent {
+                error: unreadable(),
+            };
+        };
+        let mut row = self.row(asks, look_first);
+        let end = row.go(wanted.remote_id.as_deref()).await;
+        row.called(end)
+    }
+
+    pub(super) fn row(&self, asks: Asks, look_first: bool) -> Row<'_, 'a, F> {
+        Row {
+            caller: self,
+            asks,
+            remote_id: None,
+            calls: 0,
+            written: Vec::new(),
+            lost: look_first,
+        }
+    }
+
+    /// The detail fields that hold several values; `None` where the site does not tell.
+    async fn many(&self) -> Option<&HashSet<String>> {
+        let owner = match self.target.entity {
+            Entity::Customer => Owner::Customer,
+            _ => Owner::Organization,
+        };
+        let list = async {
+            let client = &self.context.client;
+            let listed = ask(self.context, self.target.stage, || {
+                client.detail_fields(owner)
+            });
+            let several = listed
+                .await?
+                .into_iter()
+                .filter(|field| field.kind == SEVERAL)
+                .map(|field| field.name.trim().to_lowercase());
+            Ok::<_, ApiError>(several.collect())
+        };
+        self.many.get_or_try_init(|| list).await.ok()
+    }
+}
+
+/// A row whose calls are being made.
+pub(super) struct Row<'c, 'a, F> {
+    pub(super) caller: &'c Caller<'a, F>,
+    pub(super) asks: Asks,
+    /// The record's id, once it is known.
+    pub(super) remote_id: Option<String>,
+    /// Calls that write.
+    pub(super) calls: u32,
+    /// What the site took.
+    pub(super) written: Vec<String>,
+    /// Whether a call may have been applied of which nothing is known.
+    pub(super) lost: bool,
+}
+
+impl<F: Finder> Row<'_, '_, F> {
+    /// How the row ended.
+    pub(super) fn called(self, end: Result<(), End>) -> Called {
+        match end {
+            Ok(()) => Called::Loaded {
+                remote_id: self.remote_id,
+                calls: self.calls,
+            },
+            Err(end) => *end,
+        }
+    }
+
+    async fn go(&mut self, remembered: Option<&str>) -> Result<(), End> {
+        if self.caller.target.family == Family::Details {
+            return self.set_details().await;
+        }
+        if let Some(id) = self.asks.id.clone() {
+            return match self.by_id(&id).await? {
+                Some(current) => self.found(current).await,
+                None => Err(self.no_such_record()),
+            };
+        }
+        if let Some(id) = remembered
+            && let Some(current) = self.by_id(id).await?
+            // its e-mail or name may have been changed since: then the row means another one
+            && current.key == self.asks.key
+        {
+            return self.found(current).await;
+        }
+        let begun = self.lost;
+        if !begun && !steps::looks_first(self.caller.target) {
+            return self.create(false).await;
+        }
+        let operation = steps::operation(self.caller.target);
+        match self.by_key().await? {
+            Found::There(current) => self.found(current).await,
+            Found::Absent if operation == Some(Operation::Update) => Err(self.no_such_record()),
+            Found::Absent => self.create(!begun).await,
+            // no two customers share an e-mail, so that one that exists is not created again
+            Found::Unknown { .. } if self.is_customer() && operation != Some(Operation::Update) => {
+                self.create(false).await
+            }
+            Found::Unknown { tried } => Err(self.without_id(&tried)),
+        }
+    }
+
+    /// The record is there, before any call of this row was made now.
+    async fn found(&mut self, current: Current) -> Result<(), End> {
+        let creates = steps::operation(self.caller.target) == Some(Operation::Create);
+        if creates && self.lost {
+            let error = interrupted();
+            return self.settle(current, false, error).await;
+        }
+        if creates {
+            let what = self.caller.target.entity;
+            let message = format!("operation = \"create\", and the site already has this {what}");
+            self.remote_id = Some(current.id);
+            return Err(self.refused(steps::reason(Code::AlreadyExists, None, message), None));
+        }
+        self.change(current).await
+    }
+
+    /// Brings an existing record to what the row asks for.
+    pub(super) async fn change(&mut self, mut current: Current) -> Result<(), End> {
+        let id = current.id.clone();
+        self.remote_id = Some(id.clone());
+        if !self.asks.products.is_empty() {
+            current.products = self.products(&id).await?;
+        }
+        let caller = self.caller;
+        let many = if steps::needs_types(&self.asks, &current) {
+            caller.many().await
+        } else {
+            None
+        };
+        let steps = steps::changes(caller.target, self.means(many), &self.asks, &current);
+        let steps = steps.map_err(|reason| self.refused(reason, None))?;
+        self.perform_all(&steps, &id).await
+    }
+
+    pub(super) fn means<'m>(&self, many: Option<&'m HashSet<String>>) -> Means<'m> {
+        Means {
+            membership: self.caller.context.client.contract().membership,
+            many,
+        }
+    }
+
+    async fn set_details(&mut self) -> Result<(), End> {
+        let id = self.asks.id.clone().unwrap_or_default();
+        let current = if steps::reads_details(&self.asks) {
+            let Some(current) = self.by_id(&id).await? else {
+                return Err(self.no_such_record());
+            };
+            current
+        } else {
+            Current {
+                id,
+                ..Current::default()
+            }
+        };
+        self.change(current).await
+    }
+
+    pub(super) async fn perform_all(&mut self, steps: &[Step], id: &str) -> Result<(), End> {
+        for step in steps {
+            self.perform(step, id).await?;
+        }
+        Ok(())
+    }
+
+    async fn perform(&mut self, step: &Step, id: &str) -> Result<(), End> {
+        match self.repeat(step, id).await {
+            Ok(()) => {
+                self.written.push(step.what());
+                self.lost = false;
+                Ok(())
+            }
+            Err(error) if error.class == ErrorClass::Refused => {
+                let reason = told::step(step, &error);
+                Err(self.refused(reason, error.trace_id))
+            }
+            Err(error) => Err(self.failed(error, &format!("{} was sent again", step.what()))),
+        }
+    }
+
+    /// Makes a call until it is answered, while that may help.
+    async fn repeat(&mut self, step: &Step, id: &str) -> Result<(), ApiError> {
+        let context = self.caller.context;
+        let mut tries = Tries::default();
+        loop {
+            self.calls += 1;
+            let answer = self.send(step, id).await;
+            context.stop.note_write(&answer);
+            let Err(error) = answer else {
+                context.succeeded();
+                return Ok(());
+            };
+            self.lost |= error.may_be_applied();
+            if !context
+                .again(self.caller.target.stage, &mut tries, &error)
+                .await
+            {
+                return Err(error);
+            }
+            // what is set twice is set; what is given twice is there twice
+            if let Step::Entitle(product) = step
+                && error.may_be_applied()
+                && self.gives(id, product).await?
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn send(&self, step: &Step, id: &str) -> Result<(), ApiError> {
+        let client = &self.caller.context.client;
+        let owner = match self.caller.target.entity {
+            Entity::Customer => Owner::Customer,
+            _ => Owner::Organization,
+        };
+        match step {
+            Step::NameCustomer(name) => client.rename_account(id, name).await.map(drop),
+            Step::NameOrganization(name) => client.rename_organization(id, name).await.map(drop),
+            Step::SetDetail(field, values) => client.set_detail(owner, id, field, values).await,
+            Step::Join(organization) => {
+                let customers = [id.to_owned()];
+                client.add_to_organization(organization, &customers).await
+            }
+            Step::Entitle(product) => {
+                let given = client.create_entitlement(self.holder(), id, product);
+                given.await.map(drop)
+            }
+        }
+    }
+
+    fn holder(&self) -> Holder {
+        match self.caller.target.entity {
+            Entity::Customer => Holder::Customer,
+            _ => Holder::Organization,
+        }
+    }
+
+    /// Whether a product is there that may have been given just now.
+    async fn gives(&self, id: &str, product: &str) -> Result<bool, ApiError> {
+        let own = self.entitlements(id).await?;
+        let is_it = |one: &Entitlement| one.product.as_ref().is_some_and(|of| of.id == product);
+        Ok(own.iter().any(is_it))
+    }
+
+    /// The record's own entitlements; those that a customer inherits are its organization's.
+    async fn entitlements(&self, id: &str) -> Result<Vec<Entitlement>, ApiError> {
+        let context = self.caller.context;
+        let holder = self.holder();
+        let client = &context.client;
+        let mut found = ask(context, self.caller.target.stage, || {
+            client.entitlements_of(holder, id, None)
+        })
+        .await?;
+        found.retain(|one| one.holder.as_ref().is_none_or(|(_, of)| of == id));
+        Ok(found)
+    }
+
+    async fn products(&self, id: &str) -> Result<Option<Vec<String>>, End> {
+        let found = self.entitlements(id).await;
+        let found = found.map_err(|error| self.failed(error, "its products were asked for"))?;
+        let Some(products) = products(found) else {
+            let message = "the site does not tell which products the record has, so that one could be given twice";
+            let field = Some("products".to_owned());
+            let reason = steps::reason(Code::BulkOnly, field, message.to_owned());
+            return Err(self.refused(reason, None));
+        };
+        Ok(Some(products))
+    }
+
+    pub(super) async fn by_id(&self, id: &str) -> Result<Option<Current>, End> {
+        let found = self.caller.finder.by_id(id).await;
+        found.map_err(|error| self.failed(error, "its record was asked for by id"))
+    }
+
+    async fn by_key(&self) -> Result<Found, End> {
+        let found = self.caller.finder.by_key(&self.asks).await;
+        found.map_err(|error| self.failed(error, "its record was looked for"))
+    }
+
+    pub(super) fn is_customer(&self) -> bool {
+        self.caller.target.entity == Entity::Customer
+    }
+
+    fn no_such_record(&self) -> End {
+        let reason = steps::against_creation(self.caller.target, &self.asks);
+        let why = || "the site has no such record".to_owned();
+        self.refused(
+            reason.unwrap_or_else(|| steps::reason(Code::NotFound, None, why())),
+            None,
+        )
+    }
+
+    /// Nothing can be written without an id that cannot be found.
+    pub(super) fn without_id(&self, tried: &str) -> End {
+        let message = format!(
+            "single calls write an existing {} by its id, which cannot be found: {tried}",
+            self.caller.target.entity
+        );
+        self.refused(steps::reason(Code::BulkOnly, None, message), None)
+    }
+
+    /// The row ends refused.
+    pub(super) fn refused(&self, reason: Reason, trace_id: Option<String>) -> End {
+        Box::new(Called::Refused {
+            reasons: told::with_written(vec![reason], &self.written),
+            remote_id: self.remote_id.clone(),
+            trace_id,
+        })
+    }
+
+    /// The row ends without an answer, or refused where it is one.
+    pub(super) fn failed(&self, error: ApiError, tried: &str) -> End {
+        if error.class == ErrorClass::Refused {
+            let trace_id = error.trace_id.clone();
+            return self.refused(told::creation(&error), trace_id);
+        }
+        if !self.lost && self.written.is_empty() {
+            return Box::new(Called::NotSent { error });
+        }
+        self.unclear(error, tried)
+    }
+
+    /// The row ends, and whether it was written cannot be told.
+    pub(super) fn unclear(&self, error: ApiError, tried: &str) -> End {
+        let tried = if self.written.is_empty() {
+            tried.to_owned()
+        } else {
+            format!("{tried}; written before: {}", self.written.join(", "))
+        };
+        Box::new(Called::Lost { error, tried })
+    }
+}
+
+fn unreadable() -> ApiError {
+    ApiError {
+        class: ErrorClass::Broken,
+        request: String::new(),
+        status: None,
+        message: "the row's item cannot be read, which is a defect".to_owned(),
+        trace_id: None,
+    }
+}
+
+fn interrupted() -> ApiError {
+    ApiError {
+        class: ErrorClass::MaybeApplied,
+        request: String::new(),
+        status: None,
+        message: "an interrupted run may have created this record".to_owned(),
+        trace_id: None,
+    }
+}

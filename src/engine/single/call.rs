@@ -4,6 +4,7 @@
 use super::PATIENCE;
 use super::ask::ask;
 use super::find::{Finder, Found, Looking, products};
+use super::patience::Patience;
 use super::read;
 use super::row::{Asks, Current};
 use super::steps::{self, Means, Step};
@@ -83,6 +84,7 @@ impl<'a, F: Finder> Caller<'a, F> {
             remote_id: None,
             calls: 0,
             written: Vec::new(),
+            begun: look_first,
             lost: look_first,
         }
     }
@@ -119,6 +121,8 @@ pub(super) struct Row<'c, 'a, F> {
     pub(super) calls: u32,
     /// What the site took.
     pub(super) written: Vec<String>,
+    /// Whether an interrupted run may have made calls.
+    begun: bool,
     /// Whether a call may have been applied of which nothing is known.
     pub(super) lost: bool,
 }
@@ -152,15 +156,14 @@ impl<F: Finder> Row<'_, '_, F> {
         {
             return self.found(current).await;
         }
-        let begun = self.lost;
-        if !begun && !steps::looks_first(self.caller.target) {
+        if !self.begun && !steps::looks_first(self.caller.target) {
             return self.create(false).await;
         }
         let operation = steps::operation(self.caller.target);
         match self.by_key().await? {
             Found::There(current) => self.found(current).await,
             Found::Absent if operation == Some(Operation::Update) => Err(self.no_such_record()),
-            Found::Absent => self.create(!begun).await,
+            Found::Absent => self.create(!self.begun).await,
             // no two customers share an e-mail, so that one that exists is not created again
             Found::Unknown { .. } if self.is_customer() && operation != Some(Operation::Update) => {
                 self.create(false).await
@@ -172,7 +175,7 @@ impl<F: Finder> Row<'_, '_, F> {
     /// The record is there, before any call of this row was made now.
     async fn found(&mut self, current: Current) -> Result<(), End> {
         let creates = steps::operation(self.caller.target) == Some(Operation::Create);
-        if creates && self.lost {
+        if creates && self.begun {
             let error = interrupted();
             return self.settle(current, false, error).await;
         }
@@ -189,6 +192,9 @@ impl<F: Finder> Row<'_, '_, F> {
     pub(super) async fn change(&mut self, mut current: Current) -> Result<(), End> {
         let id = current.id.clone();
         self.remote_id = Some(id.clone());
+        if self.lost {
+            current.organizations = self.memberships(&current).await?;
+        }
         if !self.asks.products.is_empty() {
             current.products = self.products(&id).await?;
         }
@@ -201,6 +207,23 @@ impl<F: Finder> Row<'_, '_, F> {
         let steps = steps::changes(caller.target, self.means(many), &self.asks, &current);
         let steps = steps.map_err(|reason| self.refused(reason, None))?;
         self.perform_all(&steps, &id).await
+    }
+
+    /// The organizations of a record that was written just now, or may have been; they are waited for where no call may
+    /// make those that are missing.
+    async fn memberships(&self, current: &Current) -> Result<Option<Vec<String>>, End> {
+        let caller = self.caller;
+        let mut patience = Patience::of(caller.patience);
+        let mut current = current.clone();
+        while steps::lacks(self.means(None), &self.asks, &current)
+            && patience.waits(&caller.context.stop).await
+        {
+            match self.by_id(&current.id).await? {
+                Some(read) => current = read,
+                None => break,
+            }
+        }
+        Ok(current.organizations)
     }
 
     pub(super) fn means<'m>(&self, many: Option<&'m HashSet<String>>) -> Means<'m> {
@@ -342,7 +365,7 @@ impl<F: Finder> Row<'_, '_, F> {
         found.map_err(|error| self.failed(error, "its record was asked for by id"))
     }
 
-    async fn by_key(&self) -> Result<Found, End> {
+    pub(super) async fn by_key(&self) -> Result<Found, End> {
         let found = self.caller.finder.by_key(&self.asks).await;
         found.map_err(|error| self.failed(error, "its record was looked for"))
     }
@@ -371,8 +394,9 @@ impl<F: Finder> Row<'_, '_, F> {
 
     /// The row ends refused.
     pub(super) fn refused(&self, reason: Reason, trace_id: Option<String>) -> End {
+        let before = self.begun && self.remote_id.is_some();
         Box::new(Called::Refused {
-            reasons: told::with_written(vec![reason], &self.written),
+            reasons: told::with_written(reason, &self.written, before),
             remote_id: self.remote_id.clone(),
             trace_id,
         })

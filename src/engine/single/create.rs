@@ -2,6 +2,7 @@
 
 use super::call::{End, Row};
 use super::find::{Finder, Found};
+use super::patience::Patience;
 use super::row::Current;
 use super::steps;
 use super::told;
@@ -11,11 +12,6 @@ use crate::model::code::Code;
 use crate::model::entity::{Entity, Family, Operation};
 use crate::model::reply::{ApiError, ErrorClass};
 use std::time::Duration;
-
-/// The first wait between two looks; each is twice the one before.
-const FIRST_LOOK: Duration = Duration::from_millis(500);
-/// The longest wait between two looks.
-const LAST_LOOK: Duration = Duration::from_secs(10);
 
 impl<F: Finder> Row<'_, '_, F> {
     /// Creates the record. `was_absent`: the site was seen not to have it, so that one that is there is ours.
@@ -109,7 +105,8 @@ impl<F: Finder> Row<'_, '_, F> {
             let reason = steps::reason(Code::AlreadyExists, None, error.message);
             return Err(self.refused(reason, error.trace_id));
         }
-        let patience = if self.lost || !self.is_customer() {
+        // one that was there before has long been there to see
+        let patience = if self.lost {
             self.caller.patience
         } else {
             Duration::ZERO
@@ -155,21 +152,12 @@ impl<F: Finder> Row<'_, '_, F> {
 
     /// Looks until the record is found, nothing can tell, or patience ends.
     async fn look(&self, patience: Duration) -> Result<Found, End> {
-        let stop = &self.caller.context.stop;
-        let (mut waited, mut wait) = (Duration::ZERO, FIRST_LOOK);
+        let mut patience = Patience::of(patience);
         loop {
-            let found = self.caller.finder.by_key(&self.asks).await;
-            let found = found.map_err(|error| self.failed(error, "its record was looked for"))?;
-            if found != Found::Absent || waited >= patience || stop.why().is_some() {
+            let found = self.by_key().await?;
+            if found != Found::Absent || !patience.waits(&self.caller.context.stop).await {
                 return Ok(found);
             }
-            wait = wait.min(patience.saturating_sub(waited));
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = stop.asked() => {}
-            }
-            waited += wait;
-            wait = (wait * 2).min(LAST_LOOK);
         }
     }
 }

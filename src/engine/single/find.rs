@@ -71,7 +71,7 @@ impl<'a> Looking<'a> {
         })
         .await;
         let mut found = match answer {
-            Err(error) if error.class == ErrorClass::Refused => {
+            Err(error) if is_no(&error) => {
                 return Ok(unknown(&format!(
                     "the look by name was refused: {}",
                     error.message
@@ -99,7 +99,7 @@ impl<'a> Looking<'a> {
         let mut tried = Vec::new();
         if let Some(value) = self.key_value(asks) {
             match self.with_value(value).await {
-                Err(error) if error.class == ErrorClass::Refused => {
+                Err(error) if is_no(&error) => {
                     tried.push(format!(
                         "the search by detail field was refused: {}",
                         error.message
@@ -121,7 +121,7 @@ impl<'a> Looking<'a> {
         let client = &self.context.client;
         let users = ask(self.context, self.target.stage, || client.users_like(email)).await;
         match users {
-            Err(error) if error.class == ErrorClass::Refused => {
+            Err(error) if is_no(&error) => {
                 tried.push(format!(
                     "the search by e-mail was refused: {}",
                     error.message
@@ -198,6 +198,15 @@ impl Finder for Looking<'_> {
             Entity::Customer => self.customer(asks).await,
             _ => self.organization(asks).await,
         }
+    }
+}
+
+/// Whether the site answers no to this look alone: searches take permissions that writes do not.
+fn is_no(error: &ApiError) -> bool {
+    match error.class {
+        ErrorClass::Refused => true,
+        ErrorClass::AuthWrong => error.status == Some(403),
+        _ => false,
     }
 }
 

@@ -18,12 +18,14 @@
 //! | [`call`] | makes the calls |
 //! | [`create`] | creates a record, once |
 //! | [`join`] | memberships alone |
+//! | [`patience`] | waits for what reads do not show yet |
 
 mod ask;
 mod call;
 mod create;
 mod find;
 mod join;
+mod patience;
 mod read;
 pub mod row;
 mod steps;

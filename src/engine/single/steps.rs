@@ -175,10 +175,8 @@ fn values(
         return Ok(Some(new.clone()));
     }
     let unknown = |what: &str| {
-        let message = format!(
-            "{what}, so that a single call cannot take the place of {}",
-            { crate::model::entity::Asked::Details(change.verb).name() }
-        );
+        let verb = change.verb.name();
+        let message = format!("{what}, so that no single call can do what {verb} does");
         reason(Code::BulkOnly, Some(change.field.clone()), message)
     };
     let old = old.ok_or_else(|| unknown("the site does not tell the field's values of now"))?;
@@ -222,6 +220,11 @@ fn joins(membership: bool, asks: &Asks, current: &Current) -> Result<Vec<Step>, 
         return Ok(missing.into_iter().map(Step::Join).collect());
     }
     Err(not_joined(&missing))
+}
+
+/// Whether memberships are missing that no call may make.
+pub(super) fn lacks(means: Means<'_>, asks: &Asks, current: &Current) -> bool {
+    joins(means.membership, asks, current).is_err()
 }
 
 /// Memberships are missing, and no call may make them.
@@ -326,3 +329,7 @@ pub(super) fn reason(code: Code, field: Option<String>, message: String) -> Reas
         message,
     }
 }
+
+#[cfg(test)]
+#[path = "tests/steps.rs"]
+mod tests;

@@ -49,11 +49,12 @@ pub(super) fn step(step: &Step, error: &ApiError) -> Reason {
     reason(code, field, message)
 }
 
-/// Adds what was written all the same.
-pub(super) fn with_written(mut reasons: Vec<Reason>, written: &[String]) -> Vec<Reason> {
-    if !written.is_empty() {
-        let message = format!("written all the same: {}", written.join(", "));
-        reasons.push(reason(Code::PartlyApplied, None, message));
-    }
-    reasons
+/// Adds what was written all the same. `before`: an interrupted run may have written some of it.
+pub(super) fn with_written(why: Reason, written: &[String], before: bool) -> Vec<Reason> {
+    let told = match (written, before) {
+        ([], false) => return vec![why],
+        ([], true) => "an interrupted run may have written some of it".to_owned(),
+        _ => format!("written all the same: {}", written.join(", ")),
+    };
+    vec![why, reason(Code::PartlyApplied, None, told)]
 }

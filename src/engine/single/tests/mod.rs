@@ -1,1 +1,7 @@
+//! Whole calls against a served site, and its audit beside what was told.
 
+mod existing;
+mod line;
+mod lost;
+mod new;
+mod world;

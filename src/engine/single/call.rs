@@ -3,28 +3,23 @@
 
 use super::PATIENCE;
 use super::ask::ask;
-use super::find::{Finder, Found, Looking, products};
+use super::end::{End, interrupted, unreadable};
+use super::find::{Finder, Found, Looking};
 use super::patience::Patience;
 use super::read;
 use super::row::{Asks, Current};
-use super::steps::{self, Means, Step};
-use super::told;
-use crate::api::entitlements::{Entitlement, Holder};
-use crate::engine::context::{Context, Tries};
+use super::steps::{self, Means};
+use crate::engine::context::Context;
 use crate::engine::seen::{Called, Target, Wanted};
 use crate::model::code::Code;
 use crate::model::entity::{Entity, Family, Operation, Owner};
-use crate::model::reply::{ApiError, ErrorClass};
-use crate::model::row::Reason;
+use crate::model::reply::ApiError;
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// Types of detail fields that hold several values.
 const SEVERAL: &str = "MULTISELECT";
-
-/// How a row ends that is not loaded.
-pub(super) type End = Box<Called>;
 
 /// Writes one row by single calls. `look_first`: an interrupted run may have made these calls.
 pub async fn call(context: &Context, target: &Target, wanted: &Wanted, look_first: bool) -> Called {
@@ -122,7 +117,7 @@ pub(super) struct Row<'c, 'a, F> {
     /// What the site took.
     pub(super) written: Vec<String>,
     /// Whether an interrupted run may have made calls.
-    begun: bool,
+    pub(super) begun: bool,
     /// Whether a call may have been applied of which nothing is known.
     pub(super) lost: bool,
 }
@@ -135,7 +130,7 @@ impl<F: Finder> Row<'_, '_, F> {
                 remote_id: self.remote_id,
                 calls: self.calls,
             },
-            Err(end) => *end,
+            Err(End(called)) => *called,
         }
     }
 
@@ -249,117 +244,6 @@ impl<F: Finder> Row<'_, '_, F> {
         self.change(current).await
     }
 
-    pub(super) async fn perform_all(&mut self, steps: &[Step], id: &str) -> Result<(), End> {
-        for step in steps {
-            self.perform(step, id).await?;
-        }
-        Ok(())
-    }
-
-    async fn perform(&mut self, step: &Step, id: &str) -> Result<(), End> {
-        match self.repeat(step, id).await {
-            Ok(()) => {
-                self.written.push(step.what());
-                self.lost = false;
-                Ok(())
-            }
-            Err(error) if error.class == ErrorClass::Refused => {
-                let reason = told::step(step, &error);
-                Err(self.refused(reason, error.trace_id))
-            }
-            Err(error) => Err(self.failed(error, &format!("{} was sent again", step.what()))),
-        }
-    }
-
-    /// Makes a call until it is answered, while that may help.
-    async fn repeat(&mut self, step: &Step, id: &str) -> Result<(), ApiError> {
-        let context = self.caller.context;
-        let mut tries = Tries::default();
-        loop {
-            self.calls += 1;
-            let answer = self.send(step, id).await;
-            context.stop.note_write(&answer);
-            let Err(error) = answer else {
-                context.succeeded();
-                return Ok(());
-            };
-            self.lost |= error.may_be_applied();
-            if !context
-                .again(self.caller.target.stage, &mut tries, &error)
-                .await
-            {
-                return Err(error);
-            }
-            // what is set twice is set; what is given twice is there twice
-            if let Step::Entitle(product) = step
-                && error.may_be_applied()
-                && self.gives(id, product).await?
-            {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn send(&self, step: &Step, id: &str) -> Result<(), ApiError> {
-        let client = &self.caller.context.client;
-        let owner = match self.caller.target.entity {
-            Entity::Customer => Owner::Customer,
-            _ => Owner::Organization,
-        };
-        match step {
-            Step::NameCustomer(name) => client.rename_account(id, name).await.map(drop),
-            Step::NameOrganization(name) => client.rename_organization(id, name).await.map(drop),
-            Step::SetDetail(field, values) => client.set_detail(owner, id, field, values).await,
-            Step::Join(organization) => {
-                let customers = [id.to_owned()];
-                client.add_to_organization(organization, &customers).await
-            }
-            Step::Entitle(product) => {
-                let given = client.create_entitlement(self.holder(), id, product);
-                given.await.map(drop)
-            }
-        }
-    }
-
-    fn holder(&self) -> Holder {
-        match self.caller.target.entity {
-            Entity::Customer => Holder::Customer,
-            _ => Holder::Organization,
-        }
-    }
-
-    /// Whether a product is there that may have been given just now.
-    async fn gives(&self, id: &str, product: &str) -> Result<bool, ApiError> {
-        let own = self.entitlements(id).await?;
-        let is_it = |one: &Entitlement| one.product.as_ref().is_some_and(|of| of.id == product);
-        Ok(own.iter().any(is_it))
-    }
-
-    /// The record's own entitlements; those that a customer inherits are its organization's.
-    async fn entitlements(&self, id: &str) -> Result<Vec<Entitlement>, ApiError> {
-        let context = self.caller.context;
-        let holder = self.holder();
-        let client = &context.client;
-        let mut found = ask(context, self.caller.target.stage, || {
-            client.entitlements_of(holder, id, None)
-        })
-        .await?;
-        found.retain(|one| one.holder.as_ref().is_none_or(|(_, of)| of == id));
-        Ok(found)
-    }
-
-    async fn products(&self, id: &str) -> Result<Option<Vec<String>>, End> {
-        let found = self.entitlements(id).await;
-        let found = found.map_err(|error| self.failed(error, "its products were asked for"))?;
-        let Some(products) = products(found) else {
-            let message = "the site does not tell which products the record has, so that one could be given twice";
-            let field = Some("products".to_owned());
-            let reason = steps::reason(Code::BulkOnly, field, message.to_owned());
-            return Err(self.refused(reason, None));
-        };
-        Ok(Some(products))
-    }
-
     pub(super) async fn by_id(&self, id: &str) -> Result<Option<Current>, End> {
         let found = self.caller.finder.by_id(id).await;
         found.map_err(|error| self.failed(error, "its record was asked for by id"))
@@ -372,75 +256,5 @@ impl<F: Finder> Row<'_, '_, F> {
 
     pub(super) fn is_customer(&self) -> bool {
         self.caller.target.entity == Entity::Customer
-    }
-
-    fn no_such_record(&self) -> End {
-        let reason = steps::against_creation(self.caller.target, &self.asks);
-        let why = || "the site has no such record".to_owned();
-        self.refused(
-            reason.unwrap_or_else(|| steps::reason(Code::NotFound, None, why())),
-            None,
-        )
-    }
-
-    /// Nothing can be written without an id that cannot be found.
-    pub(super) fn without_id(&self, tried: &str) -> End {
-        let message = format!(
-            "single calls write an existing {} by its id, which cannot be found: {tried}",
-            self.caller.target.entity
-        );
-        self.refused(steps::reason(Code::BulkOnly, None, message), None)
-    }
-
-    /// The row ends refused.
-    pub(super) fn refused(&self, reason: Reason, trace_id: Option<String>) -> End {
-        let before = self.begun && self.remote_id.is_some();
-        Box::new(Called::Refused {
-            reasons: told::with_written(reason, &self.written, before),
-            remote_id: self.remote_id.clone(),
-            trace_id,
-        })
-    }
-
-    /// The row ends without an answer, or refused where it is one.
-    pub(super) fn failed(&self, error: ApiError, tried: &str) -> End {
-        if error.class == ErrorClass::Refused {
-            let trace_id = error.trace_id.clone();
-            return self.refused(told::creation(&error), trace_id);
-        }
-        if !self.lost && self.written.is_empty() {
-            return Box::new(Called::NotSent { error });
-        }
-        self.unclear(error, tried)
-    }
-
-    /// The row ends, and whether it was written cannot be told.
-    pub(super) fn unclear(&self, error: ApiError, tried: &str) -> End {
-        let tried = if self.written.is_empty() {
-            tried.to_owned()
-        } else {
-            format!("{tried}; written before: {}", self.written.join(", "))
-        };
-        Box::new(Called::Lost { error, tried })
-    }
-}
-
-fn unreadable() -> ApiError {
-    ApiError {
-        class: ErrorClass::Broken,
-        request: String::new(),
-        status: None,
-        message: "the row's item cannot be read, which is a defect".to_owned(),
-        trace_id: None,
-    }
-}
-
-fn interrupted() -> ApiError {
-    ApiError {
-        class: ErrorClass::MaybeApplied,
-        request: String::new(),
-        status: None,
-        message: "an interrupted run may have created this record".to_owned(),
-        trace_id: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Creates a record, once: after an answer that is lost it is looked for before the call is repeated.
 
-use super::call::{End, Row};
+use super::call::Row;
+use super::end::End;
 use super::find::{Finder, Found};
 use super::patience::Patience;
 use super::row::Current;
@@ -17,7 +18,7 @@ impl<F: Finder> Row<'_, '_, F> {
     /// Creates the record. `was_absent`: the site was seen not to have it, so that one that is there is ours.
     pub(super) async fn create(&mut self, was_absent: bool) -> Result<(), End> {
         let context = self.caller.context;
-        let mut tries = Tries::default();
+        let mut attempts = Tries::default();
         loop {
             self.calls += 1;
             let answer = self.post().await;
@@ -42,7 +43,7 @@ impl<F: Finder> Row<'_, '_, F> {
             }
             self.lost |= error.may_be_applied();
             let stage = self.caller.target.stage;
-            let again = context.again(stage, &mut tries, &error).await;
+            let again = context.again(stage, &mut attempts, &error).await;
             if !self.lost {
                 if again {
                     continue;

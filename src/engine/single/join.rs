@@ -19,7 +19,8 @@ pub async fn join(
     let mut row = caller.row(Asks::default(), false);
     row.remote_id = Some(customer.to_owned());
     if !context.client.contract().membership && !organizations.is_empty() {
-        return *row.refused(not_joined(organizations), None);
+        let end = row.refused(not_joined(organizations), None);
+        return row.called(Err(end));
     }
     let steps: Vec<_> = organizations.iter().cloned().map(Step::Join).collect();
     let end = row.perform_all(&steps, customer).await;

@@ -15,17 +15,21 @@
 //! | [`told`] | what a refusal means, as reasons |
 //! | [`find`] | finds records on the site |
 //! | [`ask`] | repeats reads |
-//! | [`call`] | makes the calls |
+//! | [`call`] | what becomes of a row |
+//! | [`perform`] | makes the calls of an existing record |
 //! | [`create`] | creates a record, once |
+//! | [`end`] | how a row ends that is not loaded |
 //! | [`join`] | memberships alone |
 //! | [`patience`] | waits for what reads do not show yet |
 
 mod ask;
 mod call;
 mod create;
+mod end;
 mod find;
 mod join;
 mod patience;
+mod perform;
 mod read;
 pub mod row;
 mod steps;

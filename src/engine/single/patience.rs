@@ -56,6 +56,6 @@ mod tests {
     async fn a_stop_ends_the_wait() {
         let stop = Stop::default();
         stop.set("interrupted");
-        assert!(!Patience::of(Duration::from_secs(3600)).waits(&stop).await);
+        assert!(!Patience::of(Duration::from_hours(1)).waits(&stop).await);
     }
 }

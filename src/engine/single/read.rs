@@ -108,3 +108,113 @@ fn scalar(value: &Value) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entity::{Asked, Operation};
+    use serde_json::json;
+
+    fn target(entity: Entity, family: Family) -> Target {
+        let asked = match family {
+            Family::Details => Asked::Details(Verb::Update),
+            Family::Profile | Family::Account => Operation::Upsert.into(),
+        };
+        Target {
+            stage: 0,
+            entity,
+            family,
+            asked,
+            key_detail: None,
+        }
+    }
+
+    fn read(contract: &Contract, target: &Target, item: &Value) -> Option<Asks> {
+        asks(contract, target, item.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_profile_is_read_in_the_names_of_the_contract() {
+        let contract = Contract::default()
+            .with(Name::AssociateOrganizations, "orgs")
+            .with(Name::ProductIds, "ids");
+        let payload = json!({
+            "email": " Ana@Example.com", "displayName": "Ana",
+            "details": [{ "name": "Region", "values": ["EMEA"] }, { "name": "Phone", "values": [] }],
+            "orgs": { "organizationIds": [7, "8"] },
+            "associateProducts": { "ids": ["p"] },
+        });
+        let item = json!({ "operationType": "UPSERT", "payload": payload });
+        let target = target(Entity::Customer, Family::Profile);
+        let asks = read(&contract, &target, &item).expect("an item");
+        assert_eq!(
+            (asks.id, asks.key.as_deref()),
+            (None, Some("ana@example.com"))
+        );
+        assert_eq!(asks.email.as_deref(), Some(" Ana@Example.com"));
+        assert_eq!(asks.name.as_deref(), Some("Ana"));
+        let change = |field: &str, values: &[&str]| Change {
+            verb: Verb::Update,
+            field: field.to_owned(),
+            values: values.iter().map(|&value| value.to_owned()).collect(),
+        };
+        assert_eq!(
+            asks.details,
+            [change("Region", &["EMEA"]), change("Phone", &[])]
+        );
+        assert_eq!(asks.organizations, ["7", "8"]);
+        assert_eq!(asks.products, ["p"]);
+        let sent: Value = serde_json::from_slice(&asks.payload).expect("JSON");
+        assert_eq!(sent, payload);
+    }
+
+    #[test]
+    fn operations_are_read_with_their_verbs() {
+        let contract = Contract::default().with(Name::OrganizationDetailsId, "org");
+        let item = json!({ "org": 12, "operations": [
+            { "operationType": "PATCH", "payload": { "name": "A", "values": ["1"] } },
+            { "operationType": "DELETE", "payload": { "name": "B" } },
+        ]});
+        let target = target(Entity::Organization, Family::Details);
+        let asks = read(&contract, &target, &item).expect("an item");
+        assert_eq!(asks.id.as_deref(), Some("12"));
+        let verbs: Vec<_> = asks.details.iter().map(|change| change.verb).collect();
+        assert_eq!(verbs, [Verb::Patch, Verb::Delete]);
+        assert!(asks.details[1].values.is_empty());
+        assert_eq!(
+            calls_of(&contract, &target, item.to_string().as_bytes(), None),
+            4
+        );
+    }
+
+    #[test]
+    fn what_is_no_item_is_not_read() {
+        let contract = Contract::default();
+        for (family, item) in [
+            (Family::Profile, json!({ "operationType": "UPSERT" })),
+            (
+                Family::Profile,
+                json!({ "payload": { "details": [{ "values": ["1"] }] } }),
+            ),
+            (
+                Family::Details,
+                json!({ "payload": { "email": "a@b.example" } }),
+            ),
+            (
+                Family::Details,
+                json!({ "customerId": "qm:1", "operations": [{ "operationType": "DROP" }] }),
+            ),
+        ] {
+            let target = target(Entity::Customer, family);
+            assert_eq!(read(&contract, &target, &item), None, "{item}");
+            assert_eq!(
+                calls_of(&contract, &target, item.to_string().as_bytes(), None),
+                0
+            );
+        }
+        assert_eq!(
+            asks(&contract, &target(Entity::Customer, Family::Profile), b"{"),
+            None
+        );
+    }
+}

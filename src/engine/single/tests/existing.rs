@@ -221,7 +221,9 @@ async fn memberships_alone_are_made_where_the_contract_allows_it() {
     let world = World::new(Setting::default().allowing()).await;
     let id = world.id("customers", "old@example.com").await;
     let organization = world.id("organizations", "globex").await;
-    let called = world.join(&target, &id, &[organization.clone()]).await;
+    let called = world
+        .join(&target, &id, std::slice::from_ref(&organization))
+        .await;
     assert_eq!(shown(&called), "loaded by 1");
     let record = world.record("customers", "old@example.com").await;
     assert!(record["organizations"].to_string().contains(&organization));

@@ -16,6 +16,8 @@ pub(super) struct Fault {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What {
+    /// It reaches the site, and its answer comes back.
+    None,
     /// It reaches the site, and this answer takes the place of the site's. With a `Retry-After` of no time.
     Applied(u16),
     /// It reaches the site, and the connection ends without an answer.
@@ -103,7 +105,7 @@ fn pass(
         Ok(answer)
     };
     let answer = match what {
-        None => forward()?,
+        None | Some(What::None) => forward()?,
         Some(What::Applied(status)) => {
             forward()?;
             plain(status, "application/json", "{}")

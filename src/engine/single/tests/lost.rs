@@ -75,7 +75,7 @@ async fn what_reads_do_not_show_yet_is_waited_for() {
         let mut setting = Setting::faults(vec![on(1, path, What::Applied(503))]);
         setting.policy.read_lag_ms = 200;
         setting.contract.user_search = true;
-        setting.patience = Duration::from_secs(60);
+        setting.patience = Duration::from_mins(1);
         let world = World::new(setting).await;
         let mut payload = initech();
         if entity == Entity::Customer {

@@ -1,5 +1,6 @@
 //! Whole calls against a served site, and its audit beside what was told.
 
+mod chance;
 mod existing;
 mod line;
 mod lost;

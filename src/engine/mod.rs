@@ -31,6 +31,7 @@ pub mod seen;
 pub mod settle;
 #[cfg(test)]
 mod simulation;
+pub mod single;
 pub mod slots;
 pub mod state;
 pub mod stop;

@@ -181,6 +181,15 @@ codes! {
     NotFound = "NOT_FOUND", Failed,
         "operation = \"update\", and the site has no product of this name (other records: SITE_REJECTED)",
         "use operation = \"upsert\", or correct the row's key";
+    /// The e-mail is that of an Atlassian account, which only its owner can change.
+    AtlassianAccount = "ATLASSIAN_ACCOUNT", Failed,
+        "the record belongs to an Atlassian account: its name and e-mail are its owner's, and only its id names it",
+        "name it by customer_id, and leave email and display_name out; or take the row out of the source";
+    // loaded, with a remark
+    /// The customer still belongs to organizations that the row does not name.
+    MembershipRemains = "MEMBERSHIP_REMAINS", Loaded,
+        "the customer still belongs to organizations that the row does not name: loading only adds memberships",
+        "nothing, if they are meant; otherwise take the customer out of them on the site";
     // no verdict
     /// The task failed as a whole and the site does not say which rows it wrote.
     TaskFailed = "TASK_FAILED", Unconfirmed,

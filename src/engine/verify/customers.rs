@@ -26,8 +26,8 @@ pub(super) async fn find<S: Site>(
     let mut looks = Vec::with_capacity(rows.len());
     for row in rows.iter_mut() {
         looks.push(match by_id(row, &fetched) {
-            Some(found) => Look::Found(found),
-            None => search(site, key_detail, row).await?,
+            Ok(found) => Look::Found(found),
+            Err(unnamed) => search(site, key_detail, row, unnamed).await?,
         });
     }
     let candidates = looks.iter().flat_map(|look| match look {
@@ -60,29 +60,43 @@ struct Candidate {
     email: Option<String>,
 }
 
-/// By its id, unless that is not known (any more).
-fn by_id(row: &mut Sought, fetched: &Fetched) -> Option<Found> {
-    let id = row.known.id()?;
-    if let Some(error) = fetched.failed.get(id) {
-        return Some(Found::Unsure(format!("reading the record failed: {error}")));
-    }
-    let held = fetched.held.get(id);
-    if let Known::Named(_) = row.known {
-        return Some(match held {
-            Some(held) => Found::Here(Box::new(held.clone())),
-            None => Found::Nowhere { late: false },
-        });
-    }
-    let lost = match held {
-        // where the site hides e-mails, it is the id that it told for this one
-        Some(held) if has_email(row, held.email.as_deref()).unwrap_or(true) => {
-            return Some(Found::Here(Box::new(held.clone())));
+/// Why a row's record cannot be read by its id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unnamed {
+    /// No id is known.
+    Never,
+    /// The record with the remembered one is not there, at least not yet.
+    Gone,
+    /// It is another's.
+    Another,
+}
+
+impl Unnamed {
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Never => "the site's id of the record is not known",
+            Self::Gone => "the record whose id is remembered is not there",
+            Self::Another => "the record whose id is remembered has another e-mail now",
         }
-        Some(_) => "the record whose id is remembered has another e-mail now",
-        None => "the record whose id is remembered is not there",
-    };
-    row.known = Known::Unnamed(Some(lost));
-    None
+    }
+}
+
+/// By its id, where that is known and still the row's.
+fn by_id(row: &Sought, fetched: &Fetched) -> Result<Found, Unnamed> {
+    let id = row.known.id().ok_or(Unnamed::Never)?;
+    if let Some(error) = fetched.failed.get(id) {
+        return Ok(Found::Unsure(format!("reading the record failed: {error}")));
+    }
+    match (fetched.held.get(id), &row.known) {
+        (Some(held), Known::Named(_)) => Ok(Found::Here(Box::new(held.clone()))),
+        (None, Known::Named(_)) => Ok(Found::Nowhere { late: false }),
+        // where the site hides e-mails, it is the id that it told for this one
+        (Some(held), _) if has_email(row, held.email.as_deref()).unwrap_or(true) => {
+            Ok(Found::Here(Box::new(held.clone())))
+        }
+        (Some(_), _) => Err(Unnamed::Another),
+        (None, _) => Err(Unnamed::Gone),
+    }
 }
 
 /// Whether an e-mail is the row's; `None` where it is not told.
@@ -108,7 +122,12 @@ impl Vain {
 }
 
 /// Looks for a row's record by what the row says of it.
-async fn search<S: Site>(site: &S, key_detail: Option<&str>, row: &Sought) -> Result<Look, Halt> {
+async fn search<S: Site>(
+    site: &S,
+    key_detail: Option<&str>,
+    row: &Sought,
+    unnamed: Unnamed,
+) -> Result<Look, Halt> {
     let key = match by_key(site, row, key_detail).await? {
         Ok(found) if !found.is_empty() => return Ok(Look::Among(found, false)),
         Ok(_) => None,
@@ -124,13 +143,9 @@ async fn search<S: Site>(site: &S, key_detail: Option<&str>, row: &Sought) -> Re
     let Some(key) = key else {
         return Ok(Look::Found(Found::Nowhere { late: false }));
     };
-    let known = match row.known {
-        Known::Unnamed(Some(lost)) => lost,
-        _ => "the site's id of the record is not known",
-    };
-    let why = format!("{known}; {}; {}", key.why, users.why);
+    let why = format!("{}; {}; {}", unnamed.why(), key.why, users.why);
     // a remembered record may only not be seen yet
-    let passing = key.passing || users.passing || row.known != Known::Unnamed(None);
+    let passing = key.passing || users.passing || unnamed != Unnamed::Never;
     Ok(Look::Found(if passing {
         Found::Unsure(why)
     } else {

@@ -155,6 +155,13 @@ async fn a_remembered_id_that_is_anothers_now_is_not_trusted() {
 }
 
 #[tokio::test]
+async fn a_remembered_record_may_only_not_be_seen_yet() {
+    let site = MadeUp::of([(40, ana())]);
+    let seen = one(&site, &target(Entity::Customer, None), row(Some("qm:1"))).await;
+    assert_eq!(seen, holds("qm:1"));
+}
+
+#[tokio::test]
 async fn the_user_search_is_given_minutes_and_its_answers_are_compared() {
     let like = held("qm:4", Some("ana@example.com.au"), "Ana", &[]);
     let mut site = MadeUp::of([(0, like), (0, ana())]);

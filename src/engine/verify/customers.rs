@@ -8,6 +8,7 @@ use super::sought::{Found, Known, Sought};
 use crate::api::contract::CUSTOMER_ACCOUNT_ID;
 use crate::api::fold;
 use crate::model::entity::Entity;
+use crate::model::reply::{ApiError, ErrorClass};
 
 /// Pages of a search that are read: a key that more records carry than these hold says nothing.
 const SEARCH_PAGES: usize = 4;
@@ -23,11 +24,12 @@ pub(super) async fn find<S: Site>(
 ) -> Result<Vec<Found>, Halt> {
     let ids = rows.iter().filter_map(|row| row.known.id().cloned());
     let fetched = fetch::profiles(site, Entity::Customer, ids).await?;
+    let mut closed = Closed::default();
     let mut looks = Vec::with_capacity(rows.len());
     for row in rows.iter_mut() {
         looks.push(match by_id(row, &fetched) {
             Ok(found) => Look::Found(found),
-            Err(unnamed) => search(site, key_detail, row, unnamed).await?,
+            Err(unnamed) => search(site, key_detail, row, unnamed, &mut closed).await?,
         });
     }
     let candidates = looks.iter().flat_map(|look| match look {
@@ -121,20 +123,28 @@ impl Vain {
     }
 }
 
+/// Ways that this account may not go, and the site's words.
+#[derive(Default)]
+struct Closed {
+    key: Option<String>,
+    users: Option<String>,
+}
+
 /// Looks for a row's record by what the row says of it.
 async fn search<S: Site>(
     site: &S,
     key_detail: Option<&str>,
     row: &Sought,
     unnamed: Unnamed,
+    closed: &mut Closed,
 ) -> Result<Look, Halt> {
-    let key = match by_key(site, row, key_detail).await? {
+    let key = match by_key(site, row, key_detail, closed).await? {
         Ok(found) if !found.is_empty() => return Ok(Look::Among(found, false)),
         Ok(_) => None,
         Err(vain) => Some(vain),
     };
     let late = key.is_some();
-    let users = match by_user(site, row).await? {
+    let users = match by_user(site, row, closed).await? {
         Ok(found) if !found.is_empty() => return Ok(Look::Among(found, late)),
         Ok(_) => return Ok(Look::Found(Found::Nowhere { late })),
         Err(users) => users,
@@ -158,6 +168,7 @@ async fn by_key<S: Site>(
     site: &S,
     row: &Sought,
     key_detail: Option<&str>,
+    closed: &mut Closed,
 ) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
     let Some(field) = key_detail else {
         return Ok(Err(Vain::never("the mapping has no key_detail")));
@@ -166,16 +177,16 @@ async fn by_key<S: Site>(
         let why = format!("the row has no value for its key_detail \"{field}\"");
         return Ok(Err(Vain::never(why)));
     };
+    if let Some(why) = &closed.key {
+        return Ok(Err(Vain::never(why.as_str())));
+    }
     let mut candidates = Vec::new();
     for page in 0..SEARCH_PAGES {
         let found = match site.with_value(field, value, page).await {
             Ok(found) => found,
             Err(error) => {
-                let error = Halt::unless_let_in(error)?;
-                return Ok(Err(Vain {
-                    why: format!("searching for its \"{field}\" failed: {error}"),
-                    passing: true,
-                }));
+                let what = format!("searching for its \"{field}\"");
+                return failed(&what, error, &mut closed.key).map(Err);
             }
         };
         let is_last = found.len() < SEARCH_PAGE;
@@ -194,28 +205,40 @@ async fn by_key<S: Site>(
 }
 
 /// Users that have, or may have, the row's e-mail.
-async fn by_user<S: Site>(site: &S, row: &Sought) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
+async fn by_user<S: Site>(
+    site: &S,
+    row: &Sought,
+    closed: &mut Closed,
+) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
     let Some(email) = row.sent.email.as_deref() else {
         return Ok(Err(Vain::never("the row sends no e-mail")));
     };
     if !site.contract().user_search {
         return Ok(Err(Vain::never("[contract] user_search is off")));
     }
+    if let Some(why) = &closed.users {
+        return Ok(Err(Vain::never(why.as_str())));
+    }
     let users = match site.users(email).await {
         Ok(users) => users,
-        Err(error) => {
-            let error = Halt::unless_let_in(error)?;
-            return Ok(Err(Vain {
-                why: format!("the user search failed: {error}"),
-                passing: true,
-            }));
-        }
+        Err(error) => return failed("the user search", error, &mut closed.users).map(Err),
     };
     let users = users.into_iter().map(|user| Candidate {
         id: user.id,
         email: user.email,
     });
     Ok(Ok(users.filter(|user| may_be(row, user)).collect()))
+}
+
+/// A way that failed; one that this account may not go is closed for the other rows too.
+fn failed(what: &str, error: ApiError, closed: &mut Option<String>) -> Result<Vain, Halt> {
+    let error = Halt::unless_expired(error)?;
+    let why = format!("{what} failed: {error}");
+    let passing = error.class != ErrorClass::AuthWrong;
+    if !passing {
+        *closed = Some(why.clone());
+    }
+    Ok(Vain { why, passing })
 }
 
 fn may_be(row: &Sought, candidate: &Candidate) -> bool {

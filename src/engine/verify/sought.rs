@@ -112,6 +112,15 @@ impl Sought {
         self.settled = settled;
     }
 
+    /// Ends it after a stop: without patience, what is not there may only not be there yet.
+    pub(super) fn stop_at(&mut self, why: &str) {
+        match self.seen {
+            // it says better what is the matter
+            Some(Seen::Unknown { .. }) => self.settled = true,
+            _ => self.give_up(why),
+        }
+    }
+
     /// Ends it without another reading: what does not hold cannot be told.
     pub(super) fn give_up(&mut self, why: &str) {
         if !self.settled {

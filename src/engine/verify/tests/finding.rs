@@ -302,6 +302,36 @@ async fn a_site_that_is_not_well_leaves_rows_unknown_and_one_that_lets_nobody_in
 }
 
 #[tokio::test]
+async fn a_search_that_is_not_allowed_leaves_what_is_known_by_id() {
+    let mut site = MadeUp::of([(0, ana())]);
+    site.contract.user_search = true;
+    site.closed = Some(failed(ErrorClass::AuthWrong, Some(403)));
+    let rows = [row(None), row(Some("qm:1")), row(None)];
+    let mut seen = read(
+        &site,
+        &target(Entity::Customer, Some("Key")),
+        &rows,
+        PATIENCE,
+    )
+    .await;
+    insta::assert_snapshot!(tried(seen.remove(2)), @r#"the site's id of the record is not known; searching for its "Key" failed: POST /somewhere was answered 403: no; the user search failed: POST /somewhere was answered 403: no"#);
+    assert!(matches!(seen[0], Seen::Unknown { .. }), "{seen:?}");
+    assert_eq!(seen[1], holds("qm:1"));
+    insta::assert_snapshot!(log(&site), @r"
+    profiles qm:1
+    search Key=17 0
+    users Ana@example.com
+    ");
+    assert_eq!(site.passed(), Duration::ZERO);
+    site.closed = Some(failed(ErrorClass::AuthExpired, Some(401)));
+    let seen = one(&site, &target(Entity::Customer, Some("Key")), row(None)).await;
+    assert_eq!(
+        tried(seen),
+        "the site could not be read: POST /somewhere was answered 401: no"
+    );
+}
+
+#[tokio::test]
 async fn an_atlassian_account_is_told_as_the_reason() {
     let atlassian = held(
         "712020:1",

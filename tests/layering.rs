@@ -30,7 +30,7 @@ const PURE_ENGINE: &[&str] = &[
 fn rules() -> Vec<(&'static str, Vec<&'static str>)> {
     let pure: Vec<_> = ["model", "ledger::record"]
         .into_iter()
-        .chain(PURE_ENGINE)
+        .chain(PURE_ENGINE.iter().copied())
         .collect();
     let mut rules = vec![
         ("model", vec!["model"]),
@@ -58,7 +58,7 @@ fn rules() -> Vec<(&'static str, Vec<&'static str>)> {
             vec!["sandbox", "api::contract", "api::fold", "model"],
         ),
     ];
-    rules.extend(PURE_ENGINE.map(|place| (place, pure.clone())));
+    rules.extend(PURE_ENGINE.iter().map(|place| (*place, pure.clone())));
     rules.extend([
         (
             "engine",

@@ -36,4 +36,5 @@ pub mod slots;
 pub mod state;
 pub mod stop;
 pub mod survey;
+pub mod verify;
 pub mod why;

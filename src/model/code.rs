@@ -198,10 +198,10 @@ codes! {
     AssociationMissing = "ASSOCIATION_MISSING", Failed,
         "the customer was written, and does not belong to an organization that the row names",
         "set membership = true in [contract], or add the customer to the organization on the site";
-    /// The value belongs to an Atlassian account.
+    /// The e-mail is that of an Atlassian account, which only its owner can change.
     AtlassianAccount = "ATLASSIAN_ACCOUNT", Failed,
-        "the e-mail belongs to an Atlassian account, whose name and address only its owner can change",
-        "leave display_name out for this row, or ask the person to change it";
+        "the record belongs to an Atlassian account: its name and e-mail are its owner's, and only its id names it",
+        "name it by customer_id, and leave email and display_name out; or take the row out of the source";
     /// Some of the row's calls were accepted before one was refused.
     PartlyApplied = "PARTLY_APPLIED", Failed,
         "the row travelled by several calls, of which the first were accepted and a later one was refused",
@@ -210,6 +210,11 @@ codes! {
     BulkOnly = "BULK_ONLY", Failed,
         "single calls cannot write this row, while a bulk request can",
         "load the row with route = \"bulk\", or give its record's id";
+    // loaded, with a remark
+    /// The customer still belongs to organizations that the row does not name.
+    MembershipRemains = "MEMBERSHIP_REMAINS", Loaded,
+        "the customer still belongs to organizations that the row does not name: loading only adds memberships",
+        "nothing, if they are meant; otherwise take the customer out of them on the site";
     // no verdict
     /// The task failed as a whole and the site does not say which rows it wrote.
     TaskFailed = "TASK_FAILED", Unconfirmed,

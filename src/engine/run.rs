@@ -403,8 +403,16 @@ async fn recall(
 /// Whether the content of such records is remembered.
 fn is_remembered(entity: Entity) -> bool {
     match entity {
-        Entity::Customer | Entity::Organization => true,
+        Entity::Customer | Entity::Organization | Entity::Entitlement => true,
         Entity::Product | Entity::DetailField => false,
+    }
+}
+
+/// Whether records are listed that are no longer in the input, where that is asked for.
+fn lists_gone(entity: Entity) -> bool {
+    match entity {
+        Entity::Customer | Entity::Organization => true,
+        Entity::Product | Entity::DetailField | Entity::Entitlement => false,
     }
 }
 
@@ -466,7 +474,7 @@ async fn first_reading(
             dataset: &job.dataset,
             plan: &job.plan,
             spool: &shared.spool,
-            all_keys: job.gone && is_remembered(job.plan.entity()),
+            all_keys: job.gone && lists_gone(job.plan.entity()),
             audience: &shared.audience,
             stop: &shared.stop,
         };
@@ -567,7 +575,7 @@ pub(super) fn batch_limits(context: &Context, endpoint: BulkEndpoint) -> BatchLi
 pub(super) fn fold_of(entity: Entity) -> fn(&str) -> String {
     match entity {
         Entity::Customer => |text| fold::email(text).into_owned(),
-        Entity::Organization | Entity::Product | Entity::DetailField => {
+        Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             |text| fold::name(text).into_owned()
         }
     }

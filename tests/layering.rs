@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 12] = [
+const PURE_ENGINE: [&str; 14] = [
     "engine::attribute",
     "engine::batcher",
     "engine::definitions::decide",
+    "engine::entitlements::decide",
+    "engine::entitlements::queue",
     "engine::flight",
     "engine::limits",
     "engine::message",
@@ -72,7 +74,7 @@ fn rules() -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 /// The owners of crates from outside; a crate that is not named here belongs to nobody in particular.
-const OWNERS: [(&str, &[&str]); 22] = [
+const OWNERS: [(&str, &[&str]); 23] = [
     ("annotate_snippets", &["mapping"]),
     ("arrow", &["source", "report::results"]),
     ("axum", &["sandbox"]),
@@ -82,6 +84,7 @@ const OWNERS: [(&str, &[&str]); 22] = [
     ("email_address", &["mapping", "sandbox"]),
     ("encoding_rs", &["source"]),
     ("flate2", &["source"]),
+    ("futures_util", &["engine::entitlements"]),
     ("governor", &["engine::pace"]),
     ("http_body", &["sandbox"]),
     ("indicatif", &["report::progress"]),

@@ -4,6 +4,7 @@ use super::batcher::BatchLimits;
 use super::context::{Context, random};
 use super::definitions;
 use super::driver::{self, DriveError, Sent};
+use super::entitlements;
 use super::feed::{Feed, Feeder};
 use super::gone::{self, Seen};
 use super::limits::MaxErrors;
@@ -374,10 +375,12 @@ async fn send(
         begun,
         definitions,
     };
+    let operation = job.plan.operation();
     if entity == Entity::DetailField {
         definitions::drive(context, stage, max_errors, so_far, feed, rows).await
+    } else if entity == Entity::Entitlement {
+        entitlements::drive(context, stage, operation, max_errors, so_far, feed, rows).await
     } else {
-        let operation = job.plan.operation();
         driver::single(context, stage, operation, max_errors, so_far, feed, rows).await
     }
 }

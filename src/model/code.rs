@@ -176,7 +176,7 @@ codes! {
         "the message holds the site's words; one bad row can refuse its whole batch";
     /// A record that should be created exists already.
     AlreadyExists = "ALREADY_EXISTS", Failed,
-        "operation = \"create\", and the site already has a product of this name, or this entitlement (other records: SITE_REJECTED)",
+        "operation = \"create\", and the site already has this record (in bulk requests: SITE_REJECTED)",
         "use operation = \"upsert\", or remove the row";
     /// The site has a detail field of this name that is not the one described.
     FieldDiffers = "FIELD_DIFFERS", Failed,
@@ -184,16 +184,16 @@ codes! {
         "change the field on the site, or correct the row";
     /// A record that should be updated does not exist.
     NotFound = "NOT_FOUND", Failed,
-        "operation = \"update\", and the site has no product of this name, or not this entitlement (other records: SITE_REJECTED)",
+        "the row names or updates a record that the site does not have (in bulk requests: SITE_REJECTED)",
         "use operation = \"upsert\", or correct the row's key";
     /// The row names a customer by an e-mail of which no customer is known.
     CustomerNotFound = "CUSTOMER_NOT_FOUND", Failed,
         "the row names a customer by e-mail, and no customer with this e-mail could be found",
         "load the customer first, map customer_id instead, or set user_search = true in [contract]; a search finds new customers some minutes late";
-    /// A part of the row was written, and not all of it.
+    /// Some of the row's calls were accepted before one was refused.
     PartlyApplied = "PARTLY_APPLIED", Failed,
-        "some calls of the row were carried out and others not; the message names what was written",
-        "see the row's other reasons, then load it again: what is there already is not written twice";
+        "the row travelled by several calls, of which the first were accepted and a later one was refused",
+        "correct what the other reason names, then load the row again: what was written is written once more";
     // no verdict
     /// The task failed as a whole and the site does not say which rows it wrote.
     TaskFailed = "TASK_FAILED", Unconfirmed,

@@ -123,8 +123,26 @@ bo@example.com,Acme,Router,2,Gold\n\
 fn what_is_missing_is_given_and_a_second_run_finds_it_as_it_is() {
     let course = Course::new("", MAPPING, ROWS);
     course.load("").expect(4);
-    assert_snapshot!(course.told(), @"");
-    assert_snapshot!(course.held(), @"");
+    assert_snapshot!(course.told(), @r#"
+    1 | 2 | ana@example.com / Router | duplicate | DUPLICATE_KEY |  | row 8 has the same natural key and stands for it
+    2 | 3 | Acme / Router | loaded
+    3 | 4 | ana@example.com / Switch | rejected | NUMBER_INVALID | Seats | not a number
+    4 | 5 | bo@example.com / Router | failed | SITE_REJECTED; PARTLY_APPLIED | Level;  | Invalid detail field value; written all the same: the entitlement, "Seats"
+    5 | 6 | nobody@example.com / Router | failed | CUSTOMER_NOT_FOUND | customer | a search found no customer with this e-mail
+    6 | 7 | bo@example.com / Switch | loaded
+    7 | 8 | Nowhere / Router | rejected | ORGANIZATION_NOT_FOUND | organization | the site has no organization named "Nowhere"
+    8 | 9 | ANA@example.com / router | loaded
+    9 | 10 | cy@example.com / Router | loaded
+    10 | 11 | bo@example.com / Router | rejected | OWNER_AMBIGUOUS | organization | a customer and an organization; an entitlement belongs to one of them
+    11 | 12 | Bolt / Hub | rejected | PRODUCT_NOT_FOUND | product | the site has no product named "Hub"
+    "#);
+    assert_snapshot!(course.held(), @"
+    acme/router, Level Silver
+    ana@example.com/router, Seats 7, Level Gold
+    bo@example.com/router, Seats 3
+    bo@example.com/switch
+    cy@example.com/router, Seats 2, Level Gold
+    ");
     let results = course.place.results("out.csv");
     let ids: Vec<_> = results
         .column("remote_id")
@@ -168,7 +186,12 @@ fn what_is_missing_is_given_and_a_second_run_finds_it_as_it_is() {
         .filter(|line| line.contains("unchanged"))
         .map(str::to_owned)
         .collect();
-    assert_snapshot!(unchanged.join("\n"), @"");
+    assert_snapshot!(unchanged.join("\n"), @"
+    2 | 3 | Acme / Router | unchanged | ALREADY_PRESENT |  | the site has this entitlement with these values already
+    6 | 7 | bo@example.com / Switch | unchanged | ALREADY_PRESENT |  | the site has this entitlement with these values already
+    8 | 9 | ANA@example.com / router | unchanged | ALREADY_PRESENT |  | the site has this entitlement with these values already
+    9 | 10 | cy@example.com / Router | unchanged | ALREADY_PRESENT |  | the site has this entitlement with these values already
+    ");
     assert_eq!(
         course.site.audit().len(),
         writes,
@@ -189,7 +212,10 @@ fn an_organizations_entitlement_is_not_its_customers() {
     let people = "[[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\nresults = \"people-out.csv\"\n";
     course.job("user_search = true\n", people, "duplicates = \"last\"\n");
     course.load("").expect(0);
-    assert_snapshot!(course.held(), @"");
+    assert_snapshot!(course.held(), @"
+    acme/router, Seats 1
+    ana@example.com/router, Seats 2
+    ");
     course.load("--full").expect(0);
     assert_eq!(
         course.place.results("out.csv").column("status"),
@@ -202,13 +228,13 @@ fn the_operation_says_what_must_be_there() {
     let rows = "ana@example.com,,Router,5,Gold\n";
     let course = Course::new("", &format!("operation = \"update\"\n{MAPPING}"), rows);
     course.load("").expect(4);
-    assert_snapshot!(course.told(), @"");
+    assert_snapshot!(course.told(), @"1 | 2 | ana@example.com / Router | failed | NOT_FOUND |  | the site does not have this entitlement");
     course
         .place
         .write("rights.toml", format!("operation = \"create\"\n{MAPPING}"));
     course.load("").expect(0);
     course.load("--full").expect(4);
-    assert_snapshot!(course.told(), @"");
+    assert_snapshot!(course.told(), @"1 | 2 | ana@example.com / Router | failed | ALREADY_EXISTS |  | the site has this entitlement already");
     course
         .place
         .write("rights.toml", format!("operation = \"update\"\n{MAPPING}"));
@@ -217,7 +243,7 @@ fn the_operation_says_what_must_be_there() {
         "mail,firm,goods,seats,level\nana@example.com,,Router,6,Gold\n",
     );
     course.load("").expect(0);
-    assert_snapshot!(course.held(), @"");
+    assert_snapshot!(course.held(), @"ana@example.com/router, Seats 6, Level Gold");
     assert_eq!(course.place.results("out.csv").column("attempts"), ["1"]);
 }
 
@@ -233,7 +259,10 @@ fn rows_of_one_entitlement_follow_each_other_in_order() {
     let contract = "user_search = true\nread_patience = \"30s\"\n";
     course.job(contract, "", "duplicates = \"all-in-order\"\n");
     course.load("").expect(0);
-    assert_snapshot!(course.held(), @"");
+    assert_snapshot!(course.held(), @"
+    acme/router, Seats 12
+    ana@example.com/router, Seats 12
+    ");
     assert_eq!(
         course.place.results("out.csv").counts(),
         [("loaded".to_owned(), 24)].into()
@@ -246,9 +275,13 @@ fn a_product_that_is_missing_is_created_where_the_mapping_says_so() {
         "\"goods\"",
         "{ column = \"goods\", on_missing = \"create\" }",
     );
-    let course = Course::new("", &mapping, "ana@example.com,,Hub,5,\n,Nowhere,Cable,,\n");
+    let course = Course::new(
+        "",
+        &mapping,
+        "ana@example.com,,Hub,5,\nbo@example.com,,Cable,many,\n",
+    );
     course.load("").expect(4);
-    assert_snapshot!(course.held(), @"");
+    assert_snapshot!(course.held(), @"ana@example.com/hub, Seats 5");
     assert_eq!(
         course.site.count("products"),
         3,
@@ -261,7 +294,7 @@ fn without_a_search_a_customer_is_known_by_its_id_alone() {
     let course = Course::new("", MAPPING, "ana@example.com,,Router,5,\n");
     course.job("", "", "");
     course.load("").expect(4);
-    assert_snapshot!(course.told(), @"");
+    assert_snapshot!(course.told(), @"1 | 2 | ana@example.com / Router | failed | CUSTOMER_NOT_FOUND | customer | no id is known of the customer with this e-mail, and [contract] user_search does not allow to search for it");
     let id = course.site.records("customers")["ana@example.com"]["customerId"]
         .as_str()
         .unwrap()
@@ -275,7 +308,10 @@ fn without_a_search_a_customer_is_known_by_its_id_alone() {
         format!("mail,firm,goods,seats,level\n{id},,Router,5,\nqm:nobody,,Router,1,\n"),
     );
     course.load("").expect(4);
-    assert_snapshot!(course.told().replace(&id, "ID"), @"");
+    assert_snapshot!(course.told().replace(&id, "ID"), @"
+    1 | 2 | ID / Router | loaded
+    2 | 3 | qm:nobody / Router | failed | SITE_REJECTED |  | Customer not found
+    ");
 }
 
 /// Rows of both organizations and all customers, with two products each.
@@ -304,20 +340,22 @@ cy@example.com/router, Seats 3, Level Gold\ncy@example.com/switch, Seats 3, Leve
 
 #[test]
 fn answers_that_are_lost_are_looked_for_and_nothing_is_given_twice() {
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let policy = format!(
-            "--random-seed {seed} --set dropped_after=0.15 --set truncated_json=0.1 --set applied_504=0.1 \
-             --set dropped_before=0.05 --set burst_429=0.05 --set burst_window_ms=100 --set read_lag_ms=200"
+            "--random-seed {seed} --set dropped_after=0.06 --set truncated_json=0.04 --set applied_504=0.04 \
+             --set dropped_before=0.02 --set burst_429=0.04 --set burst_window_ms=100 --set read_lag_ms=200"
         );
         let course = Course::new(&policy, MAPPING, &many());
-        course.place.judge_only("answers break off", |_| false);
+        course
+            .place
+            .judge_only("answers break off", |exchange| exchange.fault.is_none());
         course.load("").expect(0);
-        assert_eq!(
-            course.place.results("out.csv").column("status"),
-            ["loaded"; 10],
-            "seed {seed}"
-        );
+        let results = course.place.results("out.csv");
+        assert_eq!(results.column("status"), ["loaded"; 10], "seed {seed}");
         assert_eq!(course.held(), MANY, "seed {seed}");
+        let lost = course.place.exchanges().into_iter();
+        let lost = lost.filter(|exchange| exchange.method == "POST" && exchange.fault.is_some());
+        assert!(lost.count() > 0, "seed {seed} loses no answer");
     }
 }
 

@@ -175,5 +175,69 @@ fn a_mapping_that_does_not_say_who_has_what_is_refused() {
         product = { column = \"channels\", on_missing = \"skip\" }\n\
         organization = { column = \"region\", split = \";\", on_missing = \"create\" }\n\
         product_id = { column = \"region\", on_missing = \"create\" }\n\
-        [products]\nnames = \"region\"\n"), @r#""#);
+        [products]\nnames = \"region\"\n"), @r#"
+    error: an entitlement has no endpoint families
+     --> m.toml:2:7
+      |
+    2 | api = "details"
+      |       ^^^^^^^^^
+      |
+      = help: leave api out; it is for customers and organizations
+
+    error: this field is an e-mail address
+     --> m.toml:4:47
+      |
+    4 | customer = { column = "contact_email", type = "text" }
+      |                                               ^^^^^^
+      |
+      = help: leave type out
+
+    error: product is one name; this is a list
+     --> m.toml:5:1
+      |
+    5 | product = { column = "channels", on_missing = "skip" }
+      | ^^^^^^^
+      |
+      = help: write one row for each, or take one with sql
+
+    error: without its product nothing is left of an entitlement
+     --> m.toml:5:47
+      |
+    5 | product = { column = "channels", on_missing = "skip" }
+      |                                               ^^^^^^
+      |
+      = help: use "reject" or "create"
+
+    error: only multiselect details, names of references and a detail field's options are split
+     --> m.toml:6:45
+      |
+    6 | organization = { column = "region", split = ";", on_missing = "create" }
+      |                                             ^^^
+      |
+      = help: add type = "multiselect", or take one part with split_part(x, ';', 1)
+
+    error: an entitlement's organization has to be there
+     --> m.toml:6:63
+      |
+    6 | organization = { column = "region", split = ";", on_missing = "create" }
+      |                                                               ^^^^^^^^
+      |
+      = help: leave on_missing out, and load organizations in a stage before
+
+    error: only the product of an entitlement, [organizations] and [products] have on_missing
+     --> m.toml:7:48
+      |
+    7 | product_id = { column = "region", on_missing = "create" }
+      |                                                ^^^^^^^^
+      |
+      = help: leave on_missing out
+
+    error: an entitlement has no [products]
+     --> m.toml:8:2
+      |
+    8 | [products]
+      |  ^^^^^^^^
+      |
+      = help: an entitlement's organization and product stand in [fields]
+    "#);
 }

@@ -75,6 +75,8 @@ impl Means<'_> {
         let target = &wanted.target;
         let mut calls = Calls {
             begun: wanted.begun,
+            // that of the interrupted run, as far as it is known
+            made: u32::from(wanted.begun),
             ..Calls::default()
         };
         let held = match held {

@@ -59,8 +59,7 @@ impl Compiler<'_> {
             return;
         };
         let refused = match (named, on_missing.get_ref()) {
-            (Some(RefKind::Product), OnMissing::Reject | OnMissing::Create) => return,
-            (Some(RefKind::Organization), OnMissing::Reject) => return,
+            (Some(RefKind::Product), OnMissing::Create) | (Some(_), OnMissing::Reject) => return,
             (Some(RefKind::Product), OnMissing::Skip) => (
                 "without its product nothing is left of an entitlement",
                 "use \"reject\" or \"create\"",

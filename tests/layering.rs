@@ -9,6 +9,8 @@ const PURE_ENGINE: &[&str] = &[
     "engine::attribute",
     "engine::batcher",
     "engine::definitions::decide",
+    "engine::entitlements::decide",
+    "engine::entitlements::queue",
     "engine::flight",
     "engine::hierarchy::order",
     "engine::hierarchy::tree",
@@ -78,7 +80,7 @@ fn rules() -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 /// The owners of crates from outside; a crate that is not named here belongs to nobody in particular.
-const OWNERS: [(&str, &[&str]); 22] = [
+const OWNERS: [(&str, &[&str]); 23] = [
     ("annotate_snippets", &["mapping"]),
     ("arrow", &["source", "report::results"]),
     ("axum", &["sandbox"]),
@@ -88,6 +90,7 @@ const OWNERS: [(&str, &[&str]); 22] = [
     ("email_address", &["mapping", "sandbox"]),
     ("encoding_rs", &["source"]),
     ("flate2", &["source"]),
+    ("futures_util", &["engine::entitlements"]),
     ("governor", &["engine::pace"]),
     ("http_body", &["sandbox"]),
     ("indicatif", &["report::progress"]),

@@ -10,6 +10,7 @@ mod contract;
 mod demo;
 mod detail_fields;
 mod disks;
+mod entitlements;
 mod exports;
 mod families;
 mod faults;

@@ -11,6 +11,7 @@ pub mod context;
 mod definitions;
 pub mod drafts;
 pub mod driver;
+mod entitlements;
 pub mod feed;
 mod flight;
 pub mod gone;

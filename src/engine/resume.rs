@@ -149,14 +149,14 @@ fn prepared(
     let text = |key| payload.get(key).and_then(Value::as_str);
     let (ids, name) = match entity {
         Entity::Customer => ([keys::CUSTOMER_ID, keys::CUSTOMER_ID], keys::EMAIL),
-        Entity::Organization | Entity::Product | Entity::DetailField => {
+        Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             ([keys::ORGANIZATION_ID, id_key], keys::NAME)
         }
     };
     let id = ids.into_iter().find_map(text);
     let folded = text(name).map(|name| match entity {
         Entity::Customer => fold::email(name).into_owned(),
-        Entity::Organization | Entity::Product | Entity::DetailField => {
+        Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             fold::name(name).into_owned()
         }
     });

@@ -4,6 +4,7 @@ use super::batcher::BatchLimits;
 use super::context::{Context, random};
 use super::definitions;
 use super::driver::{self, DriveError, Sent};
+use super::entitlements;
 use super::feed::{Feed, Feeder};
 use super::gone::{self, Seen};
 use super::hierarchy::{Behind, Tree};
@@ -379,10 +380,12 @@ async fn send(
         begun,
         definitions,
     };
+    let operation = job.plan.operation();
     if entity == Entity::DetailField {
         definitions::drive(context, stage, max_errors, so_far, feed, rows).await
+    } else if entity == Entity::Entitlement {
+        entitlements::drive(context, stage, operation, max_errors, so_far, feed, rows).await
     } else {
-        let operation = job.plan.operation();
         driver::single(context, stage, operation, max_errors, so_far, feed, rows).await
     }
 }
@@ -408,8 +411,16 @@ async fn recall(
 /// Whether the content of such records is remembered.
 fn is_remembered(entity: Entity) -> bool {
     match entity {
-        Entity::Customer | Entity::Organization => true,
+        Entity::Customer | Entity::Organization | Entity::Entitlement => true,
         Entity::Product | Entity::DetailField => false,
+    }
+}
+
+/// Whether records are listed that are no longer in the input, where that is asked for.
+fn lists_gone(entity: Entity) -> bool {
+    match entity {
+        Entity::Customer | Entity::Organization => true,
+        Entity::Product | Entity::DetailField | Entity::Entitlement => false,
     }
 }
 
@@ -474,7 +485,7 @@ async fn first_reading(
             dataset: &job.dataset,
             plan: &job.plan,
             spool: &shared.spool,
-            all_keys: job.gone && is_remembered(job.plan.entity()),
+            all_keys: job.gone && lists_gone(job.plan.entity()),
             audience: &shared.audience,
             stop: &shared.stop,
         };
@@ -581,7 +592,7 @@ pub(super) fn batch_limits(context: &Context, endpoint: BulkEndpoint) -> BatchLi
 pub(super) fn fold_of(entity: Entity) -> fn(&str) -> String {
     match entity {
         Entity::Customer => |text| fold::email(text).into_owned(),
-        Entity::Organization | Entity::Product | Entity::DetailField => {
+        Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             |text| fold::name(text).into_owned()
         }
     }

@@ -98,6 +98,7 @@ pub(super) struct WrittenValue {
     pub(super) region: Option<Text>,
     pub(super) empty: Option<Spanned<Empty>>,
     pub(super) verb: Option<Spanned<Verb>>,
+    pub(super) on_missing: Option<Spanned<OnMissing>>,
 }
 
 /// `[organizations]` or `[products]`.
@@ -212,9 +213,10 @@ impl Written {
         match (&self.operation, self.entity) {
             (Some(operation), _) => *operation.get_ref(),
             (None, Entity::DetailField) => Operation::Create,
-            (None, Entity::Product | Entity::Organization | Entity::Customer) => {
-                Operation::default()
-            }
+            (
+                None,
+                Entity::Product | Entity::Organization | Entity::Customer | Entity::Entitlement,
+            ) => Operation::default(),
         }
     }
 
@@ -237,6 +239,14 @@ pub(super) const fn field_names(entity: Entity, family: Family) -> &'static [&'s
         (Entity::Organization, Family::Details) => &["id"],
         (Entity::Product, _) => &["name"],
         (Entity::DetailField, _) => &["of", "name", "type", "options"],
+        (Entity::Entitlement, _) => &[
+            "customer",
+            "customer_id",
+            "organization",
+            "organization_id",
+            "product",
+            "product_id",
+        ],
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) const KEYS: [&str; 13] = [
     "rules",
 ];
 /// Keys of a value.
-const VALUE_KEYS: [&str; 15] = [
+const VALUE_KEYS: [&str; 16] = [
     "column",
     "value",
     "sql",
@@ -45,11 +45,18 @@ const VALUE_KEYS: [&str; 15] = [
     "region",
     "empty",
     "verb",
+    "on_missing",
 ];
 /// Keys of an entry of `[columns]`.
 const COLUMN_KEYS: [&str; 2] = ["type", "format"];
 /// Keys of `[organizations]` and `[products]`.
 const REFERENCE_KEYS: [&str; 2] = ["names", "on_missing"];
+/// The words of `on_missing`.
+const ON_MISSING: [(&str, OnMissing); 3] = [
+    ("reject", OnMissing::Reject),
+    ("skip", OnMissing::Skip),
+    ("create", OnMissing::Create),
+];
 
 /// Keys of `[hierarchy]`.
 const HIERARCHY_KEYS: [&str; 2] = ["parent", "detail"];
@@ -81,13 +88,14 @@ impl Reader {
                     ("organization", Entity::Organization),
                     ("product", Entity::Product),
                     ("detail-field", Entity::DetailField),
+                    ("entitlement", Entity::Entitlement),
                 ],
             )
         } else {
             self.faults.push(
                 Fault::new(0..0, "the mapping does not say which entity it maps").help(
-                    "start it with entity = \"customer\", \"organization\", \"product\" or \
-                         \"detail-field\"",
+                    "start it with entity = \"customer\", \"organization\", \"product\", \
+                         \"entitlement\" or \"detail-field\"",
                 ),
             );
             None
@@ -196,6 +204,7 @@ impl Reader {
             region: None,
             empty: None,
             verb: None,
+            on_missing: None,
         };
         if let Some(column) = value.get_ref().as_str() {
             let column = Spanned::new(value.span(), column.to_owned());
@@ -229,6 +238,9 @@ impl Reader {
             reader.placed_word(value, name, &words)
         });
         written.verb = self.optional(table, "verb", Self::verb);
+        written.on_missing = self.optional(table, "on_missing", |reader, value, name| {
+            reader.placed_word(value, name, &ON_MISSING)
+        });
         written
     }
 
@@ -281,15 +293,7 @@ impl Reader {
             None
         };
         let on_missing = self.optional(table, "on_missing", |reader, value, name| {
-            reader.word(
-                value,
-                name,
-                &[
-                    ("reject", OnMissing::Reject),
-                    ("skip", OnMissing::Skip),
-                    ("create", OnMissing::Create),
-                ],
-            )
+            reader.word(value, name, &ON_MISSING)
         });
         Some(WrittenReferences {
             section: text(section),

@@ -137,6 +137,11 @@ codes! {
     OptionsInvalid = "OPTIONS_INVALID", Rejected,
         "a SELECT or MULTISELECT field lacks options or has too many, or a field of another type has some",
         "correct the row's options or its type";
+    // entitlements
+    /// Both a customer and an organization.
+    OwnerAmbiguous = "OWNER_AMBIGUOUS", Rejected,
+        "the row names a customer and an organization, and an entitlement belongs to one of them",
+        "leave one of the two empty in this row, or write a row for each";
     // references
     /// The row names an organization that the site does not have.
     OrganizationNotFound = "ORGANIZATION_NOT_FOUND", Rejected,
@@ -202,6 +207,10 @@ codes! {
     AtlassianAccount = "ATLASSIAN_ACCOUNT", Failed,
         "the record belongs to an Atlassian account: its name and e-mail are its owner's, and only its id names it",
         "name it by customer_id, and leave email and display_name out; or take the row out of the source";
+    /// The row names a customer by an e-mail of which no customer is known.
+    CustomerNotFound = "CUSTOMER_NOT_FOUND", Failed,
+        "the row names a customer by e-mail, and no customer with this e-mail could be found",
+        "load the customer first, map customer_id instead, or set user_search = true in [contract]; a search finds new customers some minutes late";
     /// Some of the row's calls were accepted before one was refused.
     PartlyApplied = "PARTLY_APPLIED", Failed,
         "the row travelled by several calls, of which the first were accepted and a later one was refused",

@@ -80,8 +80,8 @@ fn sought<S: Site>(site: &S, target: &Target, row: &Wanted) -> Sought {
     let entity = target.entity;
     sought.give_up(match entity {
         Entity::Customer | Entity::Organization => "what the row sends is not what mappings write",
-        Entity::Product | Entity::DetailField => {
-            "products and detail fields are looked up by their own stages"
+        Entity::Product | Entity::DetailField | Entity::Entitlement => {
+            "products, detail fields and entitlements are looked up by their own stages"
         }
     });
     sought

@@ -86,7 +86,7 @@ impl Compiler<'_> {
                 "a detail field has no details",
                 "its type and options stand in [fields]",
             )),
-            Entity::Customer | Entity::Organization => None,
+            Entity::Customer | Entity::Organization | Entity::Entitlement => None,
         };
         if let Some((message, help)) = none {
             self.fault(Fault::new(name.span(), message).help(help));
@@ -114,6 +114,7 @@ fn is_bare(written: &WrittenValue) -> bool {
         region,
         empty,
         verb: _,
+        on_missing,
     } = written;
     matches!(source, Some(WrittenSource::Missing(_)))
         && [kind, default, split, format, region]
@@ -125,4 +126,5 @@ fn is_bare(written: &WrittenValue) -> bool {
         && min_length.is_none()
         && max_length.is_none()
         && empty.is_none()
+        && on_missing.is_none()
 }

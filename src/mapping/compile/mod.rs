@@ -1,6 +1,7 @@
 //! [`MappingFile`] + source schema → [`Inner`], collecting every fault on the way.
 
 mod details;
+mod entitlement;
 mod family;
 mod fields;
 mod hierarchy;
@@ -18,6 +19,7 @@ use crate::mapping::references::RefKind;
 use crate::mapping::suggest;
 use crate::mapping::types::moment::DateFormat;
 use crate::model::code::Code;
+use crate::model::entity::Entity;
 use crate::source::chunk::SourceSchema;
 use polars::prelude::DataType;
 use std::collections::BTreeSet;
@@ -72,6 +74,8 @@ enum Role {
     Names,
     /// The name of an organization's parent: a detail that is one text.
     Parent,
+    /// The name of one record that is looked up.
+    Name,
     /// The options of a detail field's definition.
     Options,
 }
@@ -109,8 +113,12 @@ impl Compiler<'_> {
         self.require_fields();
         let mut details = self.details();
         let parent = self.hierarchy();
-        let organizations = self.references(RefKind::Organization, written.organizations.as_ref());
-        let products = self.references(RefKind::Product, written.products.as_ref());
+        let mut organizations =
+            self.references(RefKind::Organization, written.organizations.as_ref());
+        let mut products = self.references(RefKind::Product, written.products.as_ref());
+        if written.entity == Entity::Entitlement {
+            [organizations, products] = self.names_of_entitlements(&mut fields);
+        }
         let rules: Vec<_> = written
             .rules
             .iter()

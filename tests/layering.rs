@@ -45,6 +45,7 @@ fn rules() -> Vec<(&'static str, Vec<&'static str>)> {
         ),
         ("dedupe", vec!["dedupe", "model"]),
         ("ledger", vec!["ledger", "model"]),
+        ("probe", vec!["probe", "api", "model"]),
         ("report", vec!["report", "model"]),
         ("retry", vec!["retry", "source", "report::results", "model"]),
         (
@@ -63,8 +64,8 @@ fn rules() -> Vec<(&'static str, Vec<&'static str>)> {
         (
             "cli",
             vec![
-                "cli", "engine", "source", "mapping", "dedupe", "api", "ledger", "report", "retry",
-                "sandbox", "model",
+                "cli", "engine", "source", "mapping", "dedupe", "api", "ledger", "probe", "report",
+                "retry", "sandbox", "model",
             ],
         ),
     ]);

@@ -17,6 +17,7 @@ mod draft;
 mod expr;
 mod file;
 mod functions;
+mod needs;
 mod payload;
 mod plan;
 mod reader;
@@ -33,6 +34,7 @@ mod writer;
 pub use diagnostic::Diagnostics;
 pub use draft::{Draft, Emit};
 pub use file::MappingFile;
+pub use needs::DetailNeed;
 pub use plan::Plan;
 pub use references::{Known, OnMissing, RefKind, References};
 

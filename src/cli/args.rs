@@ -1,5 +1,6 @@
 //! The command line as typed: everything optional, nothing resolved.
 
+use super::contract::Span;
 use super::job::{AuthMethod, Gone};
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
@@ -34,6 +35,8 @@ pub(super) enum Command {
     /// Get credentials from a site, and see what they are good for
     #[command(subcommand)]
     Auth(AuthCommand),
+    /// Look at a site from outside in, and say what is wrong and what to do; find out how it behaves
+    Doctor(DoctorArgs),
     /// Continue a run that was interrupted
     Resume(ResumeArgs),
     /// Load the rows of a results file again that did not load
@@ -314,6 +317,37 @@ pub(super) struct AuthArgs {
         hide_env_values = true
     )]
     pub(super) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) access: AuthArgs,
+    /// The site inside this program instead
+    ///
+    /// Also `CSM_LOADER_TARGET`
+    #[arg(long, value_name = "sandbox", conflicts_with = "site")]
+    pub(super) target: Option<Target>,
+    /// Make, read and delete marked test records to find out what the API's documentation leaves open
+    #[arg(long)]
+    pub(super) probe: bool,
+    /// Do not ask before records are made
+    #[arg(long, requires = "probe")]
+    pub(super) yes: bool,
+    /// Domain of the test customer's address; mail to it should reach nobody
+    #[arg(
+        long,
+        value_name = "DOMAIN",
+        default_value = "example.com",
+        requires = "probe"
+    )]
+    pub(super) domain: String,
+    /// How long to wait for a task, and for a record to be found, as in 90s or 10m
+    #[arg(long, value_name = "TIME", default_value = "5m", requires = "probe")]
+    pub(super) patience: Span,
+    /// Print all of [contract], also what is as usual
+    #[arg(long, requires = "probe")]
+    pub(super) all: bool,
 }
 
 #[derive(Debug, clap::Args)]

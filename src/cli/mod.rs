@@ -44,6 +44,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::Auth(AuthCommand::Login(args)) => commands::auth::login(&args),
         Command::Auth(AuthCommand::Status(args)) => commands::auth::status(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Resume(args) => commands::resume::run(&args),
         Command::Retry(args) => commands::retry::run(&args),
         Command::Runs(args) => commands::runs::run(&args),

@@ -4,6 +4,7 @@ pub(super) mod auth;
 pub(super) mod check;
 pub(super) mod codes;
 pub(super) mod contract;
+pub(super) mod doctor;
 pub(super) mod load;
 pub(super) mod report;
 pub(super) mod resume;

@@ -10,6 +10,7 @@ mod contract;
 mod demo;
 mod detail_fields;
 mod disks;
+mod doctor;
 mod exports;
 mod families;
 mod faults;

@@ -289,6 +289,7 @@ impl Session<'_> {
             return Ok(Some(Exchange {
                 inquiry: submitted.inquiry.clone(),
                 answer: Ok(answer.clone()),
+                showed: true,
             }));
         }
         if let Ended::Task { shown, .. } = ended {

@@ -180,7 +180,11 @@ impl<'a> Session<'a> {
                 Ok(_) => None,
             };
             let Some(pause) = again.filter(|_| !self.over(begun)) else {
-                return Ok(Exchange { inquiry, answer });
+                return Ok(Exchange {
+                    inquiry,
+                    answer,
+                    showed: false,
+                });
             };
             self.pause(pause).await?;
             wait = (wait * 2).min(LONGEST_WAIT);

@@ -5,13 +5,15 @@ use crate::model::reply::ApiError;
 use serde_json::Value;
 
 /// Characters of a body that are shown.
-const MOST: usize = 240;
+const MOST: usize = 400;
 
 /// A request with what came of it.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) inquiry: Inquiry,
     pub(super) answer: Result<Whole, ApiError>,
+    /// Whether a read showed its effect afterwards.
+    pub(super) showed: bool,
 }
 
 impl Exchange {
@@ -22,11 +24,28 @@ impl Exchange {
 
     /// In one line. Of lists only those items are shown that mention one of `ours`.
     pub(super) fn line(&self, ours: &[String]) -> String {
-        format!("sent {}; came {}", self.sent(), self.came(ours))
+        let showed = if self.showed {
+            "; then read as written"
+        } else {
+            ""
+        };
+        format!("sent {}; came {}{showed}", self.sent(), self.came(ours))
+    }
+
+    /// The path with its parameter, for people: nothing in it is encoded.
+    fn path(&self) -> String {
+        let path = self.inquiry.endpoint.path();
+        match (path.find('{'), path.find('}')) {
+            (Some(start), Some(end)) => {
+                format!("{}{}{}", &path[..start], self.inquiry.of, &path[end + 1..])
+            }
+            _ => path.to_owned(),
+        }
     }
 
     fn sent(&self) -> String {
-        let mut text = self.inquiry.endpoint.name();
+        let endpoint = self.inquiry.endpoint;
+        let mut text = format!("{} {}", endpoint.method().name(), self.path());
         let query: Vec<_> = self
             .inquiry
             .query
@@ -106,6 +125,7 @@ mod tests {
                 body,
                 headers: Headers::default(),
             }),
+            showed: false,
         };
         insta::assert_snapshot!(
             exchange.line(&["probe-x".to_owned()]),
@@ -115,7 +135,7 @@ mod tests {
 
     #[test]
     fn long_bodies_are_cut() {
-        let text = cut(&"ä".repeat(300));
+        let text = cut(&"ä".repeat(500));
         assert_eq!(text.chars().count(), MOST + 1);
     }
 }

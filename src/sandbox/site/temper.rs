@@ -4,7 +4,7 @@
 use super::entity::Entity;
 use super::failure::Failure;
 use super::item::Wanted;
-use crate::sandbox::policy::{Dice, FailureNames, Policy, Share};
+use crate::sandbox::policy::{Dice, Existing, FailureNames, Policy, Share};
 
 /// Verdicts that come from the policy instead of the rules.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,10 @@ pub(in crate::sandbox) struct Temper {
     poison: Share,
     words: String,
     ignored: Share,
+    /// A profile's organizations take the place of those that are there.
+    pub(super) replaces_organizations: bool,
+    /// UPDATE adds to several values.
+    pub(super) adds_values: bool,
 }
 
 impl Temper {
@@ -23,6 +27,8 @@ impl Temper {
             poison: policy.poison,
             words: policy.poison_words.clone(),
             ignored: policy.ignored_associations,
+            replaces_organizations: policy.associations_there == Existing::Goes,
+            adds_values: policy.values_there == Existing::Stays,
         }
     }
 

@@ -73,11 +73,13 @@ fn rules() -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 /// The owners of crates from outside; a crate that is not named here belongs to nobody in particular.
-const OWNERS: [(&str, &[&str]); 22] = [
+const OWNERS: [(&str, &[&str]); 24] = [
     ("annotate_snippets", &["mapping"]),
     ("arrow", &["source", "report::results"]),
     ("axum", &["sandbox"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("csv", &["source", "report::results"]),
     ("csv_core", &["source"]),
     ("email_address", &["mapping", "sandbox"]),

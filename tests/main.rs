@@ -21,6 +21,7 @@ mod judge;
 mod layering;
 mod ledger;
 mod malformed;
+mod manual;
 mod mapping;
 mod policies;
 mod retry;

@@ -9,6 +9,7 @@ use crate::model::entity::Entity;
 use crate::model::outcome::Status;
 use crate::source::Format;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -53,6 +54,17 @@ pub(super) enum Command {
     Codes,
     /// List what the API is taken for: each name, endpoint and limit, and how well it is known
     Contract(ContractArgs),
+    /// Write a script that completes this program's commands and flags in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write this program's manual pages: to a folder, one for each command, or all of them to standard output
+    Man {
+        /// Folder to write into; it is created
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -53,6 +53,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sandbox(args) => commands::sandbox::run(&args),
         Command::Codes => commands::codes::run(),
         Command::Contract(args) => commands::contract::run(&args),
+        Command::Completions { shell } => Ok(commands::manual::completions(shell)),
+        Command::Man { folder } => commands::manual::pages(folder.as_deref()),
     };
     match ended {
         Ok(exit) => exit.into(),

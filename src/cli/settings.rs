@@ -257,14 +257,16 @@ fn input(message: String) -> Failure {
 }
 
 /// The job file and the folder that its paths start from; without one, the current folder.
-pub(super) fn read_job(job: Option<&Path>) -> Result<(Job, PathBuf), Failure> {
+fn read_job(job: Option<&Path>) -> Result<(Job, PathBuf), Failure> {
     match job {
         None => Ok((Job::default(), PathBuf::new())),
-        Some(path) => {
-            let base = path.parent().map(Path::to_owned).unwrap_or_default();
-            Ok((Job::read(path)?, base))
-        }
+        Some(path) => Ok((Job::read(path)?, folder(path))),
     }
+}
+
+/// The folder that the paths of a job file start from.
+pub(super) fn folder(job: &Path) -> PathBuf {
+    job.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 pub(super) fn state_dir(flag: Option<&Path>, job: &Job, base: &Path) -> PathBuf {

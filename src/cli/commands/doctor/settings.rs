@@ -3,7 +3,8 @@
 use crate::api::contract::Contract;
 use crate::cli::args::DoctorArgs;
 use crate::cli::exit::Failure;
-use crate::cli::settings::{AuthSettings, SiteSettings, embedded, read_job, site, state_dir};
+use crate::cli::job::Job;
+use crate::cli::settings::{AuthSettings, SiteSettings, embedded, folder, site, state_dir};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -32,7 +33,10 @@ impl DoctorSettings {
         args: &DoctorArgs,
         var: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let (mut job, base) = read_job(args.access.job.as_deref())?;
+        let (mut job, base) = match &args.access.job {
+            Some(path) => (Job::read_site(path)?, folder(path)),
+            None => (Job::default(), PathBuf::new()),
+        };
         let state_dir = state_dir(args.access.state_dir.as_deref(), &job, &base);
         job.auth.method = args.access.method.or(job.auth.method);
         let traffic = var("CSM_LOADER_SANDBOX_TRAFFIC").map(PathBuf::from);

@@ -140,7 +140,6 @@ impl Session<'_> {
             }
         }
         if works {
-            self.contract.membership = false;
             self.second_membership(customer, first, second).await?;
         } else {
             self.open(about, words);
@@ -238,7 +237,7 @@ impl Session<'_> {
             })
             .await?;
         if joined.is_some() {
-            self.contract.membership = !works;
+            self.contract.membership |= !works;
             self.seen(about, "works".to_owned(), &exchange);
         } else {
             self.open(about, format!("no effect; {}", exchange.line(&self.ours())));

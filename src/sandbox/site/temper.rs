@@ -186,6 +186,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_there_stays_or_goes() {
+        for (policy, expected) in [
+            (Policy::default(), vec!["1", "2"]),
+            (
+                Policy {
+                    associations_there: Existing::Goes,
+                    ..Policy::default()
+                },
+                vec!["2"],
+            ),
+        ] {
+            let mut site = site(&policy);
+            let other = Item::create("Other Ltd".to_owned());
+            site.write(0, Entity::Organization, &other).unwrap();
+            let mut item = Item::create("ana@x.example".to_owned());
+            item.organizations = vec!["1".to_owned()];
+            site.write(0, Entity::Customer, &item).unwrap();
+            item.operation = crate::model::entity::Operation::Update;
+            item.organizations = vec!["2".to_owned()];
+            site.write(0, Entity::Customer, &item).unwrap();
+            // a profile that names none leaves them alone
+            item.organizations = Vec::new();
+            site.write(0, Entity::Customer, &item).unwrap();
+            let list = site.list(Entity::Customer, None, 10);
+            assert_eq!(list["results"][0]["organizations"], json!(expected));
+        }
+    }
+
     /// Everything is refused, but was written before.
     fn poisoned() -> (Site, Policy) {
         let policy = Policy {

@@ -40,6 +40,7 @@ pub(in crate::cli) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
             None => return Ok(Exit::Input),
         };
         access::look(&client, &settings.contract, &mut lines).await;
+        let let_in = lines.exit() == Exit::Done;
         fields::look(&client, &settings, &mut lines).await;
         if !args.probe {
             lines.say(
@@ -48,14 +49,20 @@ pub(in crate::cli) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
                 "not tested: nothing is written without --probe",
             );
         }
-        let found = lines.exit();
         let ended = if !args.probe {
-            Ok(found)
-        } else if found == Exit::Done {
-            probe::run(args, &client, &*clock).await
+            Ok(lines.exit())
+        } else if let_in {
+            let probed = probe::run(args, &client, &*clock).await;
+            probed.map(|exit| {
+                if exit == Exit::Done {
+                    lines.exit()
+                } else {
+                    exit
+                }
+            })
         } else {
-            lines.say(Mark::Skip, "probe", "mend what failed first");
-            Ok(found)
+            lines.say(Mark::Skip, "probe", "not made: the site does not let us in");
+            Ok(lines.exit())
         };
         if let Some(running) = running {
             let stopped = running.stop().await;

@@ -116,7 +116,7 @@ impl Session<'_> {
             return Ok(());
         };
         let mut words = String::new();
-        let mut works = false;
+        let mut arrives = false;
         'names: for name in self.candidates(Name::AssociateOrganizations) {
             for form in self.forms() {
                 let ended = self.associate(customer, &name, form, first).await?;
@@ -131,7 +131,7 @@ impl Session<'_> {
                         IdForm::Number => "numbers",
                     };
                     self.seen(about, format!("{name:?}, ids as {written}"), &exchange);
-                    works = true;
+                    arrives = true;
                     break 'names;
                 }
                 if let Ended::Stuck(_) = ended {
@@ -139,12 +139,12 @@ impl Session<'_> {
                 }
             }
         }
-        if works {
+        if arrives {
             self.second_membership(customer, first, second).await?;
         } else {
             self.open(about, words);
         }
-        self.fallback_membership(customer, second, works).await
+        self.fallback_membership(customer, second, arrives).await
     }
 
     /// Which form to try first: the one that is believed.

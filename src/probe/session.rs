@@ -38,7 +38,7 @@ pub(super) enum Ended {
         /// The submission.
         submitted: Exchange,
         /// The task as it was shown last.
-        shown: Exchange,
+        shown: Box<Exchange>,
     },
     /// Its task did not end in time, or it was not asked because of such a one.
     Stuck(String),
@@ -220,6 +220,7 @@ impl<'a> Session<'a> {
             if shown.body().is_some_and(has_ended) {
                 self.running = None;
                 self.tell_of_tasks(&submitted, begun);
+                let shown = Box::new(shown);
                 return Ok(Ended::Task { submitted, shown });
             }
             if shown.answer.is_err() || self.over(begun) {

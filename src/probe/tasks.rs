@@ -80,17 +80,14 @@ impl Session<'_> {
         let failures = shown
             .body()
             .and_then(|body| body.get(answer::FAILURES)?.as_array());
-        match failures.and_then(|failures| failures.first()) {
-            Some(failure) => {
-                // the task's own word, and it was not found either
-                self.made[place].may_exist = false;
-                let answer = naming(failure, &ghost, &field).to_owned();
-                self.seen(about_naming, answer, &shown);
-            }
-            None => {
-                let line = shown.came(&self.ours());
-                self.open(about_naming, format!("the task shows no failure: {line}"));
-            }
+        if let Some(failure) = failures.and_then(|failures| failures.first()) {
+            // the task's own word, and it was not found either
+            self.made[place].may_exist = false;
+            let answer = naming(failure, &ghost, &field).to_owned();
+            self.seen(about_naming, answer, &shown);
+        } else {
+            let line = shown.came(&self.ours());
+            self.open(about_naming, format!("the task shows no failure: {line}"));
         }
         Ok(())
     }
@@ -141,17 +138,14 @@ impl Session<'_> {
         let mut other = request(&self.named("one, under a used key"));
         other.key = Some(key);
         let exchange = self.ask(other).await?;
-        let answer = match &exchange.answer {
-            Ok(_) => "is accepted".to_owned(),
-            Err(error) => match error.status {
-                Some(status) => format!("is refused with {status}"),
-                None => {
-                    self.open(about, error.message.clone());
-                    return Ok(());
-                }
-            },
-        };
-        self.seen(about, answer, &exchange);
+        let status = exchange.answer.as_ref().map_err(|error| error.status);
+        match status {
+            Ok(_) => self.seen(about, "is accepted".to_owned(), &exchange),
+            Err(Some(status)) => {
+                self.seen(about, format!("is refused with {status}"), &exchange);
+            }
+            Err(None) => self.open(about, exchange.line(&self.ours())),
+        }
         Ok(())
     }
 }

@@ -35,9 +35,8 @@ pub(in crate::cli) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     runtime.block_on(async {
         let mut lines = Lines::default();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (client, running) = match way_in(&settings, &clock, &mut lines).await? {
-            Some(way_in) => way_in,
-            None => return Ok(Exit::Input),
+        let Some((client, running)) = way_in(&settings, &clock, &mut lines).await? else {
+            return Ok(Exit::Input);
         };
         access::look(&client, &settings.contract, &mut lines).await;
         let let_in = lines.exit() == Exit::Done;

@@ -73,10 +73,10 @@ impl Session<'_> {
             return Ok(made);
         };
         let begun = self.clock.instant();
-        let of_first = Inquiry::to(Endpoint::GetOrganization).of(&second.id);
+        let look = Inquiry::to(Endpoint::GetOrganization).of(&second.id);
         let seen = self
             .until(self.setup.patience, async |session: &mut Self| {
-                let (body, exchange) = session.read(of_first.clone()).await?;
+                let (body, exchange) = session.read(look.clone()).await?;
                 Ok(body.map(|_| exchange))
             })
             .await?;

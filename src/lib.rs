@@ -20,6 +20,7 @@
 //! | [`ledger`] | what is durable: runs, batches, outcomes |
 //! | [`engine`] | decides in plain functions, acts in one driver |
 //! | [`report`] | results file, progress, log, summary |
+//! | [`probe`] | what a site does where the API's documentation is silent |
 //! | [`retry`] | which rows of a results file are loaded again, and where they are read from |
 //! | [`sandbox`] | the local CSM site |
 //! | [`cli`] | arguments, settings, commands, exit codes |
@@ -31,6 +32,7 @@ pub mod engine;
 pub mod ledger;
 pub mod mapping;
 pub mod model;
+pub mod probe;
 pub mod report;
 pub mod retry;
 pub mod sandbox;

@@ -15,18 +15,24 @@ fn help_lists_the_commands_and_exit_codes() {
     Usage: csm-loader <COMMAND>
 
     Commands:
-      load      Load rows into a site and write a results file
-      check     Read, map and validate without a site; write the rows that would not load
-      auth      Get credentials from a site, and see what they are good for
-      resume    Continue a run that was interrupted
-      retry     Load the rows of a results file again that did not load
-      runs      List the runs that the state folder holds
-      report    Write the results of a run again, from the ledger
-      state     Move, prune or erase what is remembered
-      sandbox   Serve a local CSM site to try things on
-      codes     List every result code with its cause and cure
-      contract  List what the API is taken for: each name, endpoint and limit, and how well it is known
-      help      Print this message or the help of the given subcommand(s)
+      load         Load rows into a site and write a results file
+      check        Read, map and validate without a site; write the rows that would not load
+      auth         Get credentials from a site, and see what they are good for
+      doctor       Look at a site from outside in, and say what is wrong and what to do; find out how it
+                   behaves
+      resume       Continue a run that was interrupted
+      retry        Load the rows of a results file again that did not load
+      runs         List the runs that the state folder holds
+      report       Write the results of a run again, from the ledger
+      state        Move, prune or erase what is remembered
+      sandbox      Serve a local CSM site to try things on
+      codes        List every result code with its cause and cure
+      contract     List what the API is taken for: each name, endpoint and limit, and how well it is
+                   known
+      completions  Write a script that completes this program's commands and flags in a shell
+      man          Write this program's manual pages: to a folder, one for each command, or all of them
+                   to standard output
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help
@@ -251,18 +257,24 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     Usage: csm-loader <COMMAND>
 
     Commands:
-      load      Load rows into a site and write a results file
-      check     Read, map and validate without a site; write the rows that would not load
-      auth      Get credentials from a site, and see what they are good for
-      resume    Continue a run that was interrupted
-      retry     Load the rows of a results file again that did not load
-      runs      List the runs that the state folder holds
-      report    Write the results of a run again, from the ledger
-      state     Move, prune or erase what is remembered
-      sandbox   Serve a local CSM site to try things on
-      codes     List every result code with its cause and cure
-      contract  List what the API is taken for: each name, endpoint and limit, and how well it is known
-      help      Print this message or the help of the given subcommand(s)
+      load         Load rows into a site and write a results file
+      check        Read, map and validate without a site; write the rows that would not load
+      auth         Get credentials from a site, and see what they are good for
+      doctor       Look at a site from outside in, and say what is wrong and what to do; find out how it
+                   behaves
+      resume       Continue a run that was interrupted
+      retry        Load the rows of a results file again that did not load
+      runs         List the runs that the state folder holds
+      report       Write the results of a run again, from the ledger
+      state        Move, prune or erase what is remembered
+      sandbox      Serve a local CSM site to try things on
+      codes        List every result code with its cause and cure
+      contract     List what the API is taken for: each name, endpoint and limit, and how well it is
+                   known
+      completions  Write a script that completes this program's commands and flags in a shell
+      man          Write this program's manual pages: to a folder, one for each command, or all of them
+                   to standard output
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help

@@ -38,7 +38,7 @@ pub struct Headers(Vec<(&'static str, String)>);
 impl Headers {
     /// The names that are kept, in lower case. All documented, but for `x-failure-category` and
     /// `x-seraph-loginreason` (seen).
-    const KEPT: [&'static str; 17] = [
+    const KEPT: [&'static str; 18] = [
         "atl-request-id",
         "atl-traceid",
         "beta-ratelimit",
@@ -49,6 +49,7 @@ impl Headers {
         "ratelimit",
         "ratelimit-reason",
         "retry-after",
+        "x-aaccountid",
         "x-arequestid",
         "x-ausername",
         "x-beta-ratelimit-reason",

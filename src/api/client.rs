@@ -192,6 +192,15 @@ impl Client {
         request: Request<'_>,
         read: impl Fn(&Value) -> Result<T, Lacks>,
     ) -> Answered<T> {
+        self.call_whole(request, |value, _| read(value)).await
+    }
+
+    /// The same for whoever wants to see the whole answer: status and headers too.
+    pub(super) async fn call_whole<T>(
+        &self,
+        request: Request<'_>,
+        read: impl Fn(&Value, &Answer) -> Result<T, Lacks>,
+    ) -> Answered<T> {
         let again = self.auth.renews().then(|| request.clone());
         let (answer, pass) = self.send(request, None, &read).await?;
         let answer = match (answer, again) {
@@ -208,7 +217,7 @@ impl Client {
         &self,
         request: Request<'_>,
         stale: Option<&Pass>,
-        read: impl Fn(&Value) -> Result<T, Lacks>,
+        read: impl Fn(&Value, &Answer) -> Result<T, Lacks>,
     ) -> Result<(Answered<T>, Pass), ApiError> {
         let endpoint = request.endpoint;
         self.gate.ready(endpoint).await;
@@ -228,7 +237,10 @@ impl Client {
         }
         let step = request.step();
         step.before();
-        let answer = self.http.call(&self.site, Some(&pass), request, read).await;
+        let answer = self
+            .http
+            .call_whole(&self.site, Some(&pass), request, read)
+            .await;
         step.after();
         if let Err(error) = &answer {
             self.gate.refused(endpoint, error);
@@ -295,6 +307,17 @@ impl Http {
         request: Request<'_>,
         read: impl FnOnce(&Value) -> Result<T, Lacks>,
     ) -> Answered<T> {
+        self.call_whole(site, pass, request, |value, _| read(value))
+            .await
+    }
+
+    async fn call_whole<T>(
+        &self,
+        site: &Site,
+        pass: Option<&Pass>,
+        request: Request<'_>,
+        read: impl FnOnce(&Value, &Answer) -> Result<T, Lacks>,
+    ) -> Answered<T> {
         let (name, endpoint) = (request.name(), request.endpoint);
         let may_be_empty = request.may_be_empty;
         let failed = |got: Got<'_>| classify(&name, endpoint, got, SystemClock.unix_millis());
@@ -306,7 +329,7 @@ impl Http {
         let json = if empty { b"null" } else { &*answer.body };
         // an HTML page is no JSON, so its status cannot make it pass
         match serde_json::from_slice(json) {
-            Ok(value) => match read(&value) {
+            Ok(value) => match read(&value, &answer) {
                 Ok(read) => Ok((read, answer.headers.trace_id())),
                 Err(Lacks(what)) => Err(failed(Got::Lacking(&answer, what))),
             },

@@ -13,6 +13,7 @@
 //! | [`entitlements`], [`details`], [`definitions`] | what belongs to records |
 //! | [`resources`] | the sites that a token may use |
 //! | [`fallback`] | calls outside the CSM API |
+//! | [`raw`], [`reach`] | any request and its whole answer; whether a server answers at all |
 //! | [`read`] | reading answers |
 //! | [`classify`], [`throttle`], [`words`] | what an answer means, how long it asks to wait, what it says |
 
@@ -33,6 +34,8 @@ pub mod lookup;
 pub mod organizations;
 pub mod products;
 pub mod profiles;
+pub mod raw;
+pub mod reach;
 pub mod read;
 pub mod resources;
 pub mod single;

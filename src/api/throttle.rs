@@ -77,7 +77,7 @@ fn until(then: UnixMillis, now: UnixMillis) -> Option<Duration> {
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(text: &str) -> Option<UnixMillis> {
+pub(super) fn http_date(text: &str) -> Option<UnixMillis> {
     DateTime::parse_from_rfc2822(text)
         .ok()
         .map(|date| date.timestamp_millis())

@@ -72,20 +72,27 @@ impl LoadSettings {
         let running = sandbox::start(config, clock)
             .await
             .map_err(|error| unusable(&error))?;
-        let site = Site::cloud(&running.base_url(), running.cloud_id())
-            .map_err(|error| unusable(&error))?;
-        let auth = Auth::Basic {
-            email: "loader@sandbox.example".into(),
-            token: SecretString::from("sandbox"),
-        };
-        let access = Access {
-            site,
-            auth,
-            name: "sandbox".into(),
-            warnings: Vec::new(),
-        };
+        let access = of_sandbox(&running)?;
         Ok((access, Some(running)))
     }
+}
+
+/// The way to a sandbox inside this program.
+///
+/// # Errors
+/// When its address cannot be used, which would be a defect.
+pub(super) fn of_sandbox(running: &Running) -> Result<Access, Failure> {
+    let site =
+        Site::cloud(&running.base_url(), running.cloud_id()).map_err(|error| unusable(&error))?;
+    Ok(Access {
+        site,
+        auth: Auth::Basic {
+            email: "loader@sandbox.example".into(),
+            token: SecretString::from("sandbox"),
+        },
+        name: "sandbox".into(),
+        warnings: Vec::new(),
+    })
 }
 
 /// Finds credentials, and the cloud id of a site that is named by its host: from the list of sites that an OAuth

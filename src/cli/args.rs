@@ -1,5 +1,6 @@
 //! The command line as typed: everything optional, nothing resolved.
 
+use super::contract::Span;
 use super::job::{AuthMethod, Gone};
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxErrors, TaskSlots};
@@ -8,6 +9,7 @@ use crate::model::entity::Entity;
 use crate::model::outcome::Status;
 use crate::source::Format;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -34,6 +36,8 @@ pub(super) enum Command {
     /// Get credentials from a site, and see what they are good for
     #[command(subcommand)]
     Auth(AuthCommand),
+    /// Look at a site from outside in, and say what is wrong and what to do; find out how it behaves
+    Doctor(DoctorArgs),
     /// Continue a run that was interrupted
     Resume(ResumeArgs),
     /// Load the rows of a results file again that did not load
@@ -50,6 +54,17 @@ pub(super) enum Command {
     Codes,
     /// List what the API is taken for: each name, endpoint and limit, and how well it is known
     Contract(ContractArgs),
+    /// Write a script that completes this program's commands and flags in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write this program's manual pages: to a folder, one for each command, or all of them to standard output
+    Man {
+        /// Folder to write into; it is created
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -314,6 +329,37 @@ pub(super) struct AuthArgs {
         hide_env_values = true
     )]
     pub(super) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) access: AuthArgs,
+    /// The site inside this program instead
+    ///
+    /// Also `CSM_LOADER_TARGET`
+    #[arg(long, value_name = "sandbox", conflicts_with = "site")]
+    pub(super) target: Option<Target>,
+    /// Make, read and delete marked test records to find out what the API's documentation leaves open
+    #[arg(long)]
+    pub(super) probe: bool,
+    /// Do not ask before records are made
+    #[arg(long, requires = "probe")]
+    pub(super) yes: bool,
+    /// Domain of the test customer's address; mail to it should reach nobody
+    #[arg(
+        long,
+        value_name = "DOMAIN",
+        default_value = "example.com",
+        requires = "probe"
+    )]
+    pub(super) domain: String,
+    /// How long to wait for a task, and for a record to be found, as in 90s or 10m
+    #[arg(long, value_name = "TIME", default_value = "5m", requires = "probe")]
+    pub(super) patience: Span,
+    /// Print all of [contract], also what is as usual
+    #[arg(long, requires = "probe")]
+    pub(super) all: bool,
 }
 
 #[derive(Debug, clap::Args)]

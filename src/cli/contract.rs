@@ -5,6 +5,7 @@ use crate::api::contract::{Contract, IdForm, Name};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// What is no name, in the order of the README: see [`Contract`].
@@ -175,11 +176,15 @@ pub(super) struct Span(pub(super) Duration);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = || {
-            D::Error::custom(format!(
-                "{text:?} is no span of time; write it as in \"24h\""
-            ))
-        };
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no span of time; write it as in \"24h\"");
         let unit = text.chars().next_back().ok_or_else(wrong)?;
         let seconds: u64 = match unit {
             's' => 1,

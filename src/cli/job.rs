@@ -181,8 +181,16 @@ impl Job {
     /// Reads a job file.
     ///
     /// # Errors
-    /// When it cannot be read, or says what a job file cannot say.
+    /// When it cannot be read, says what a job file cannot say, or has nothing to load.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        Self::read_site(path)?.staged(&path.display().to_string())
+    }
+
+    /// Reads a job file that need not have anything to load yet.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says what a job file cannot say.
+    pub(super) fn read_site(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let name = path.display();
             Failure::new(
@@ -206,12 +214,16 @@ impl Job {
                 format!("in the job file {name}: {error}{hint}"),
             )
         })?;
-        if job.stages.is_empty() {
+        Ok(job)
+    }
+
+    fn staged(self, name: &str) -> Result<Self, Failure> {
+        if self.stages.is_empty() {
             let message =
                 format!("the job file {name} has no [[stage]]; add one for each entity to load");
             return Err(Failure::new(Exit::Input, message));
         }
-        Ok(job)
+        Ok(self)
     }
 }
 
@@ -246,7 +258,8 @@ mod tests {
 
     #[test]
     fn a_job_without_stages_says_what_is_missing() {
-        let failure = Job::parse("job.toml", "[site]\ntarget = \"sandbox\"\n").unwrap_err();
+        let job = Job::parse("job.toml", "[site]\ntarget = \"sandbox\"\n").unwrap();
+        let failure = job.staged("job.toml").unwrap_err();
         insta::assert_snapshot!(failure, @"the job file job.toml has no [[stage]]; add one for each entity to load");
     }
 }

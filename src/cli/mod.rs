@@ -44,6 +44,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::Auth(AuthCommand::Login(args)) => commands::auth::login(&args),
         Command::Auth(AuthCommand::Status(args)) => commands::auth::status(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Resume(args) => commands::resume::run(&args),
         Command::Retry(args) => commands::retry::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
@@ -52,6 +53,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sandbox(args) => commands::sandbox::run(&args),
         Command::Codes => commands::codes::run(),
         Command::Contract(args) => commands::contract::run(&args),
+        Command::Completions { shell } => Ok(commands::manual::completions(shell)),
+        Command::Man { folder } => commands::manual::pages(folder.as_deref()),
     };
     match ended {
         Ok(exit) => exit.into(),

@@ -108,7 +108,7 @@ impl AccessSettings {
 }
 
 impl AuthSettings {
-    fn new(mut table: AuthTable, base: PathBuf, state_dir: &Path) -> Self {
+    pub(super) fn new(mut table: AuthTable, base: PathBuf, state_dir: &Path) -> Self {
         Self {
             tokens: match table.tokens_file.take() {
                 Some(file) => base.join(file),
@@ -230,7 +230,7 @@ impl LoadSettings {
                 args.site.as_ref(),
                 var,
                 job.site,
-                embedded(args, job.sandbox, base)?,
+                embedded(args.sandbox_seed.as_ref(), job.sandbox, base)?,
             )?,
             auth: AuthSettings::new(job.auth, base.to_owned(), &state_dir),
             state_dir,
@@ -260,14 +260,16 @@ fn input(message: String) -> Failure {
 fn read_job(job: Option<&Path>) -> Result<(Job, PathBuf), Failure> {
     match job {
         None => Ok((Job::default(), PathBuf::new())),
-        Some(path) => {
-            let base = path.parent().map(Path::to_owned).unwrap_or_default();
-            Ok((Job::read(path)?, base))
-        }
+        Some(path) => Ok((Job::read(path)?, folder(path))),
     }
 }
 
-fn state_dir(flag: Option<&Path>, job: &Job, base: &Path) -> PathBuf {
+/// The folder that the paths of a job file start from.
+pub(super) fn folder(job: &Path) -> PathBuf {
+    job.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+pub(super) fn state_dir(flag: Option<&Path>, job: &Job, base: &Path) -> PathBuf {
     match (flag, &job.state.dir) {
         (Some(dir), _) => dir.to_owned(),
         (None, Some(dir)) => base.join(dir),
@@ -276,7 +278,11 @@ fn state_dir(flag: Option<&Path>, job: &Job, base: &Path) -> PathBuf {
 }
 
 /// The site inside this program, should it be asked for.
-fn embedded(args: &SendArgs, table: SandboxTable, base: &Path) -> Result<SiteSettings, Failure> {
+pub(super) fn embedded(
+    seed: Option<&PathBuf>,
+    table: SandboxTable,
+    base: &Path,
+) -> Result<SiteSettings, Failure> {
     let mut choice = PolicyChoice {
         policy: table.policy,
         base: base.to_owned(),
@@ -287,15 +293,15 @@ fn embedded(args: &SendArgs, table: SandboxTable, base: &Path) -> Result<SiteSet
     let policy = choice
         .resolve()
         .map_err(|error| Failure::of(Exit::Input, &error))?;
-    let seed = table.seed.map(|seed| base.join(seed));
+    let of_job = table.seed.map(|seed| base.join(seed));
     Ok(SiteSettings::Sandbox {
-        seed: args.sandbox_seed.clone().or(seed),
+        seed: seed.cloned().or(of_job),
         policy: Box::new(policy),
     })
 }
 
 /// Flags over environment over job file; on each level the sandbox or a site.
-fn site(
+pub(super) fn site(
     target: Option<Target>,
     host: Option<&String>,
     var: impl Fn(&str) -> Option<String>,

@@ -18,6 +18,7 @@ mod entitlement;
 mod expr;
 mod file;
 mod functions;
+mod needs;
 mod payload;
 mod plan;
 mod reader;
@@ -34,6 +35,7 @@ mod writer;
 pub use diagnostic::Diagnostics;
 pub use draft::{Draft, Emit};
 pub use file::MappingFile;
+pub use needs::DetailNeed;
 pub use plan::Plan;
 pub use references::{Known, OnMissing, RefKind, References};
 

@@ -34,8 +34,8 @@ mod traffic;
 
 pub use error::SandboxError;
 pub use policy::{
-    FailureNames, FailuresShown, OneBadItem, Policy, PolicyChoice, PolicyError, Preset, Share,
-    TaskOrder, ThrottleStyle, TimedOut, listing,
+    Existing, FailureNames, FailuresShown, OneBadItem, Policy, PolicyChoice, PolicyError, Preset,
+    Share, TaskOrder, ThrottleStyle, TimedOut, listing,
 };
 pub use seed::{SeedReport, Seeded};
 pub use tokens::{Account, Client, TokenPolicy};

@@ -3,7 +3,7 @@
 //! The name is the key in policy files and after `--set`. Times are those of the site, which `time_scale` quickens.
 
 use super::words::{
-    FailureNames, FailuresShown, OneBadItem, Share, TaskOrder, ThrottleStyle, TimedOut,
+    Existing, FailureNames, FailuresShown, OneBadItem, Share, TaskOrder, ThrottleStyle, TimedOut,
 };
 use crate::api::contract;
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,10 @@ knobs! {
         one_bad_item: OneBadItem = OneBadItem::FailsAlone;
         /// Share of records whose associations silently do nothing; by natural key.
         ignored_associations: Share = Share::NONE, hostile Share::per_mille(50);
+        /// What becomes of a customer's organizations when its profile names others: `stays` or `goes`.
+        associations_there: Existing = Existing::Stays;
+        /// What becomes of several values of a field with UPDATE: `stays` or `goes`; without new values they go.
+        values_there: Existing = Existing::Goes;
     }
     "what is seen when" {
         /// Milliseconds after which what was written can be read.

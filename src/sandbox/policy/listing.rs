@@ -122,6 +122,10 @@ mod tests {
             What an item that cannot be written does to its bulk request: `fails-alone` or `refuses-request` (400).
         ignored_associations   0.0            0.0            0.05
             Share of records whose associations silently do nothing; by natural key.
+        associations_there     stays
+            What becomes of a customer's organizations when its profile names others: `stays` or `goes`.
+        values_there           goes
+            What becomes of several values of a field with UPDATE: `stays` or `goes`; without new values they go.
 
         what is seen when
         read_lag_ms            0              0              1000

@@ -23,7 +23,7 @@ pub use choice::{PolicyChoice, PolicyError};
 pub use knobs::{Policy, Preset};
 pub use listing::listing;
 pub use words::{
-    FailureNames, FailuresShown, OneBadItem, Share, TaskOrder, ThrottleStyle, TimedOut,
+    Existing, FailureNames, FailuresShown, OneBadItem, Share, TaskOrder, ThrottleStyle, TimedOut,
 };
 
 pub(super) use dice::Dice;

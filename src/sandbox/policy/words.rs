@@ -117,6 +117,14 @@ words! {
         RefusesRequest,
     }
 
+    /// What becomes of values that are there when others are written.
+    Existing {
+        /// They stay beside them.
+        Stays,
+        /// They are replaced.
+        Goes,
+    }
+
     /// What a 429 says about how long to wait.
     ThrottleStyle {
         /// `Retry-After`, the reason, the policy and a reset in the future.

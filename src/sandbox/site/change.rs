@@ -137,6 +137,9 @@ pub(in crate::sandbox) struct Put {
     /// Organizations to put a customer into.
     #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
     pub organizations: Vec<u32>,
+    /// Whether these take the place of those that it is in.
+    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
     /// Customers to put into an organization.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<u32>,
@@ -157,6 +160,7 @@ impl Put {
             display_name: None,
             details: Vec::new(),
             organizations: Vec::new(),
+            replaces: false,
             customers: Vec::new(),
             products: Vec::new(),
         }

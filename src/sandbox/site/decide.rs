@@ -82,11 +82,17 @@ impl Judge<'_> {
                 Some(place) => good[place].1.clone(),
                 None => now.map_or_else(Vec::new, |details| details.of(number)),
             };
-            let adds = fields.get(number).is_some_and(|field| {
-                *verb == DetailVerb::Patch && field.kind == FieldKind::Multiselect
-            });
+            let several = fields
+                .get(number)
+                .is_some_and(|field| field.kind == FieldKind::Multiselect);
+            let adds = several
+                && match verb {
+                    DetailVerb::Patch => true,
+                    DetailVerb::Update => self.site.temper.adds_values && !values.is_empty(),
+                    DetailVerb::Delete => false,
+                };
             let new = match verb {
-                DetailVerb::Patch if adds => {
+                DetailVerb::Patch | DetailVerb::Update if adds => {
                     let mut all = old();
                     let new = values.iter().filter(|value| !all.contains(value));
                     let new: Vec<_> = new.cloned().collect();
@@ -250,6 +256,7 @@ impl Site {
                 Entity::Organization,
                 list(&item.organizations),
             ),
+            replaces: self.temper.replaces_organizations && !list(&item.organizations).is_empty(),
             customers: judge.references(Part::Customer, Entity::Customer, list(&item.customers)),
             products: judge.references(Part::Product, Entity::Product, list(&item.products)),
         };

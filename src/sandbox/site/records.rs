@@ -154,6 +154,9 @@ impl Table {
             record.display_name = Some(display_name.as_str().into());
         }
         record.details.merge(&put.details);
+        if put.replaces {
+            record.organizations = Box::default();
+        }
         add(&mut record.organizations, &put.organizations);
     }
 

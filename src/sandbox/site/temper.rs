@@ -4,7 +4,7 @@
 use super::entity::Entity;
 use super::failure::Failure;
 use super::item::Wanted;
-use crate::sandbox::policy::{Dice, FailureNames, Policy, Share};
+use crate::sandbox::policy::{Dice, Existing, FailureNames, Policy, Share};
 
 /// Verdicts that come from the policy instead of the rules.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,10 @@ pub(in crate::sandbox) struct Temper {
     poison: Share,
     words: String,
     ignored: Share,
+    /// A profile's organizations take the place of those that are there.
+    pub(super) replaces_organizations: bool,
+    /// UPDATE adds to several values.
+    pub(super) adds_values: bool,
 }
 
 impl Temper {
@@ -23,6 +27,8 @@ impl Temper {
             poison: policy.poison,
             words: policy.poison_words.clone(),
             ignored: policy.ignored_associations,
+            replaces_organizations: policy.associations_there == Existing::Goes,
+            adds_values: policy.values_there == Existing::Stays,
         }
     }
 
@@ -177,6 +183,40 @@ mod tests {
                 written.contains(&email.to_lowercase()),
                 "{email}"
             );
+        }
+    }
+
+    #[test]
+    fn what_was_there_stays_or_goes() {
+        for (policy, expected) in [
+            (Policy::default(), vec!["1", "2"]),
+            (
+                Policy {
+                    associations_there: Existing::Goes,
+                    ..Policy::default()
+                },
+                vec!["2"],
+            ),
+        ] {
+            let mut site = site(&policy);
+            let other = Item::create("Other Ltd".to_owned());
+            site.write(0, Entity::Organization, &other).unwrap();
+            let mut item = Item::create("ana@x.example".to_owned());
+            item.organizations = vec!["1".to_owned()];
+            site.write(0, Entity::Customer, &item).unwrap();
+            item.operation = crate::model::entity::Operation::Update;
+            item.organizations = vec!["2".to_owned()];
+            site.write(0, Entity::Customer, &item).unwrap();
+            // a profile that names none leaves them alone
+            item.organizations = Vec::new();
+            site.write(0, Entity::Customer, &item).unwrap();
+            let list = site.list(Entity::Customer, None, 10);
+            let organizations = list["results"][0]["organizations"].as_array().unwrap();
+            let ids: Vec<_> = organizations
+                .iter()
+                .map(|organization| organization["id"].as_str().unwrap())
+                .collect();
+            assert_eq!(ids, expected);
         }
     }
 

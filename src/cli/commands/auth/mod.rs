@@ -6,6 +6,7 @@ mod status;
 
 pub(in crate::cli) use login::run as login;
 pub(in crate::cli) use status::run as status;
+pub(in crate::cli::commands) use status::{ALL_SCOPES, of_app};
 
 use crate::cli::exit::{Exit, Failure};
 use std::io::{self, Write};

@@ -68,8 +68,14 @@ pub(in crate::cli) fn run(args: &AuthArgs) -> Result<Exit, Failure> {
     })
 }
 
+/// What is said where no scope is missing.
+pub(in crate::cli::commands) const ALL_SCOPES: &str = "all that a load needs";
+
 /// What is known of an app's tokens.
-async fn of_app(
+///
+/// # Errors
+/// When they cannot be read, or a person's consent is of no use (any more).
+pub(in crate::cli::commands) async fn of_app(
     client: &Client,
     renewer: &Renewer,
     cloud_id: &str,
@@ -141,7 +147,7 @@ fn missing(granted: &[String]) -> String {
         }
     }
     if text.is_empty() {
-        "all that a load needs".to_owned()
+        ALL_SCOPES.to_owned()
     } else {
         format!("missing{text}")
     }

@@ -1,0 +1,42 @@
+//! Completion scripts and manual pages.
+
+use crate::support::place::Place;
+
+#[test]
+fn every_command_has_a_page() {
+    let place = Place::new();
+    place.run("man pages").expect(0);
+    let mut names: Vec<_> = std::fs::read_dir(place.path("pages"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    for name in [
+        "csm-loader.1",
+        "csm-loader-load.1",
+        "csm-loader-auth-login.1",
+        "csm-loader-doctor.1",
+    ] {
+        assert!(names.iter().any(|found| found == name), "{names:?}");
+    }
+    assert!(
+        place
+            .read("pages/csm-loader-load.1")
+            .contains(r"\-\-mapping")
+    );
+    let printed = place.run("man").expect(0).stdout;
+    assert!(printed.contains(".TH csm-loader 1"), "{printed}");
+}
+
+#[test]
+fn a_shell_learns_the_commands() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.run(&format!("completions {shell}")).expect(0).stdout;
+        assert!(
+            script.contains("doctor") && script.contains("csm-loader"),
+            "{shell}"
+        );
+    }
+    place.run("completions tcsh").expect(2);
+}

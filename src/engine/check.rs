@@ -3,21 +3,20 @@
 use super::context::Audience;
 use super::feed::{lost, refused};
 use super::publish::{PublishError, Tally};
+use super::rejected::RejectedSpill;
 use super::run::StageJob;
 use super::stop::Stop;
 use super::survey::{Survey, SurveyError, Surveyor, Unasked};
+use crate::dedupe::Decided;
 use crate::model::clock::Clock;
 use crate::model::entity::Entity;
 use crate::model::event::CodeCount;
 use crate::model::outcome::{Counts, RowOutcome, Status};
-use crate::model::row::{FileId, Reason, RejectedRow, RowId, RowRef};
-use crate::model::slice::Slice;
 use crate::report::results::{ResultRow, ResultsHeader, ResultsWriter};
 use crate::report::summary::{CheckSummary, write_check};
 use crate::source::RowCells;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -104,16 +103,19 @@ impl Checker<'_> {
             plan: &self.job.plan,
             spool: self.spool,
             all_keys: false,
+            contents: false,
             audience: self.audience,
             stop: self.stop,
         };
         surveyor.begin();
-        let mut spill = BufWriter::new(tempfile::tempfile_in(self.spool)?);
-        let Survey { rows, keys, .. } =
-            surveyor.run(&mut Unasked, |row| Ok(write_rejected(&mut spill, &row)?))?;
-        let mut spill = spill.into_inner().map_err(io::IntoInnerError::into_error)?;
-        spill.rewind()?;
-        let mut losers = keys.decide(self.job.duplicates, self.spool)?;
+        let mut spill = RejectedSpill::new(self.spool)?;
+        let Survey { rows, keys, .. } = surveyor.run(&mut Unasked, |row| Ok(spill.push(&row)?))?;
+        let mut rejected = spill.read()?;
+        let Decided {
+            mut losers,
+            rows: mut refs,
+            ..
+        } = keys.decide(self.job.duplicates, self.spool)?;
 
         let plan = &self.job.plan;
         let columns = self.job.dataset.schema().columns();
@@ -129,21 +131,17 @@ impl Checker<'_> {
             source_columns,
         };
         let mut list = List::create(self, &header)?;
-        let mut rejected = Rejected::new(spill);
-        let mut next = rejected.next()?;
         let at = self.clock.unix_millis();
         loop {
             // two lists in row order, no row in both
-            let outcome = match (&next, losers.peek()) {
-                (Some(row), other) if other.is_none_or(|other| row.row.id < other) => {
-                    let Some(row) = std::mem::replace(&mut next, rejected.next()?) else {
-                        break;
-                    };
+            let outcome = match (rejected.peek(), losers.peek()) {
+                (Some(row), other) if other.is_none_or(|other| row < other) => {
+                    let Some(row) = rejected.pop()? else { break };
                     refused(row, at)
                 }
                 (_, Some(_)) => {
                     let Some(loser) = losers.pop()? else { break };
-                    lost(loser.verdict, loser.row, at)
+                    lost(loser.verdict, refs.find(loser.row)?, at)
                 }
                 _ => break,
             };
@@ -220,53 +218,5 @@ impl<'a> List<'a> {
         let written = self.counts.of(Status::Rejected) + self.counts.of(Status::Duplicate);
         self.writer.finish_expecting(written)?;
         Ok((self.counts, self.tally.top()))
-    }
-}
-
-/// One JSON array a line: row, file, line, key, reasons.
-fn write_rejected(spill: &mut impl Write, rejected: &RejectedRow) -> io::Result<()> {
-    let row = &rejected.row;
-    let entry = (
-        row.id,
-        row.file,
-        row.line,
-        row.key.as_str(),
-        &rejected.reasons,
-    );
-    serde_json::to_writer(&mut *spill, &entry)?;
-    spill.write_all(b"\n")
-}
-
-/// Reads rejected rows back, in row order.
-struct Rejected {
-    lines: BufReader<File>,
-    line: String,
-}
-
-impl Rejected {
-    fn new(spill: File) -> Self {
-        Self {
-            lines: BufReader::new(spill),
-            line: String::new(),
-        }
-    }
-
-    fn next(&mut self) -> io::Result<Option<RejectedRow>> {
-        self.line.clear();
-        if self.lines.read_line(&mut self.line)? == 0 {
-            return Ok(None);
-        }
-        let (id, file, line, key, reasons): (RowId, FileId, Option<u64>, String, Vec<Reason>) =
-            serde_json::from_str(&self.line)?;
-        Ok(Some(RejectedRow {
-            row: RowRef {
-                id,
-                file,
-                line,
-                key: Slice::owned(key),
-            },
-            hash: None,
-            reasons,
-        }))
     }
 }

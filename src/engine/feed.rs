@@ -2,11 +2,10 @@
 //! to the driver. Runs on a thread of its own; a bounded channel holds it back.
 
 use super::drafts::{Drafted, Drafts};
-use super::recall::{Recall, Same};
 use super::state::not_sent;
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
-use crate::dedupe::{Decisions, Verdict};
+use crate::dedupe::{Losers, Verdict};
 use crate::ledger::RowSet;
 use crate::mapping::{Draft, Emit, Plan};
 use crate::model::cause::chain;
@@ -45,11 +44,9 @@ pub struct Feeder<N> {
     /// How rows are mapped.
     pub plan: Arc<Plan>,
     /// The rows that lose to another row.
-    pub decisions: Decisions,
+    pub losers: Losers,
     /// Rows that an interrupted run decided, or has under way: they are read and left out.
     pub done: RowSet,
-    /// What was confirmed before; without it every row is sent.
-    pub recall: Option<Recall>,
     /// Why good rows are not sent, if so: they are mapped, so that all reasons are told.
     pub hold: Option<String>,
     /// Where names are looked up.
@@ -101,7 +98,7 @@ impl<N: Names> Feeder<N> {
 
     fn mapped(&mut self, draft: Draft) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
         let last = draft.last_row();
-        let losers = losers_up_to(&mut self.decisions, last)?;
+        let losers = losers_up_to(&mut self.losers, last)?;
         let sent = |row: RowId| self.hold.is_none() && !losers.contains_key(&row);
         let references = self.names.ensure(&draft, &sent)?;
         let Mapped { rows, rejected } = draft.finish(references, Emit::Payloads);
@@ -116,15 +113,6 @@ impl<N: Names> Feeder<N> {
                 (None, Some(verdict)) => decided.push(lost(*verdict, row.row, at)),
                 (None, None) => kept.push(row),
             }
-        }
-        if let Some(recall) = &self.recall {
-            let known = recall.unchanged(&kept, at)?;
-            let mut known = known.into_iter();
-            kept.retain(|row| {
-                let known = known.next().flatten();
-                decided.extend(known.as_ref().map(|known| unchanged(row, known, at)));
-                known.is_none()
-            });
         }
         Ok((kept, decided))
     }
@@ -181,13 +169,10 @@ impl<N: Names> Feeder<N> {
 }
 
 /// The verdicts on the rows up to `last` that lose to another one. Stretches must be asked for in order.
-fn losers_up_to(
-    decisions: &mut Decisions,
-    last: Option<RowId>,
-) -> io::Result<HashMap<RowId, Verdict>> {
+fn losers_up_to(all: &mut Losers, last: Option<RowId>) -> io::Result<HashMap<RowId, Verdict>> {
     let mut losers = HashMap::new();
-    while decisions.peek().is_some_and(|next| Some(next) <= last) {
-        losers.extend(decisions.pop()?.map(|loser| (loser.row.id, loser.verdict)));
+    while all.peek().is_some_and(|next| Some(next) <= last) {
+        losers.extend(all.pop()?.map(|loser| (loser.row, loser.verdict)));
     }
     Ok(losers)
 }
@@ -199,16 +184,6 @@ pub fn refused(rejected: RejectedRow, at: i64) -> RowOutcome {
         reasons: rejected.reasons,
         status: Status::Rejected,
         ..not_sent(rejected.row, "", at)
-    }
-}
-
-/// The outcome of a row whose record needs no request.
-fn unchanged(row: &PreparedRow, known: &Same, at: i64) -> RowOutcome {
-    RowOutcome {
-        status: Status::Unchanged,
-        reasons: Vec::new(),
-        remote_id: known.remote_id.clone(),
-        ..not_sent(row.row.clone(), "", at)
     }
 }
 

@@ -94,7 +94,7 @@ const OWNERS: [(&str, &[&str]); 22] = [
     ("rustls", &["api::client"]),
     ("secrecy", &["api", "cli"]),
     ("sqlparser", &["mapping"]),
-    ("zstd", &["source"]),
+    ("zstd", &["ledger", "source"]),
 ];
 
 /// A module, as `engine::state`, and its code without tests and comments.

@@ -1,5 +1,6 @@
 //! What each record does to the tables, and to what is remembered.
 
+use super::body::Packer;
 use super::insert::{Settled, insert_batch, insert_rows, insert_stage, settle_batch, unwritable};
 use super::pending::Pending;
 use super::progress;
@@ -36,6 +37,7 @@ pub(super) struct Writing<'a> {
     pub(super) db: &'a Transaction<'a>,
     pub(super) run: i64,
     pub(super) parts: &'a mut Parts,
+    pub(super) packer: &'a mut Packer,
     pub(super) remember: &'a mut Remember,
     pub(super) pending: &'a Mutex<Pending>,
 }
@@ -70,7 +72,10 @@ impl Writing<'_> {
                 at,
             } => {
                 let part = self.parts.get(*stage)?;
-                insert_batch(db, part, *batch, key, body, rows, *at)?;
+                let packed = self.packer.pack(body);
+                let packed =
+                    packed.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+                insert_batch(db, part, *batch, key, &packed, rows, *at)?;
                 self.remember.sending(db, part, rows)
             }
             Record::SendingAgain {

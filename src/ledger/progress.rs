@@ -1,5 +1,6 @@
 //! How far a stage came before it was interrupted: which rows are decided, which requests are not.
 
+use super::body::unpack;
 use super::error::damaged;
 use super::reader::StageInfo;
 use super::record::{ContentHash, RowHashes, SentRow, SentRows};
@@ -190,7 +191,7 @@ fn open_batch(
         batch: BatchSeq(row.get(0)?),
         generation: row.get(1)?,
         key: row.get(2)?,
-        body: row.get(3)?,
+        body: unpack(row.get(3)?).map_err(|_| damaged(3))?,
         rows: rows.collect(),
         task: row.get::<_, Option<String>>(5)?.map(TaskId),
         trace_id: row.get(6)?,

@@ -1,6 +1,7 @@
 //! The store: SQLite in WAL mode with full syncs, written by one thread that commits all that waits at once.
 
 use super::apply::Parts;
+use super::body::Packer;
 use super::error::{LedgerError, failed};
 use super::lock::StateFolder;
 use super::memory::Memory;
@@ -189,6 +190,8 @@ impl Ledger {
             run,
             file: self.file.clone(),
             parts,
+            packer: Packer::new()
+                .map_err(|error| LedgerError::folder(self.folder.path(), error))?,
             remember,
             pending: Arc::clone(&self.pending),
         };

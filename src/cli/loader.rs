@@ -284,7 +284,7 @@ impl Loader {
             .collect();
         let place = |stage: &StageInfo| results_of(stage, &old.id, &taken);
         let said = format!("run {} took the place of this one", self.run);
-        let ended = settle(&context, stages, place, &said, &self.run).await;
+        let ended = settle(&context, stages, place, &said).await;
         let ended = ended.map_err(|error| Failure::of(exit_of(&error), &error))?;
         for stage in ended {
             self.tell(format!(
@@ -318,10 +318,14 @@ impl Loader {
             invocation: self.invocation.clone(),
             started_at: self.clock.unix_millis(),
         };
+        let handle = match interrupted {
+            Interrupted::Over(old, ..) => self.ledger.begin_in_place_of(&header, &old.id),
+            Interrupted::None | Interrupted::GoesOn(..) => self.ledger.begin(&header),
+        };
         Ok(Chosen {
             id: self.run.clone(),
             nonce: self.nonce,
-            handle: self.ledger.begin(&header).map_err(unusable)?,
+            handle: handle.map_err(unusable)?,
             begun: Vec::new(),
         })
     }

@@ -47,7 +47,6 @@ impl Writing<'_> {
     ///
     /// # Errors
     /// When it cannot be written, or is about something that was never begun.
-    #[expect(clippy::too_many_lines, reason = "one arm for each record")]
     pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
         let Self { db, run, .. } = *self;
         match record {
@@ -78,25 +77,6 @@ impl Writing<'_> {
                 insert_batch(db, part, *batch, key, &packed, rows, *at)?;
                 self.remember.sending(db, part, rows)
             }
-            Record::SendingAgain {
-                stage,
-                batch,
-                generation,
-                key,
-                at,
-            } => db
-                .prepare_cached(
-                    "UPDATE batch SET generation = ?1, key = ?2, state = 0, task_id = NULL, trace_id = NULL, sent_at = ?3
-                     WHERE part = ?4 AND batch = ?5 AND state < 2 AND generation < ?1",
-                )?
-                .execute(params![
-                    generation,
-                    key,
-                    at,
-                    self.parts.get(*stage)?,
-                    batch.0
-                ])
-                .and_then(expect_one),
             Record::Calling { stage, rows } => {
                 self.remember.sending(db, self.parts.get(*stage)?, rows)
             }
@@ -148,12 +128,6 @@ impl Writing<'_> {
                 .execute(
                     "UPDATE run SET finished_at = ?1, stopped = ?2, state = ?2 IS NULL WHERE run = ?3",
                     params![at, stopped, run],
-                )
-                .map(drop),
-            Record::RunSuperseded { at, by } => db
-                .execute(
-                    "UPDATE run SET finished_at = ?, superseded_by = ?, state = 2 WHERE run = ?",
-                    params![at, by, run],
                 )
                 .map(drop),
         }

@@ -1,8 +1,9 @@
 //! The contract of a store, tried through its public face alone: what another store would have to keep to.
 
-use super::{begin, header, open, outcome, row, sending, sent, settled, shape, stage};
+use super::{begin, hash, header, open, outcome, row, sending, sent, settled, shape, stage};
 use crate::ledger::record::{Record, RunHeader, StageHeader};
 use crate::ledger::{Ledger, LedgerError, RunInfo, RunState, StoredRow};
+use crate::model::entity::Entity;
 use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
 use crate::model::reply::TaskId;
 use crate::model::row::RowId;
@@ -105,8 +106,10 @@ fn a_suspended_batch_shows_its_rows_and_is_taken_up_again() {
         (progress.decided.len(), progress.counts.of(Status::NotSent)),
         (1, 1)
     );
-    let open: Vec<_> = progress.undecided.iter().map(|open| open.batch).collect();
-    assert_eq!(open, [BatchSeq(1)]);
+    // with what it writes, though two processes have ended since
+    let open = progress.undecided.iter();
+    let open: Vec<_> = open.map(|open| (open.batch, open.rows.to_vec())).collect();
+    assert_eq!(open, [(BatchSeq(1), vec![sent(1, 11, 1), sent(2, 12, 1)])]);
 
     // to go on with it: nothing of the stop is left
     let run = ledger.resume("r1").unwrap();
@@ -118,6 +121,9 @@ fn a_suspended_batch_shows_its_rows_and_is_taken_up_again() {
     )])
     .unwrap();
     assert_eq!((counts(Status::Loaded), counts(Status::Failed)), (1, 1));
+    let memory = run.memory(Entity::Customer, Some(&shape(1, &["Plan"])));
+    let known = memory.unwrap().look_up(&[hash(11)]).unwrap().remove(0);
+    assert!(known.is_some_and(|known| known.confirmed.is_some()));
 }
 
 #[test]

@@ -240,3 +240,192 @@ impl Teller<'_> {
         self.out.blocking_send(stretch).map_err(|_| Gone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::contract::Contract;
+    use crate::dedupe::{Decided, Policy, Runs};
+    use crate::engine::context::Audience;
+    use crate::engine::rejected::RejectedSpill;
+    use crate::engine::survey::{Surveyor, Unasked};
+    use crate::mapping::{MappingFile, References};
+    use crate::model::clock::SystemClock;
+    use crate::report::progress::Reporters;
+    use crate::source::SourceSpec;
+    use std::fs;
+    use std::path::Path;
+    use tokio::sync::mpsc::channel;
+
+    const MAPPING: &str =
+        "entity = \"customer\"\n[fields]\nemail = \"email\"\ndisplay_name = \"name\"\n";
+    /// Of these rows 1 is the same on the site, 3 is refused, 4 loses to 6, 5 was decided before.
+    const ROWS: &str =
+        "email,name\na@x.org,A\nb@x.org,B\nnone,C\nf@x.org,D\ne@x.org,E\nf@x.org,F\n";
+
+    /// What a second reading hands over: the rows to send, the others with their status, how many records.
+    type Handed = (Vec<u64>, Vec<(u64, Status, Option<String>)>, u64);
+
+    fn second(
+        folder: &Path,
+        changed: &[u64],
+        same: &[u64],
+        names: impl Names,
+        stop: &Stop,
+    ) -> Handed {
+        let input = folder.join("a.csv");
+        fs::write(&input, ROWS).unwrap();
+        let spec = SourceSpec {
+            inputs: vec![input.display().to_string()],
+            base: folder.to_owned(),
+            spool: folder.to_owned(),
+            format: None,
+            csv: crate::source::CsvOptions::default(),
+        };
+        let dataset = Arc::new(Dataset::open(&spec).unwrap());
+        let mapping = MappingFile::parse("m.toml", MAPPING.to_owned()).unwrap();
+        let plan = Plan::compile(&mapping, dataset.schema(), &Contract::default());
+        let plan = Arc::new(plan.unwrap_or_else(|faults| panic!("{faults}")));
+        let surveyor = Surveyor {
+            stage: 0,
+            dataset: &dataset,
+            plan: &plan,
+            spool: folder,
+            all_keys: false,
+            contents: true,
+            audience: &Audience::new(Box::new(Reporters::default())),
+            stop: &Stop::default(),
+        };
+        let mut refused = RejectedSpill::new(folder).unwrap();
+        let survey = surveyor.run(&mut Unasked, |row| Ok(refused.push(&row)?));
+        let Decided { losers, rows, .. } =
+            survey.unwrap().keys.decide(Policy::Last, folder).unwrap();
+        let mut known = Runs::new(folder).unwrap();
+        known
+            .run(same.iter().map(|row| (RowId(*row), "42")))
+            .unwrap();
+        // what was read once is enough where nothing has changed
+        if changed.is_empty() {
+            fs::remove_file(&input).unwrap();
+        }
+        let mut done = RowSet::default();
+        done.insert(RowId(5));
+        let reader = Rereader {
+            dataset,
+            plan,
+            losers,
+            kept: Kept {
+                recalled: Recalled {
+                    same: known.merge().unwrap(),
+                    changed: changed.iter().map(|row| RowId(*row)).collect(),
+                },
+                rows,
+                rejected: refused.read().unwrap(),
+            },
+            done,
+            names,
+            stop: stop.clone(),
+            clock: Arc::new(SystemClock),
+        };
+        let (out, mut feed) = channel(9);
+        reader.run(&out);
+        drop(out);
+        let (mut sent, mut others, mut count) = (Vec::new(), Vec::new(), 0);
+        while let Some(handed) = feed.blocking_recv() {
+            let Feed::Rows {
+                rows,
+                decided,
+                records,
+            } = handed
+            else {
+                panic!("{handed:?}")
+            };
+            sent.extend(rows.iter().map(|row| row.row.id.0));
+            assert!(rows.iter().all(|row| row.item.starts_with(b"{")));
+            let decided = decided.into_iter();
+            others.extend(decided.map(|row| (row.row.id.0, row.status, row.remote_id)));
+            count += records;
+        }
+        (sent, others, count)
+    }
+
+    fn remembered() -> (u64, Status, Option<String>) {
+        (1, Status::Unchanged, Some("42".to_owned()))
+    }
+
+    #[test]
+    fn changed_rows_are_sent_and_all_others_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sent, others, records) =
+            second(folder.path(), &[2, 5, 6], &[1], Unasked, &Stop::default());
+        assert_eq!((sent, records), (vec![2, 6], 6));
+        let expected = [
+            remembered(),
+            (3, Status::Rejected, None),
+            (4, Status::Duplicate, None),
+        ];
+        assert_eq!(others, expected);
+    }
+
+    #[test]
+    fn with_nothing_to_send_the_input_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sent, others, records) =
+            second(folder.path(), &[], &[1, 2, 6], Unasked, &Stop::default());
+        assert_eq!((sent, records), (vec![], 6));
+        let statuses: Vec<_> = others
+            .iter()
+            .map(|(row, status, _)| (*row, *status))
+            .collect();
+        let same = |row| (row, Status::Unchanged);
+        let expected = [
+            same(1),
+            same(2),
+            (3, Status::Rejected),
+            (4, Status::Duplicate),
+            same(6),
+        ];
+        assert_eq!(statuses, expected);
+    }
+
+    /// A site that falls silent.
+    struct Silent;
+
+    impl Names for Silent {
+        fn ensure(
+            &mut self,
+            _: &Draft,
+            _: &dyn Fn(RowId) -> bool,
+        ) -> Result<&References, SurveyError> {
+            Err(SurveyError::Stopped("no answer".to_owned()))
+        }
+    }
+
+    #[test]
+    fn after_a_stop_what_is_known_is_told_and_the_rest_is_not_sent() {
+        let stopped = Stop::default();
+        stopped.set("interrupted");
+        for (silent, stop) in [(false, stopped), (true, Stop::default())] {
+            let folder = tempfile::tempdir().unwrap();
+            let (place, changed) = (folder.path(), [2, 5, 6]);
+            let (sent, others, records) = if silent {
+                second(place, &changed, &[1], Silent, &stop)
+            } else {
+                second(place, &changed, &[1], Unasked, &stop)
+            };
+            assert_eq!((sent, records), (vec![], 6));
+            let expected = [
+                remembered(),
+                (2, Status::NotSent, None),
+                (3, Status::Rejected, None),
+                (4, Status::Duplicate, None),
+                (6, Status::NotSent, None),
+            ];
+            assert_eq!(others, expected);
+            assert_eq!(
+                stop.why(),
+                Some(if silent { "no answer" } else { "interrupted" })
+            );
+        }
+    }
+}

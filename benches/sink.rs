@@ -19,8 +19,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The products of the samples.
+/// The products of the samples, of which the samples' site has some from the start.
 const PRODUCTS: &str = include_str!("../samples/products.csv");
+const SITE: &str = include_str!("../samples/site.toml");
 
 #[derive(Debug)]
 struct Sink {
@@ -88,7 +89,13 @@ fn products() -> Vec<Value> {
         .from_reader(PRODUCTS.as_bytes());
     let records = lines.records().filter_map(Result::ok);
     let names = records.filter_map(|record| record.get(1).map(str::to_owned));
-    names.map(|name| record(name.trim())).collect()
+    let before = SITE.split("[[product]]\nname = \"").skip(1);
+    let before = before.filter_map(|rest| rest.split('"').next());
+    let before: Vec<_> = before.map(record).collect();
+    names
+        .map(|name| record(name.trim()))
+        .chain(before)
+        .collect()
 }
 
 fn record(name: &str) -> Value {

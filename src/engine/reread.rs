@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 
 /// Outcomes that are handed over at once.
-const STRETCH: usize = 8_192;
+const STRETCH: usize = 2_048;
 
 /// What the first reading kept of rows.
 #[derive(Debug)]

@@ -40,8 +40,8 @@ pub(super) enum Wanted {
     Resume(String),
 }
 
-/// Opens the stages once more.
-pub(super) type Reopen = Arc<dyn Fn() -> Result<Vec<StageJob>, Failure> + Send + Sync>;
+/// Opens the stages once more, after the run of this id was settled, whose place is about to be taken.
+pub(super) type Reopen = Arc<dyn Fn(&str) -> Result<Vec<StageJob>, Failure> + Send + Sync>;
 
 /// What makes a run a retry.
 pub(super) struct RetryOf {
@@ -127,8 +127,8 @@ impl Loader {
             let means = (client()?, stop.clone());
             self.end(old, stages, why, &headers, means).await?;
             if let Some(RetryOf { reopen, .. }) = &self.retry {
-                let reopen = Arc::clone(reopen);
-                let opened = spawn_blocking(move || reopen()).await;
+                let (reopen, settled) = (Arc::clone(reopen), old.id.clone());
+                let opened = spawn_blocking(move || reopen(&settled)).await;
                 jobs = opened.map_err(|error| Failure::of(Exit::Defect, &error))??;
                 headers = self::headers(&jobs).await?;
             }

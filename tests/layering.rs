@@ -106,7 +106,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["api::client"]),
     ("secrecy", &["api", "cli"]),
     ("sqlparser", &["mapping"]),
-    ("zstd", &["source"]),
+    ("zstd", &["ledger", "source"]),
 ];
 
 /// A module, as `engine::state`, and its code without tests and comments.

@@ -328,7 +328,7 @@ fn a_damaged_ledger_stops_a_load_before_anything_is_sent() {
 /// A limit on the size of files is as good as a full disk: the load ends, what it acknowledged stays, and it says why.
 #[test]
 fn a_full_disk_ends_the_load_and_what_was_written_can_be_read() {
-    let place = Place::with_crowd(3_000);
+    let place = Place::with_crowd(2_000);
     let load = format!(
         "trap '' XFSZ; ulimit -f 200; exec {} load --quiet --target sandbox --state-dir state --results out.csv \
          --mapping people.toml --input people.csv",

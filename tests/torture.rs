@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Steps that a load of a job meets that nothing interrupted and that no other takes the place of.
 fn ordinary() -> impl Iterator<Item = Step> {
-    let special = [Step::Reopen, Step::SendingAgain, Step::RunSuperseded];
+    let special = [Step::Reopen, Step::RunSuperseded];
     Step::ALL
         .into_iter()
         .filter(move |step| !special.contains(step))

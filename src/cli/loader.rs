@@ -40,8 +40,8 @@ pub(super) enum Wanted {
     Resume(String),
 }
 
-/// Opens the stages once more.
-pub(super) type Reopen = Arc<dyn Fn() -> Result<Vec<StageJob>, Failure> + Send + Sync>;
+/// Opens the stages once more, after the run of this id was settled, whose place is about to be taken.
+pub(super) type Reopen = Arc<dyn Fn(&str) -> Result<Vec<StageJob>, Failure> + Send + Sync>;
 
 /// What makes a run a retry.
 pub(super) struct RetryOf {
@@ -127,8 +127,8 @@ impl Loader {
             let means = (client()?, stop.clone());
             self.end(old, stages, why, &headers, means).await?;
             if let Some(RetryOf { reopen, .. }) = &self.retry {
-                let reopen = Arc::clone(reopen);
-                let opened = spawn_blocking(move || reopen()).await;
+                let (reopen, settled) = (Arc::clone(reopen), old.id.clone());
+                let opened = spawn_blocking(move || reopen(&settled)).await;
                 jobs = opened.map_err(|error| Failure::of(Exit::Defect, &error))??;
                 headers = self::headers(&jobs).await?;
             }
@@ -284,7 +284,7 @@ impl Loader {
             .collect();
         let place = |stage: &StageInfo| results_of(stage, &old.id, &taken);
         let said = format!("run {} took the place of this one", self.run);
-        let ended = settle(&context, stages, place, &said, &self.run).await;
+        let ended = settle(&context, stages, place, &said).await;
         let ended = ended.map_err(|error| Failure::of(exit_of(&error), &error))?;
         for stage in ended {
             self.tell(format!(
@@ -318,10 +318,14 @@ impl Loader {
             invocation: self.invocation.clone(),
             started_at: self.clock.unix_millis(),
         };
+        let handle = match interrupted {
+            Interrupted::Over(old, ..) => self.ledger.begin_in_place_of(&header, &old.id),
+            Interrupted::None | Interrupted::GoesOn(..) => self.ledger.begin(&header),
+        };
         Ok(Chosen {
             id: self.run.clone(),
             nonce: self.nonce,
-            handle: self.ledger.begin(&header).map_err(unusable)?,
+            handle: handle.map_err(unusable)?,
             begun: Vec::new(),
         })
     }

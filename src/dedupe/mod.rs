@@ -5,12 +5,16 @@
 //! keys are compared by a 128-bit hash. Must not know: mappings, the site, the ledger.
 
 mod keys;
+mod rows;
+mod runs;
 mod spill;
 
 pub use keys::{KeySet, SortedKeys};
-pub use spill::{Decisions, KeySpill};
+pub use rows::SpilledRows;
+pub use runs::{Merged, Runs};
+pub use spill::{Decided, KeySpill, Losers, Winner};
 
-use crate::model::row::{RowId, RowRef};
+use crate::model::row::RowId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -63,10 +67,10 @@ impl FromStr for Policy {
 }
 
 /// A row that is not sent because of its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loser {
     /// The row.
-    pub row: RowRef,
+    pub row: RowId,
     /// Why.
     pub verdict: Verdict,
 }

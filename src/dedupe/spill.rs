@@ -1,25 +1,26 @@
-//! The spill: keys go to 128 partition files by hash. Each partition is read twice: to count its keys in memory,
-//! and to write its losers, which come in row order, as a run; the runs are merged.
+//! The spill: keys go to 128 partition files by hash, each of which is then sorted in memory; the rows that lose in it
+//! are a run, and the runs are merged. Where each row stands goes to a file of its own.
 //!
-//! A row takes 40 bytes and its shown key on disk. A partition of a dataset of *n* rows holds about *n* / 128.
+//! A row takes 56 bytes and its shown key on disk. A partition of a dataset of *n* rows holds about *n* / 128.
 
+use super::rows::{RowSpill, SpilledRows};
+use super::runs::{Merged, Runs};
 use super::{Loser, Policy, Verdict};
-use crate::model::row::{FileId, KeyHash, RowId, RowRef};
-use crate::model::slice::Slice;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use crate::model::row::{KeyHash, RowId, RowRef};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
 
 /// Partitions of a spill; their open files stay well under the usual limits of 256 (macOS) and 1,024.
 const PARTITIONS: usize = 128;
+/// Bytes of a row in a partition: key, row, content.
+const ENTRY: usize = 32;
 
 /// Collects the keys of one dataset, in row order.
 #[derive(Debug)]
 pub struct KeySpill {
     partitions: Vec<BufWriter<File>>,
-    rows: u64,
+    rows: RowSpill,
 }
 
 impl KeySpill {
@@ -33,106 +34,111 @@ impl KeySpill {
             .collect::<io::Result<_>>()?;
         Ok(Self {
             partitions,
-            rows: 0,
+            rows: RowSpill::new(folder)?,
         })
     }
 
-    /// Takes a row that passed validation.
+    /// Takes a row that passed validation, with a digest of what it writes: given back with the row if it wins.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn push(&mut self, hash: KeyHash, row: &RowRef) -> io::Result<()> {
-        self.rows += 1;
-        let partition = &mut self.partitions[partition_of(hash)];
-        partition.write_all(&hash.0.to_le_bytes())?;
-        write_row(partition, row)
+    pub fn push(&mut self, hash: KeyHash, row: &RowRef, content: u64) -> io::Result<()> {
+        let mut entry = [0; ENTRY];
+        entry[..16].copy_from_slice(&hash.0.to_le_bytes());
+        entry[16..24].copy_from_slice(&row.id.0.to_le_bytes());
+        entry[24..].copy_from_slice(&content.to_le_bytes());
+        self.partitions[partition_of(hash)].write_all(&entry)?;
+        self.rows.push(row)
     }
 
     /// The rows taken so far.
     #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.rows
+    pub const fn rows(&self) -> u64 {
+        self.rows.rows()
     }
 
-    /// Decides every key under `policy` and returns the losers in row order.
+    /// Decides every key under `policy`.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn decide(self, policy: Policy, folder: &Path) -> io::Result<Decisions> {
-        let (mut runs, mut repeats) = (Vec::new(), false);
+    pub fn decide(self, policy: Policy, folder: &Path) -> io::Result<Decided> {
+        self.decide_with(policy, folder, |_| Ok(()))
+    }
+
+    /// Decides every key under `policy`, and gives `winners` the rows that are sent, partition by partition, in the order of
+    /// their keys' hashes. Rows of one key that are all sent are not given.
+    ///
+    /// # Errors
+    /// When the disk refuses, or `winners` fails.
+    pub fn decide_with<E: From<io::Error>>(
+        self,
+        policy: Policy,
+        folder: &Path,
+        mut winners: impl FnMut(&[Winner]) -> Result<(), E>,
+    ) -> Result<Decided, E> {
+        let (mut runs, mut repeats) = (Runs::new(folder)?, false);
         for partition in self.partitions {
-            let mut file = partition
-                .into_inner()
-                .map_err(io::IntoInnerError::into_error)?;
-            let groups = count_keys(&mut file)?;
-            if groups.values().all(|group| group.rows == 1) {
-                continue;
+            let entries = read(partition)?;
+            let (mut sent, mut losers) = (Vec::with_capacity(entries.len()), Vec::new());
+            for group in entries.chunk_by(|left, right| left.hash == right.hash) {
+                repeats |= policy == Policy::AllInOrder && group.len() > 1;
+                let winner = winner(group, policy);
+                sent.extend(winner.copied());
+                losers.extend(group.iter().filter_map(|entry| {
+                    let verdict = verdict(group, winner, policy)?;
+                    (Some(entry.row) != winner.map(|winner| winner.row)).then_some(Loser {
+                        row: entry.row,
+                        verdict,
+                    })
+                }));
             }
-            if policy == Policy::AllInOrder {
-                repeats = true;
-                break;
-            }
-            let mut run = BufWriter::new(tempfile::tempfile_in(folder)?);
-            write_losers(&mut file, &groups, policy, &mut run)?;
-            let mut run = run.into_inner().map_err(io::IntoInnerError::into_error)?;
-            run.seek(SeekFrom::Start(0))?;
-            runs.push(BufReader::new(run));
+            losers.sort_unstable_by_key(|loser| loser.row);
+            runs.run(
+                losers
+                    .iter()
+                    .map(|loser| (loser.row, encode(loser.verdict))),
+            )?;
+            winners(&sent)?;
         }
-        let decisions = Decisions::merge(runs)?;
-        Ok(Decisions {
+        Ok(Decided {
+            losers: Losers(runs.merge()?),
+            rows: self.rows.read()?,
             repeats,
-            ..decisions
         })
     }
+}
+
+/// What became of the rows that passed validation.
+#[derive(Debug)]
+pub struct Decided {
+    /// Those that are not sent, in row order.
+    pub losers: Losers,
+    /// All of them, in row order.
+    pub rows: SpilledRows,
+    /// Whether several rows of one key are sent, one after the other.
+    pub repeats: bool,
+}
+
+/// A row that is sent, and the only one of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Winner {
+    /// Its natural key.
+    pub hash: KeyHash,
+    /// The row.
+    pub row: RowId,
+    /// The digest that was given with it.
+    pub content: u64,
 }
 
 /// The losers of a dataset, in row order.
-#[derive(Debug)]
-pub struct Decisions {
-    runs: Vec<BufReader<File>>,
-    heads: Vec<Option<Loser>>,
-    order: BinaryHeap<Reverse<(RowId, usize)>>,
-    repeats: bool,
-}
+#[derive(Debug, Default)]
+pub struct Losers(Merged);
 
-impl Decisions {
-    /// Whether several rows of one key are sent, one after the other.
-    #[must_use]
-    pub fn repeats(&self) -> bool {
-        self.repeats
-    }
-
-    /// No row loses.
-    #[must_use]
-    pub fn none() -> Self {
-        Self {
-            runs: Vec::new(),
-            heads: Vec::new(),
-            order: BinaryHeap::new(),
-            repeats: false,
-        }
-    }
-
-    fn merge(mut runs: Vec<BufReader<File>>) -> io::Result<Self> {
-        let mut heads = Vec::with_capacity(runs.len());
-        let mut order = BinaryHeap::with_capacity(runs.len());
-        for (index, run) in runs.iter_mut().enumerate() {
-            let head = read_loser(run)?;
-            order.extend(head.as_ref().map(|loser| Reverse((loser.row.id, index))));
-            heads.push(head);
-        }
-        Ok(Self {
-            runs,
-            heads,
-            order,
-            repeats: false,
-        })
-    }
-
+impl Losers {
     /// The row of the next loser.
     #[must_use]
     pub fn peek(&self) -> Option<RowId> {
-        self.order.peek().map(|Reverse((row, _))| *row)
+        self.0.peek()
     }
 
     /// The next loser.
@@ -140,13 +146,12 @@ impl Decisions {
     /// # Errors
     /// When the disk refuses.
     pub fn pop(&mut self) -> io::Result<Option<Loser>> {
-        let Some(Reverse((_, index))) = self.order.pop() else {
-            return Ok(None);
-        };
-        let next = read_loser(&mut self.runs[index])?;
-        self.order
-            .extend(next.as_ref().map(|loser| Reverse((loser.row.id, index))));
-        Ok(std::mem::replace(&mut self.heads[index], next))
+        let next = self.0.pop()?;
+        next.map(|(row, note)| {
+            let verdict = decode(&note).ok_or(io::ErrorKind::InvalidData)?;
+            Ok(Loser { row, verdict })
+        })
+        .transpose()
     }
 }
 
@@ -154,152 +159,81 @@ fn partition_of(hash: KeyHash) -> usize {
     (hash.0 >> 121) as usize
 }
 
-/// The rows of one key.
-struct Group {
-    rows: u64,
-    first: RowId,
-    last: RowId,
+/// A partition's rows by key, those of one key in row order.
+fn read(partition: BufWriter<File>) -> io::Result<Vec<Winner>> {
+    let mut file = partition
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let (entries, rest) = bytes.as_chunks::<ENTRY>();
+    if !rest.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let entries = entries.iter().map(|entry| {
+        let (hash, rest) = entry.split_first_chunk()?;
+        let (row, rest) = rest.split_first_chunk()?;
+        Some(Winner {
+            hash: KeyHash(u128::from_le_bytes(*hash)),
+            row: RowId(u64::from_le_bytes(*row)),
+            content: u64::from_le_bytes(*rest.first_chunk()?),
+        })
+    });
+    let entries: Option<Vec<_>> = entries.collect();
+    let mut entries = entries.ok_or(io::ErrorKind::UnexpectedEof)?;
+    entries.sort_unstable_by_key(|entry| (entry.hash, entry.row));
+    Ok(entries)
 }
 
-impl Group {
-    /// Why a row of the key is not sent, unless it is.
-    fn verdict(&self, row: RowId, policy: Policy) -> Option<Verdict> {
-        let winner = match policy {
-            _ if self.rows == 1 => return None,
-            Policy::AllInOrder => return None,
-            Policy::Reject => {
-                return Some(Verdict::Rejected {
-                    rows: self.rows,
-                    first: self.first,
-                });
-            }
-            Policy::Last => self.last,
-            Policy::First => self.first,
-        };
-        (row != winner).then_some(Verdict::Duplicate { winner })
+/// The row of a key that is sent, if one is.
+fn winner(group: &[Winner], policy: Policy) -> Option<&Winner> {
+    match policy {
+        _ if group.len() == 1 => group.first(),
+        Policy::AllInOrder | Policy::Reject => None,
+        Policy::Last => group.last(),
+        Policy::First => group.first(),
     }
 }
 
-/// The keys of one partition. Its rows are in row order.
-fn count_keys(file: &mut File) -> io::Result<HashMap<KeyHash, Group>> {
-    let mut groups = HashMap::new();
-    file.seek(SeekFrom::Start(0))?;
-    let mut reader = BufReader::new(file);
-    while let Some((hash, row)) = read_entry(&mut reader)? {
-        let group = groups.entry(hash).or_insert(Group {
-            rows: 0,
-            first: row.id,
-            last: row.id,
-        });
-        group.rows += 1;
-        group.last = row.id;
+/// Why the other rows of the key are not sent, unless they are.
+fn verdict(group: &[Winner], winner: Option<&Winner>, policy: Policy) -> Option<Verdict> {
+    if let Some(winner) = winner {
+        return Some(Verdict::Duplicate { winner: winner.row });
     }
-    Ok(groups)
-}
-
-fn write_losers(
-    file: &mut File,
-    groups: &HashMap<KeyHash, Group>,
-    policy: Policy,
-    run: &mut impl Write,
-) -> io::Result<()> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut reader = BufReader::new(file);
-    while let Some((hash, row)) = read_entry(&mut reader)? {
-        let group = groups.get(&hash).ok_or(ErrorKind::InvalidData)?;
-        if let Some(verdict) = group.verdict(row.id, policy) {
-            write_loser(run, &Loser { row, verdict })?;
-        }
-    }
-    Ok(())
-}
-
-fn read_entry(reader: &mut impl Read) -> io::Result<Option<(KeyHash, RowRef)>> {
-    let Some(hash) = read_or_end::<16>(reader)? else {
-        return Ok(None);
-    };
-    Ok(Some((
-        KeyHash(u128::from_le_bytes(hash)),
-        read_row(reader)?,
-    )))
-}
-
-fn write_row(out: &mut impl Write, row: &RowRef) -> io::Result<()> {
-    let key = &row.key[..];
-    let length = u32::try_from(key.len()).map_err(io::Error::other)?;
-    out.write_all(&row.id.0.to_le_bytes())?;
-    out.write_all(&row.file.0.to_le_bytes())?;
-    out.write_all(&row.line.unwrap_or(0).to_le_bytes())?;
-    out.write_all(&length.to_le_bytes())?;
-    out.write_all(key)
-}
-
-fn read_row(input: &mut impl Read) -> io::Result<RowRef> {
-    let id = RowId(u64::from_le_bytes(read_exact(input)?));
-    let file = FileId(u32::from_le_bytes(read_exact(input)?));
-    let line = u64::from_le_bytes(read_exact(input)?);
-    let mut key = vec![0; u32::from_le_bytes(read_exact(input)?) as usize];
-    input.read_exact(&mut key)?;
-    Ok(RowRef {
-        id,
-        file,
-        line: (line > 0).then_some(line),
-        key: Slice::owned(key),
+    (policy == Policy::Reject).then_some(Verdict::Rejected {
+        rows: group.len() as u64,
+        first: group.first()?.row,
     })
 }
 
-fn write_loser(out: &mut impl Write, loser: &Loser) -> io::Result<()> {
-    let (rows, other) = match loser.verdict {
+fn encode(verdict: Verdict) -> [u8; 16] {
+    let (rows, other) = match verdict {
         Verdict::Duplicate { winner } => (0, winner),
         Verdict::Rejected { rows, first } => (rows, first),
     };
-    out.write_all(&rows.to_le_bytes())?;
-    out.write_all(&other.0.to_le_bytes())?;
-    write_row(out, &loser.row)
+    let mut note = [0; 16];
+    note[..8].copy_from_slice(&rows.to_le_bytes());
+    note[8..].copy_from_slice(&other.0.to_le_bytes());
+    note
 }
 
-fn read_loser(input: &mut impl Read) -> io::Result<Option<Loser>> {
-    let Some(rows) = read_or_end::<8>(input)? else {
-        return Ok(None);
-    };
-    let rows = u64::from_le_bytes(rows);
-    let other = RowId(u64::from_le_bytes(read_exact(input)?));
-    let verdict = match rows {
+fn decode(note: &[u8]) -> Option<Verdict> {
+    let (rows, rest) = note.split_first_chunk()?;
+    let other = RowId(u64::from_le_bytes(*rest.first_chunk()?));
+    Some(match u64::from_le_bytes(*rows) {
         0 => Verdict::Duplicate { winner: other },
         rows => Verdict::Rejected { rows, first: other },
-    };
-    Ok(Some(Loser {
-        row: read_row(input)?,
-        verdict,
-    }))
-}
-
-fn read_exact<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    input.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// `None` at the end of the input; an error inside a record.
-fn read_or_end<const N: usize>(input: &mut impl Read) -> io::Result<Option<[u8; N]>> {
-    let mut bytes = [0; N];
-    let mut filled = 0;
-    while filled < N {
-        match input.read(&mut bytes[filled..]) {
-            Ok(0) if filled == 0 => return Ok(None),
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Some(bytes))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::row::FileId;
+    use crate::model::slice::Slice;
     use proptest::prelude::*;
+    use std::collections::HashMap;
 
     fn row(id: u64) -> RowRef {
         let line = id.is_multiple_of(3).then_some(id + 1);
@@ -315,31 +249,68 @@ mod tests {
         KeyHash(u128::from(key) << 120 | u128::from(key))
     }
 
-    fn decide(keys: &[u8], policy: Policy) -> Vec<Loser> {
+    fn decided(keys: &[u8], policy: Policy) -> (Vec<Loser>, Vec<Winner>, Decided) {
         let folder = tempfile::tempdir().unwrap();
         let mut spill = KeySpill::new(folder.path()).unwrap();
         for (index, key) in keys.iter().enumerate() {
-            spill.push(hash(*key), &row(index as u64 + 1)).unwrap();
+            let content = 100 + index as u64;
+            spill
+                .push(hash(*key), &row(index as u64 + 1), content)
+                .unwrap();
         }
         assert_eq!(spill.rows(), keys.len() as u64);
-        let mut decisions = spill.decide(policy, folder.path()).unwrap();
+        let mut winners = Vec::new();
+        let decided = spill.decide_with(policy, folder.path(), |found| {
+            winners.extend_from_slice(found);
+            Ok::<_, io::Error>(())
+        });
+        let mut decided = decided.unwrap();
         let mut losers = Vec::new();
-        while let Some(next) = decisions.peek() {
-            let loser = decisions.pop().unwrap().unwrap();
-            assert_eq!(loser.row.id, next);
+        while let Some(next) = decided.losers.peek() {
+            let loser = decided.losers.pop().unwrap().unwrap();
+            assert_eq!(loser.row, next);
             losers.push(loser);
         }
-        assert_eq!(decisions.pop().unwrap(), None);
-        losers
+        assert_eq!(decided.losers.pop().unwrap(), None);
+        (losers, winners, decided)
+    }
+
+    fn decide(keys: &[u8], policy: Policy) -> Vec<Loser> {
+        decided(keys, policy).0
     }
 
     #[test]
-    fn each_policy_names_its_losers_with_line_and_key() {
+    fn all_rows_come_back_and_winners_with_their_content_in_the_order_of_hashes() {
+        let keys = [7, 200, 7, 9];
+        let (_, winners, mut decided) = super::tests::decided(&keys, Policy::Last);
+        let winners: Vec<_> = winners
+            .iter()
+            .map(|w| (w.hash, w.row.0, w.content))
+            .collect();
+        assert_eq!(
+            winners,
+            [(hash(7), 3, 102), (hash(9), 4, 103), (hash(200), 2, 101)]
+        );
+        assert!(!decided.repeats);
+        for id in 1..=4 {
+            assert_eq!(decided.rows.pop().unwrap(), Some(row(id)));
+        }
+        assert_eq!(decided.rows.pop().unwrap(), None);
+
+        let (_, winners, mut decided) = super::tests::decided(&keys, Policy::AllInOrder);
+        let winners: Vec<_> = winners.iter().map(|w| w.row.0).collect();
+        assert_eq!((winners, decided.repeats), (vec![4, 2], true));
+        assert_eq!(decided.rows.find(RowId(3)).unwrap(), row(3));
+        assert!(decided.rows.find(RowId(2)).is_err());
+    }
+
+    #[test]
+    fn each_policy_names_its_losers() {
         let keys = [7, 8, 7, 9, 7];
         let ids = |policy| {
             decide(&keys, policy)
                 .iter()
-                .map(|l| l.row.id.0)
+                .map(|l| l.row.0)
                 .collect::<Vec<_>>()
         };
         assert_eq!(ids(Policy::Last), [1, 3]);
@@ -350,7 +321,7 @@ mod tests {
         assert_eq!(
             last[1],
             Loser {
-                row: row(3),
+                row: RowId(3),
                 verdict: Verdict::Duplicate { winner: RowId(5) }
             }
         );
@@ -378,7 +349,7 @@ mod tests {
                 .collect();
             let losers: Vec<_> = decide(&keys, Policy::Last).into_iter().map(|loser| {
                 let Verdict::Duplicate { winner } = loser.verdict else { panic!("not a duplicate") };
-                (loser.row.id.0, winner.0)
+                (loser.row.0, winner.0)
             }).collect();
             prop_assert_eq!(losers, naive);
         }

@@ -4,21 +4,21 @@ use super::context::Audience;
 use super::feed::{lost, refused};
 use super::hierarchy::Refused;
 use super::publish::{PublishError, Tally};
+use super::rejected::{RejectedRows, RejectedSpill};
 use super::run::StageJob;
 use super::stop::Stop;
 use super::survey::{Survey, SurveyError, Surveyor, Unasked, in_order};
+use crate::dedupe::Decided;
 use crate::model::clock::Clock;
 use crate::model::entity::Entity;
 use crate::model::event::CodeCount;
 use crate::model::outcome::{Counts, RowOutcome, Status};
-use crate::model::row::{FileId, Reason, RejectedRow, RowId, RowRef};
-use crate::model::slice::Slice;
+use crate::model::row::{RejectedRow, RowId};
 use crate::report::results::{ResultRow, ResultsHeader, ResultsWriter};
 use crate::report::summary::{CheckSummary, write_check};
 use crate::source::RowCells;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -105,17 +105,20 @@ impl Checker<'_> {
             plan: &self.job.plan,
             spool: self.spool,
             all_keys: false,
+            contents: false,
             audience: self.audience,
             stop: self.stop,
         };
         surveyor.begin();
-        let mut spill = BufWriter::new(tempfile::tempfile_in(self.spool)?);
+        let mut spill = RejectedSpill::new(self.spool)?;
         let Survey {
             rows, keys, kin, ..
-        } = surveyor.run(&mut Unasked, |row| Ok(write_rejected(&mut spill, &row)?))?;
-        let mut spill = spill.into_inner().map_err(io::IntoInnerError::into_error)?;
-        spill.rewind()?;
-        let mut losers = keys.decide(self.job.duplicates, self.spool)?;
+        } = surveyor.run(&mut Unasked, |row| Ok(spill.push(&row)?))?;
+        let Decided {
+            mut losers,
+            rows: mut refs,
+            ..
+        } = keys.decide(self.job.duplicates, self.spool)?;
 
         let plan = &self.job.plan;
         let columns = self.job.dataset.schema().columns();
@@ -133,21 +136,18 @@ impl Checker<'_> {
         let mut list = List::create(self, &header)?;
         let kin = in_order(kin, self.job.duplicates, &mut Unasked)?;
         let kin = kin.map(|(tree, children)| children.refused(tree, plan.parent_field()));
-        let mut rejected = Unsound::new(Rejected::new(spill), kin)?;
-        let mut next = rejected.next()?;
+        let mut rejected = Unsound::new(spill.read()?, kin)?;
         let at = self.clock.unix_millis();
         loop {
             // lists in row order, no row in two of them
-            let outcome = match (&next, losers.peek()) {
-                (Some(row), other) if other.is_none_or(|other| row.row.id < other) => {
-                    let Some(row) = std::mem::replace(&mut next, rejected.next()?) else {
-                        break;
-                    };
+            let outcome = match (rejected.peek(), losers.peek()) {
+                (Some(row), other) if other.is_none_or(|other| row < other) => {
+                    let Some(row) = rejected.pop()? else { break };
                     refused(row, at)
                 }
                 (_, Some(_)) => {
                     let Some(loser) = losers.pop()? else { break };
-                    lost(loser.verdict, loser.row, at)
+                    lost(loser.verdict, refs.find(loser.row)?, at)
                 }
                 _ => break,
             };
@@ -227,82 +227,36 @@ impl<'a> List<'a> {
     }
 }
 
-/// One JSON array a line: row, file, line, key, reasons.
-fn write_rejected(spill: &mut impl Write, rejected: &RejectedRow) -> io::Result<()> {
-    let row = &rejected.row;
-    let entry = (
-        row.id,
-        row.file,
-        row.line,
-        row.key.as_str(),
-        &rejected.reasons,
-    );
-    serde_json::to_writer(&mut *spill, &entry)?;
-    spill.write_all(b"\n")
-}
-
 /// Rejected rows and those that are refused for their parents, in row order.
 struct Unsound {
-    rejected: Rejected,
-    next: Option<RejectedRow>,
+    rejected: RejectedRows,
     kin: Option<Refused>,
     next_kin: Option<RejectedRow>,
 }
 
 impl Unsound {
-    fn new(mut rejected: Rejected, mut kin: Option<Refused>) -> io::Result<Self> {
+    fn new(rejected: RejectedRows, mut kin: Option<Refused>) -> io::Result<Self> {
         let next_kin = kin.as_mut().map_or(Ok(None), Refused::read)?;
         Ok(Self {
-            next: rejected.next()?,
             rejected,
             kin,
             next_kin,
         })
     }
 
-    fn next(&mut self) -> io::Result<Option<RejectedRow>> {
-        let id = |row: &Option<RejectedRow>| row.as_ref().map(|row| row.row.id);
-        let kin_first =
-            id(&self.next_kin).is_some_and(|kin| id(&self.next).is_none_or(|other| kin < other));
-        if kin_first {
-            let next = self.kin.as_mut().map_or(Ok(None), Refused::read)?;
-            return Ok(std::mem::replace(&mut self.next_kin, next));
-        }
-        let next = self.rejected.next()?;
-        Ok(std::mem::replace(&mut self.next, next))
-    }
-}
-
-/// Reads rejected rows back, in row order.
-struct Rejected {
-    lines: BufReader<File>,
-    line: String,
-}
-
-impl Rejected {
-    fn new(spill: File) -> Self {
-        Self {
-            lines: BufReader::new(spill),
-            line: String::new(),
-        }
+    fn of_kin(&self) -> Option<RowId> {
+        self.next_kin.as_ref().map(|row| row.row.id)
     }
 
-    fn next(&mut self) -> io::Result<Option<RejectedRow>> {
-        self.line.clear();
-        if self.lines.read_line(&mut self.line)? == 0 {
-            return Ok(None);
+    fn peek(&self) -> Option<RowId> {
+        self.rejected.peek().into_iter().chain(self.of_kin()).min()
+    }
+
+    fn pop(&mut self) -> io::Result<Option<RejectedRow>> {
+        if self.of_kin().is_none() || self.of_kin() != self.peek() {
+            return self.rejected.pop();
         }
-        let (id, file, line, key, reasons): (RowId, FileId, Option<u64>, String, Vec<Reason>) =
-            serde_json::from_str(&self.line)?;
-        Ok(Some(RejectedRow {
-            row: RowRef {
-                id,
-                file,
-                line,
-                key: Slice::owned(key),
-            },
-            hash: None,
-            reasons,
-        }))
+        let next = self.kin.as_mut().map_or(Ok(None), Refused::read)?;
+        Ok(std::mem::replace(&mut self.next_kin, next))
     }
 }

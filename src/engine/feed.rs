@@ -3,11 +3,11 @@
 
 use super::drafts::{Drafted, Drafts};
 use super::hierarchy::{Behind, Waiting};
-use super::recall::{Recall, Same};
+use super::recall::Recalled;
 use super::state::{not_sent, parent_not_loaded};
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
-use crate::dedupe::{Decisions, Verdict};
+use crate::dedupe::{Losers, Verdict};
 use crate::ledger::RowSet;
 use crate::mapping::{Draft, Emit, Plan};
 use crate::model::cause::chain;
@@ -49,13 +49,13 @@ pub struct Feeder<N> {
     /// How rows are mapped.
     pub plan: Arc<Plan>,
     /// The rows that lose to another row.
-    pub decisions: Decisions,
+    pub losers: Losers,
+    /// Which rows the site holds as they are, where that is known.
+    pub recalled: Option<Recalled>,
     /// Which rows go out behind their parents, or not at all.
     pub behind: Option<Behind>,
     /// Rows that an interrupted run decided, or has under way: they are read and left out.
     pub done: RowSet,
-    /// What was confirmed before; without it every row is sent.
-    pub recall: Option<Recall>,
     /// Why good rows are not sent, if so: they are mapped, so that all reasons are told.
     pub hold: Option<String>,
     /// Where names are looked up.
@@ -161,7 +161,7 @@ impl<N: Names> Feeder<N> {
 
     fn mapped(&mut self, draft: Draft) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
         let last = draft.last_row();
-        let losers = losers_up_to(&mut self.decisions, last)?;
+        let losers = losers_up_to(&mut self.losers, last)?;
         let sent = |row: RowId| self.hold.is_none() && !losers.contains_key(&row);
         let orphans = match &self.behind {
             Some(behind) => behind.refused(&draft, self.plan.parent_field()),
@@ -187,17 +187,14 @@ impl<N: Names> Feeder<N> {
             match (&self.hold, losers.get(&row.row.id)) {
                 (Some(why), _) => decided.push(not_sent(row.row, why, at)),
                 (None, Some(verdict)) => decided.push(lost(*verdict, row.row, at)),
-                (None, None) => kept.push(row),
+                (None, None) => {
+                    let recalled = self.recalled.as_mut();
+                    match recalled.map_or(Ok(None), |known| known.is_same(row.row.id))? {
+                        Some(remote_id) => decided.push(unchanged(row.row, remote_id, at)),
+                        None => kept.push(row),
+                    }
+                }
             }
-        }
-        if let Some(recall) = &self.recall {
-            let known = recall.unchanged(&kept, at)?;
-            let mut known = known.into_iter();
-            kept.retain(|row| {
-                let known = known.next().flatten();
-                decided.extend(known.as_ref().map(|known| unchanged(row, known, at)));
-                known.is_none()
-            });
         }
         Ok((kept, decided))
     }
@@ -254,13 +251,10 @@ impl<N: Names> Feeder<N> {
 }
 
 /// The verdicts on the rows up to `last` that lose to another one. Stretches must be asked for in order.
-fn losers_up_to(
-    decisions: &mut Decisions,
-    last: Option<RowId>,
-) -> io::Result<HashMap<RowId, Verdict>> {
+fn losers_up_to(all: &mut Losers, last: Option<RowId>) -> io::Result<HashMap<RowId, Verdict>> {
     let mut losers = HashMap::new();
-    while decisions.peek().is_some_and(|next| Some(next) <= last) {
-        losers.extend(decisions.pop()?.map(|loser| (loser.row.id, loser.verdict)));
+    while all.peek().is_some_and(|next| Some(next) <= last) {
+        losers.extend(all.pop()?.map(|loser| (loser.row, loser.verdict)));
     }
     Ok(losers)
 }
@@ -276,12 +270,13 @@ pub fn refused(rejected: RejectedRow, at: i64) -> RowOutcome {
 }
 
 /// The outcome of a row whose record needs no request.
-fn unchanged(row: &PreparedRow, known: &Same, at: i64) -> RowOutcome {
+#[must_use]
+pub fn unchanged(row: RowRef, remote_id: Option<String>, at: i64) -> RowOutcome {
     RowOutcome {
         status: Status::Unchanged,
         reasons: Vec::new(),
-        remote_id: known.remote_id.clone(),
-        ..not_sent(row.row.clone(), "", at)
+        remote_id,
+        ..not_sent(row, "", at)
     }
 }
 

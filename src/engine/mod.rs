@@ -24,6 +24,8 @@ mod products;
 pub mod publish;
 pub mod quiet;
 pub mod recall;
+pub mod rejected;
+pub mod reread;
 pub mod resolve;
 mod resume;
 pub mod retry;

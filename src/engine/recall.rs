@@ -1,162 +1,123 @@
 //! Which rows the site already holds as they are: same content as was confirmed last, by the same mapping.
 //!
-//! Rows come in the order of the source, and what is remembered lies in the order of hashes: looked up chunk by chunk,
-//! each page would be read once for each chunk. So what counts is read through once, into 16 bytes a record.
+//! The keys of rows come partition by partition, in the order of their hashes, which is that of what is remembered:
+//! each partition is merged with its part of the memory, so that no more than one of them is held.
 
-use super::state::content_of;
+use super::survey::SurveyError;
+use crate::dedupe::{Merged, Runs, Winner};
 use crate::ledger::record::ContentHash;
-use crate::ledger::{Known, LedgerError, Memory};
+use crate::ledger::{KeyMark, LedgerError, Memory};
 use crate::model::clock::UnixMillis;
-use crate::model::row::{KeyHash, PreparedRow};
+use crate::model::row::RowId;
+use crate::source::RowSet;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
-/// Records that the index may hold: 64 MB. Where more are remembered, pages are read for each chunk.
-const MOST: usize = 4_000_000;
-
-/// What was confirmed before a stage began.
+/// Compares rows with what was confirmed before a stage began.
 #[derive(Debug)]
 pub struct Recall {
     memory: Memory,
     /// A confirmation that is older counts no longer.
     refresh_after: Option<Duration>,
-    /// Mark and content of every confirmation that counts, in order; `None` where there are too many.
-    index: Option<Vec<(Mark, ContentHash)>>,
+    now: UnixMillis,
+    same: Runs,
+    changed: RowSet,
 }
 
-/// A row whose record needs no request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Same {
-    /// The site's id of the record, where it told one.
-    pub remote_id: Option<String>,
-}
-
-/// The first 63 bits of a key's hash, and whether the site told an id of the record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Mark(u64);
-
-impl Mark {
-    const fn of(upper: u64, has_id: bool) -> Self {
-        Self(upper & !1 | has_id as u64)
-    }
-}
-
-/// Why an index is not made.
-enum Stop {
-    TooMany,
-    Ledger(LedgerError),
-}
-
-impl From<LedgerError> for Stop {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
-    }
+/// What became of the rows that are the only ones of their key to be sent.
+#[derive(Debug)]
+pub struct Recalled {
+    /// Rows whose record needs no request, with the site's id where it told one.
+    pub same: Merged,
+    /// All others.
+    pub changed: RowSet,
 }
 
 impl Recall {
-    /// Of what `memory` holds now. Blocks.
+    /// Beside what `memory` holds now; what is found lies in `folder`.
     ///
     /// # Errors
-    /// When the ledger cannot be read.
+    /// When no file can be made there.
     pub fn new(
         memory: Memory,
         refresh_after: Option<Duration>,
         now: UnixMillis,
-    ) -> Result<Self, LedgerError> {
-        Self::with_most(memory, refresh_after, now, MOST)
-    }
-
-    fn with_most(
-        memory: Memory,
-        refresh_after: Option<Duration>,
-        now: UnixMillis,
-        most: usize,
-    ) -> Result<Self, LedgerError> {
-        let mut index = Vec::new();
-        let read = memory.each(|known| {
-            let counts = known
-                .confirmed
-                .filter(|last| is_fresh(refresh_after, last.at, now));
-            if let Some(last) = counts {
-                if index.len() == most {
-                    return Err(Stop::TooMany);
-                }
-                let mark = Mark::of(known.mark.upper(), known.remote_id.is_some());
-                index.push((mark, last.content));
-            }
-            Ok(())
-        });
-        let index = match read {
-            Ok(()) => Some(index),
-            Err(Stop::TooMany) => None,
-            Err(Stop::Ledger(error)) => return Err(error),
-        };
+        folder: &Path,
+    ) -> io::Result<Self> {
         Ok(Self {
             memory,
             refresh_after,
-            index,
+            now,
+            same: Runs::new(folder)?,
+            changed: RowSet::default(),
         })
     }
 
-    /// For each row what is known of its record, if the record needs no request. Blocks.
+    /// Takes rows in the order of their keys, all behind those before. Blocks.
     ///
     /// # Errors
-    /// When the ledger cannot be read.
-    pub fn unchanged(
-        &self,
-        rows: &[PreparedRow],
-        now: UnixMillis,
-    ) -> Result<Vec<Option<Same>>, LedgerError> {
-        let Some(index) = &self.index else {
-            return self.look_up(rows.iter(), now);
+    /// When the ledger cannot be read, or the disk refuses.
+    pub fn compare(&mut self, rows: &[Winner]) -> Result<(), SurveyError> {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            return Ok(());
         };
-        let found: Vec<_> = rows.iter().map(|row| find(index, row)).collect();
-        let with_id = rows.iter().zip(&found);
-        let with_id = with_id.filter(|(_, has_id)| **has_id == Some(true));
-        let mut ids = self.look_up(with_id.map(|(row, _)| row), now)?.into_iter();
-        let same = found.into_iter().map(|has_id| {
-            if has_id? {
-                ids.next().flatten()
-            } else {
-                Some(Same { remote_id: None })
-            }
-        });
-        Ok(same.collect())
+        let (mut same, mut changed) = (Vec::new(), Vec::new());
+        let mut rows = rows.iter().peekable();
+        let mark = |row: &Winner| KeyMark::from(row.hash);
+        self.memory
+            .each_between::<LedgerError>(mark(first), mark(last), |known| {
+                while let Some(row) = rows.next_if(|row| mark(row) <= known.mark) {
+                    let confirmed = known.confirmed.filter(|_| mark(row) == known.mark);
+                    let content = ContentHash::of(row.content.into());
+                    let holds = confirmed.is_some_and(|last| {
+                        last.content == content && is_fresh(self.refresh_after, last.at, self.now)
+                    });
+                    if holds {
+                        same.push((row.row, known.remote_id.clone().unwrap_or_default()));
+                    } else {
+                        changed.push(row.row);
+                    }
+                }
+                Ok(())
+            })?;
+        changed.extend(rows.map(|row| row.row));
+        changed.sort_unstable();
+        for row in changed {
+            self.changed.insert(row);
+        }
+        same.sort_unstable_by_key(|(row, _)| *row);
+        Ok(self.same.run(same)?)
     }
 
-    fn look_up<'a>(
-        &self,
-        rows: impl Iterator<Item = &'a PreparedRow> + Clone,
-        now: UnixMillis,
-    ) -> Result<Vec<Option<Same>>, LedgerError> {
-        let keys: Vec<KeyHash> = rows.clone().map(|row| row.hash).collect();
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let known = self.memory.look_up(&keys)?;
-        let counts = |row: &PreparedRow, known: &Known| {
-            known.confirmed.is_some_and(|last| {
-                last.content == content_of(row) && is_fresh(self.refresh_after, last.at, now)
-            })
-        };
-        let same = rows.zip(known).map(|(row, known)| {
-            let known = known.filter(|known| counts(row, known))?;
-            Some(Same {
-                remote_id: known.remote_id,
-            })
-        });
-        Ok(same.collect())
+    /// What was found.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish(self) -> io::Result<Recalled> {
+        Ok(Recalled {
+            same: self.same.merge()?,
+            changed: self.changed,
+        })
     }
 }
 
-/// Whether the row's content was confirmed, and then whether the site told an id of its record.
-fn find(index: &[(Mark, ContentHash)], row: &PreparedRow) -> Option<bool> {
-    let upper = (row.hash.0 >> 64) as u64;
-    let (without, with) = (Mark::of(upper, false), Mark::of(upper, true));
-    let from = index.partition_point(|(mark, _)| *mark < without);
-    let candidates = index[from..].iter().take_while(|(mark, _)| *mark <= with);
-    let content = content_of(row);
-    let mut same = candidates.filter(|(_, confirmed)| *confirmed == content);
-    same.next().map(|(mark, _)| *mark == with)
+impl Recalled {
+    /// Whether a row needs no request, and then the site's id of its record. Rows must be asked for in order.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn is_same(&mut self, row: RowId) -> io::Result<Option<Option<String>>> {
+        while self.same.peek().is_some_and(|next| next <= row) {
+            if let Some((found, id)) = self.same.pop()?
+                && found == row
+            {
+                let id = String::from_utf8(id).map_err(io::Error::other)?;
+                return Ok(Some(Some(id).filter(|id| !id.is_empty())));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn is_fresh(refresh_after: Option<Duration>, at: UnixMillis, now: UnixMillis) -> bool {
@@ -167,13 +128,14 @@ fn is_fresh(refresh_after: Option<Duration>, at: UnixMillis, now: UnixMillis) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::state::{content_of, digest_of};
     use crate::ledger::record::{
         Record, RowHashes, RunHeader, SentRow, SentRows, Shape, StageHeader,
     };
     use crate::ledger::{Ledger, RunHandle, StateFolder};
     use crate::model::entity::{Entity, Operation};
     use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
-    use crate::model::row::{FileId, RowId, RowRef};
+    use crate::model::row::{FileId, KeyHash, PreparedRow, RowRef};
     use crate::model::slice::Slice;
     use std::path::Path;
 
@@ -271,16 +233,34 @@ mod tests {
         let same = row("{\"a\":1}");
         let run = loaded(folder.path(), &same, &shape);
         let asked = |row: &PreparedRow, days: Option<u64>, now: UnixMillis| {
-            let found = [MOST, 0].map(|most| {
-                let memory = run.memory(Entity::Customer, Some(&shape)).unwrap();
-                let after = days.map(|days| Duration::from_hours(days * 24));
-                let recall = Recall::with_most(memory, after, now, most).unwrap();
-                let mut found = recall.unchanged(std::slice::from_ref(row), now).unwrap();
-                found.remove(0).map(|same| same.remote_id)
-            });
-            // by the index and by the pages
-            assert_eq!(found[0], found[1]);
-            found.into_iter().next().unwrap()
+            let memory = run.memory(Entity::Customer, Some(&shape)).unwrap();
+            let after = days.map(|days| Duration::from_hours(days * 24));
+            let mut recall = Recall::new(memory, after, now, folder.path()).unwrap();
+            let winner = |hash: u128, id: u64| Winner {
+                hash: KeyHash(hash),
+                row: RowId(id),
+                content: digest_of(row),
+            };
+            // one of each side that was never loaded
+            recall.compare(&[winner(0, 5)]).unwrap();
+            recall
+                .compare(&[
+                    winner(6 << 100, 3),
+                    winner(row.hash.0, 4),
+                    winner(8 << 100, 2),
+                ])
+                .unwrap();
+            recall.compare(&[]).unwrap();
+            let mut found = recall.finish().unwrap();
+            let same = found.is_same(RowId(4)).unwrap();
+            let changed: Vec<_> = found.changed.iter().map(|row| row.0).collect();
+            let others = if same.is_some() {
+                &[2, 3, 5][..]
+            } else {
+                &[2, 3, 4, 5]
+            };
+            assert_eq!(changed, others);
+            same
         };
         let yes = Some(Some("42".to_owned()));
         assert_eq!(asked(&same, None, CONFIRMED + 900 * DAY), yes);
@@ -289,5 +269,11 @@ mod tests {
         // a clock that was set back does not make it older
         assert_eq!(asked(&same, Some(30), CONFIRMED - DAY), yes);
         assert_eq!(asked(&row("{\"a\":2}"), None, CONFIRMED), None);
+    }
+
+    #[test]
+    fn the_digest_of_a_row_is_what_its_content_is_told_by() {
+        let row = row("{\"a\":1}");
+        assert_eq!(ContentHash::of(digest_of(&row).into()), content_of(&row));
     }
 }

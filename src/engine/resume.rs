@@ -210,7 +210,6 @@ mod tests {
         };
         OpenBatch {
             batch: BatchSeq(3),
-            generation: 0,
             key: "key".to_owned(),
             body: body.as_bytes().to_vec(),
             rows: (1..=rows).map(row).collect(),

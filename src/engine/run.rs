@@ -12,15 +12,17 @@ use super::limits::MaxErrors;
 use super::message::{Recovered, StageConfig};
 use super::publish::{self, PublishError};
 use super::recall::Recall;
+use super::rejected::RejectedSpill;
+use super::reread::{Kept, Rereader};
 use super::resolve::Resolver;
 use super::resume::{Before, take_up};
 use super::state::Engine;
-use super::survey::{Names, Survey, SurveyError, Surveyor, each_once, in_order};
+use super::survey::{Names, SurveyError, Surveyor, each_once, in_order};
 use crate::api::contract::{self, BulkEndpoint};
 use crate::api::fold;
-use crate::dedupe::{Decisions, Policy};
+use crate::dedupe::{Decided, Losers, Policy};
 use crate::ledger::record::{Record, Shape, StageHeader};
-use crate::ledger::{LedgerError, OpenBatch, RowSet};
+use crate::ledger::{LedgerError, Memory, OpenBatch, RowSet};
 use crate::mapping::{Draft, Known, Plan, RefKind, References};
 use crate::model::cause::chain;
 use crate::model::entity::Entity;
@@ -34,8 +36,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{Receiver, channel};
-use tokio::task::spawn_blocking;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// Stretches of input that may wait for the driver.
 const FEED: usize = 2;
@@ -265,7 +267,7 @@ async fn run_stage(
         stage,
         create: false,
     };
-    let (first, names) = first_reading(context, stage, job, names).await?;
+    let (mut first, names) = first_reading(context, header, job, names).await?;
     if first.rows.is_some() {
         let rows = first.file_rows.clone();
         driver::write(context, vec![Record::StageRead { stage, rows }]).await?;
@@ -275,24 +277,17 @@ async fn run_stage(
         stage,
         phase: Phase::Sending,
     });
-    let recall = recall(context, header, &first).await?;
     let (sender, feed) = channel(FEED);
-    let feeder = Feeder {
-        dataset: Arc::clone(&job.dataset),
-        plan: Arc::clone(&job.plan),
-        recall,
-        done: so_far.done,
-        decisions: first.decisions,
-        behind: Behind::of(first.tree, so_far.unloaded, &context.spool),
-        hold: first.hold.clone(),
-        names: SiteNames {
-            create: first.hold.is_none(),
-            ..names
-        },
-        stop: context.stop.clone(),
-        clock: Arc::clone(&context.clock),
+    let names = SiteNames {
+        create: first.hold.is_none(),
+        ..names
     };
-    let reader = spawn_blocking(move || feeder.run(&sender));
+    let reading = Reading {
+        done: so_far.done,
+        unloaded: so_far.unloaded,
+        names,
+    };
+    let reader = second_reading(context, job, reading, &mut first, sender);
     // the verdict on errors may have fallen already; then the second reading only writes them down
     let max_errors = context.max_errors.filter(|_| first.hold.is_none());
     let left = Left {
@@ -390,22 +385,19 @@ async fn send(
     }
 }
 
-/// What was confirmed before, for a stage that leaves out what has not changed.
-async fn recall(
-    context: &Context,
-    header: &StageHeader,
-    first: &First,
-) -> Result<Option<Recall>, RunError> {
-    // of several rows of a key each is compared with what the one before leaves, which is not known yet
-    if context.full || !is_remembered(header.entity) || first.decisions.repeats() {
+/// What was confirmed before, for a stage that leaves out what has not changed; `None` where nothing was.
+fn memory(context: &Context, header: &StageHeader) -> Result<Option<Memory>, LedgerError> {
+    if context.full || !is_remembered(header.entity) {
         return Ok(None);
     }
     let memory = context
         .ledger
         .memory(header.entity, header.shape.as_ref())?;
-    let (refresh_after, now) = (context.refresh_after, context.clock.unix_millis());
-    let recall = spawn_blocking(move || Recall::new(memory, refresh_after, now));
-    Ok(Some(recall.await??))
+    Ok(if memory.is_empty()? {
+        None
+    } else {
+        Some(memory)
+    })
 }
 
 /// Whether the content of such records is remembered.
@@ -444,7 +436,10 @@ struct First {
     rows: Option<u64>,
     /// The same by file.
     file_rows: Vec<u64>,
-    decisions: Decisions,
+    /// Rows that lose to another one.
+    losers: Losers,
+    /// Which rows the site holds as they are, where that is known and something is sent.
+    kept: Option<Kept>,
     /// Why nothing of the stage may be sent, though its rows are good to be mapped.
     hold: Option<String>,
     /// The keys of all rows, where what is gone is asked for.
@@ -459,7 +454,8 @@ impl First {
         Self {
             rows: None,
             file_rows: Vec::new(),
-            decisions: Decisions::none(),
+            losers: Losers::default(),
+            kept: None,
             hold: None,
             seen: None,
             tree: None,
@@ -471,68 +467,21 @@ impl First {
 /// every row down as not sent.
 async fn first_reading(
     context: &Arc<Context>,
-    stage: u32,
+    header: &StageHeader,
     job: &StageJob,
     mut names: SiteNames,
 ) -> Result<(First, SiteNames), RunError> {
     if context.stop.why().is_some() {
         return Ok((First::broken_off(), names));
     }
-    let (shared, job) = (Arc::clone(context), job.clone());
+    let (shared, header, job) = (Arc::clone(context), header.clone(), job.clone());
     let (surveyed, names) = spawn_blocking(move || {
-        let surveyor = Surveyor {
-            stage,
-            dataset: &job.dataset,
-            plan: &job.plan,
-            spool: &shared.spool,
-            all_keys: job.gone && lists_gone(job.plan.entity()),
-            audience: &shared.audience,
-            stop: &shared.stop,
-        };
-        surveyor.begin();
-        let surveyed = surveyor.run(&mut names, |_| Ok(())).and_then(|survey| {
-            let Survey {
-                rows,
-                file_rows,
-                rejected,
-                keys,
-                seen,
-                kin,
-            } = survey;
-            let tree = in_order(kin, job.duplicates, &mut names)?.map(|(tree, _)| tree);
-            let refused = tree.as_ref().map_or(0, Tree::refused);
-            Ok((
-                rows,
-                file_rows,
-                rejected + refused,
-                keys.decide(job.duplicates, &shared.spool)?,
-                seen,
-                tree,
-            ))
-        });
+        let surveyed = survey(&shared, &header, &job, &mut names);
         (surveyed, names)
     })
     .await?;
     let first = match surveyed {
-        Ok((rows, file_rows, rejected, decisions, seen, tree)) => {
-            let most = context
-                .max_errors
-                .filter(|most| most.exceeded(rejected, rows));
-            let hold = most.map(|most| {
-                format!(
-                    "{rejected} of {rows} rows were rejected, more than --max-errors {most} allows; nothing of \
-                     this stage was sent"
-                )
-            });
-            First {
-                rows: Some(rows),
-                file_rows,
-                decisions,
-                hold,
-                seen,
-                tree,
-            }
-        }
+        Ok(first) => first,
         Err(SurveyError::Spill(source)) => {
             return Err(RunError::Io {
                 doing:
@@ -553,6 +502,131 @@ async fn first_reading(
         }
     };
     Ok((first, names))
+}
+
+/// The first reading, and what follows from it alone. Blocks.
+fn survey(
+    context: &Context,
+    header: &StageHeader,
+    job: &StageJob,
+    names: &mut SiteNames,
+) -> Result<First, SurveyError> {
+    let memory = memory(context, header)?;
+    let spool = &context.spool;
+    let surveyor = Surveyor {
+        stage: header.stage,
+        dataset: &job.dataset,
+        plan: &job.plan,
+        spool,
+        all_keys: job.gone && lists_gone(header.entity),
+        contents: memory.is_some(),
+        audience: &context.audience,
+        stop: &context.stop,
+    };
+    surveyor.begin();
+    let mut recall = None;
+    if let Some(memory) = memory {
+        let (refresh_after, now) = (context.refresh_after, context.clock.unix_millis());
+        let refused = RejectedSpill::new(spool)?;
+        recall = Some((Recall::new(memory, refresh_after, now, spool)?, refused));
+    }
+    let found = surveyor.run(names, |row| {
+        let refused = recall.as_mut().map(|(_, refused)| refused.push(&row));
+        Ok(refused.transpose().map(drop)?)
+    })?;
+    let tree = in_order(found.kin, job.duplicates, names)?.map(|(tree, _)| tree);
+    let rejected = found.rejected + tree.as_ref().map_or(0, Tree::refused);
+    let Decided {
+        losers,
+        rows,
+        repeats,
+    } = found.keys.decide_with(job.duplicates, spool, |winners| {
+        let recall = recall.as_mut();
+        recall.map_or(Ok(()), |(recall, _)| recall.compare(winners))
+    })?;
+    let most = context
+        .max_errors
+        .filter(|most| most.exceeded(rejected, found.rows));
+    let hold = most.map(|most| {
+        format!(
+            "{rejected} of {} rows were rejected, more than --max-errors {most} allows; nothing of \
+             this stage was sent",
+            found.rows
+        )
+    });
+    // of several rows of a key each is compared with what the one before leaves, which is not known yet
+    let kept = match recall.filter(|_| hold.is_none() && !repeats) {
+        None => None,
+        Some((recall, refused)) => Some(Kept {
+            recalled: recall.finish()?,
+            rows,
+            rejected: refused.read()?,
+        }),
+    };
+    Ok(First {
+        rows: Some(found.rows),
+        file_rows: found.file_rows,
+        losers,
+        kept,
+        hold,
+        seen: found.seen,
+        tree,
+    })
+}
+
+/// What a second reading goes by, beside what the first one found.
+struct Reading {
+    /// Rows that an interrupted run decided, or has under way.
+    done: RowSet,
+    /// Those whose records the site is not known to hold.
+    unloaded: RowSet,
+    names: SiteNames,
+}
+
+/// Starts the second reading: of all rows, or, where no row goes out behind another, of those that have changed.
+fn second_reading(
+    context: &Context,
+    job: &StageJob,
+    reading: Reading,
+    first: &mut First,
+    out: Sender<Feed>,
+) -> JoinHandle<()> {
+    let Reading {
+        done,
+        unloaded,
+        names,
+    } = reading;
+    let (dataset, plan) = (Arc::clone(&job.dataset), Arc::clone(&job.plan));
+    let (stop, clock) = (context.stop.clone(), Arc::clone(&context.clock));
+    let losers = std::mem::take(&mut first.losers);
+    if first.tree.is_none()
+        && let Some(kept) = first.kept.take()
+    {
+        let rereader = Rereader {
+            dataset,
+            plan,
+            losers,
+            kept,
+            done,
+            names,
+            stop,
+            clock,
+        };
+        return spawn_blocking(move || rereader.run(&out));
+    }
+    let feeder = Feeder {
+        dataset,
+        plan,
+        losers,
+        recalled: first.kept.take().map(|kept| kept.recalled),
+        behind: Behind::of(first.tree.take(), unloaded, &context.spool),
+        done,
+        hold: first.hold.clone(),
+        names,
+        stop,
+        clock,
+    };
+    spawn_blocking(move || feeder.run(&out))
 }
 
 fn stage_config(

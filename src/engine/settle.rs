@@ -36,7 +36,7 @@ pub struct Ended {
     pub results: PathBuf,
 }
 
-/// Ends the run that `context` writes. `results` says where those of a stage go; `why` is told to rows that were not sent.
+/// Ends the run that `context` writes, all but its record: the run that takes its place closes it as it begins. `results` says where those of a stage go; `why` is told to rows that were not sent.
 ///
 /// # Errors
 /// When the ledger or a results file cannot be written.
@@ -45,7 +45,6 @@ pub async fn settle(
     stages: &[StageInfo],
     results: impl Fn(&StageInfo) -> PathBuf,
     why: &str,
-    by: &str,
 ) -> Result<Vec<Ended>, RunError> {
     let mut ended = Vec::new();
     for stage in stages {
@@ -62,11 +61,6 @@ pub async fn settle(
             });
         }
     }
-    let record = Record::RunSuperseded {
-        at: context.clock.unix_millis(),
-        by: by.to_owned(),
-    };
-    driver::write(context, vec![record]).await?;
     Ok(ended)
 }
 

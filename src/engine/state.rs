@@ -470,6 +470,16 @@ pub fn content_of(row: &PreparedRow) -> ContentHash {
     ContentHash::of(xxh3_128(&row.item))
 }
 
+/// The half of the digest that [`content_of`] keeps.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower half is what is kept"
+)]
+pub fn digest_of(row: &PreparedRow) -> u64 {
+    xxh3_128(&row.item) as u64
+}
+
 /// The outcome of a row that the run stopped before.
 #[must_use]
 pub fn not_sent(row: RowRef, why: &str, at: UnixMillis) -> RowOutcome {

@@ -4,6 +4,7 @@ use super::context::Audience;
 use super::drafts::{Drafted, Drafts};
 use super::gone::Seen;
 use super::hierarchy::{Children, Kin, KinError, Tree};
+use super::state::digest_of;
 use super::stop::Stop;
 use crate::api::fold;
 use crate::dedupe::{KeySet, KeySpill, Policy};
@@ -155,6 +156,8 @@ pub struct Surveyor<'a> {
     pub spool: &'a Path,
     /// Whether the keys of all rows are wanted, of rejected ones too.
     pub all_keys: bool,
+    /// Whether payloads are made, for what they hold to be compared with what was confirmed before.
+    pub contents: bool,
     /// Who watches.
     pub audience: &'a Audience,
     /// The wish to stop.
@@ -188,6 +191,11 @@ impl Surveyor<'_> {
                 keyless: 0,
             });
         }
+        let emit = if self.contents {
+            Emit::Payloads
+        } else {
+            Emit::Keys
+        };
         let mut told = Instant::now();
         for drafted in Drafts::start(self.dataset, self.plan, self.stop)? {
             let Drafted { chunk, draft } = drafted?;
@@ -209,7 +217,7 @@ impl Surveyor<'_> {
                 rejected: refused,
             } = {
                 let references = names.ensure(&draft, &|_| false)?;
-                draft.finish(references, Emit::Keys)
+                draft.finish(references, emit)
             };
             survey.rows += records;
             let file = chunk.file.0 as usize;
@@ -218,7 +226,8 @@ impl Surveyor<'_> {
             }
             survey.rejected += refused.len() as u64;
             for row in &rows {
-                survey.keys.push(row.hash, &row.row)?;
+                let content = if self.contents { digest_of(row) } else { 0 };
+                survey.keys.push(row.hash, &row.row, content)?;
             }
             if let (Some(kin), Some((parents, mut named))) = (&mut survey.kin, kept) {
                 named.retain(|(row, _)| is_among(&refused, *row));

@@ -1,5 +1,6 @@
 //! What each record does to the tables, and to what is remembered.
 
+use super::body::Packer;
 use super::insert::{Settled, insert_batch, insert_rows, insert_stage, settle_batch, unwritable};
 use super::pending::Pending;
 use super::progress;
@@ -36,6 +37,7 @@ pub(super) struct Writing<'a> {
     pub(super) db: &'a Transaction<'a>,
     pub(super) run: i64,
     pub(super) parts: &'a mut Parts,
+    pub(super) packer: &'a mut Packer,
     pub(super) remember: &'a mut Remember,
     pub(super) pending: &'a Mutex<Pending>,
 }
@@ -45,7 +47,6 @@ impl Writing<'_> {
     ///
     /// # Errors
     /// When it cannot be written, or is about something that was never begun.
-    #[expect(clippy::too_many_lines, reason = "one arm for each record")]
     pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
         let Self { db, run, .. } = *self;
         match record {
@@ -70,28 +71,12 @@ impl Writing<'_> {
                 at,
             } => {
                 let part = self.parts.get(*stage)?;
-                insert_batch(db, part, *batch, key, body, rows, *at)?;
+                let packed = self.packer.pack(body);
+                let packed =
+                    packed.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+                insert_batch(db, part, *batch, key, &packed, rows, *at)?;
                 self.remember.sending(db, part, rows)
             }
-            Record::SendingAgain {
-                stage,
-                batch,
-                generation,
-                key,
-                at,
-            } => db
-                .prepare_cached(
-                    "UPDATE batch SET generation = ?1, key = ?2, state = 0, task_id = NULL, trace_id = NULL, sent_at = ?3
-                     WHERE part = ?4 AND batch = ?5 AND state < 2 AND generation < ?1",
-                )?
-                .execute(params![
-                    generation,
-                    key,
-                    at,
-                    self.parts.get(*stage)?,
-                    batch.0
-                ])
-                .and_then(expect_one),
             Record::Calling { stage, rows } => {
                 self.remember.sending(db, self.parts.get(*stage)?, rows)
             }
@@ -143,12 +128,6 @@ impl Writing<'_> {
                 .execute(
                     "UPDATE run SET finished_at = ?1, stopped = ?2, state = ?2 IS NULL WHERE run = ?3",
                     params![at, stopped, run],
-                )
-                .map(drop),
-            Record::RunSuperseded { at, by } => db
-                .execute(
-                    "UPDATE run SET finished_at = ?, superseded_by = ?, state = 2 WHERE run = ?",
-                    params![at, by, run],
                 )
                 .map(drop),
         }

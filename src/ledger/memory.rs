@@ -3,7 +3,7 @@
 use super::content::{Entry, KeyMark, first_mark, identities_of};
 use super::error::{LedgerError, failed};
 use super::pages::{self, Key};
-use super::pending::{Maps, Pending};
+use super::pending::{FIRST, Keys, LAST, Maps, Pending};
 use super::record::ContentHash;
 use crate::model::clock::UnixMillis;
 use crate::model::row::KeyHash;
@@ -70,7 +70,9 @@ impl Memory {
         let found = self.entries(maps, &wanted)?;
         let known = keys.iter().map(|key| {
             let mark = KeyMark::from(*key);
-            found.get(&mark.0).map(|entry| self.known(mark, entry))
+            found
+                .get(&mark.0)
+                .map(|entry| self.known(mark, entry.clone()))
         });
         Ok(known.collect())
     }
@@ -97,10 +99,28 @@ impl Memory {
             let entries = marks.filter_map(|mark| Some((*mark, found.get(mark)?)));
             entries
                 .filter(|(_, entry)| entry.key == **key)
-                .map(|(mark, entry)| self.known(KeyMark(mark), entry))
+                .map(|(mark, entry)| self.known(KeyMark(mark), entry.clone()))
                 .collect()
         });
         Ok(owned.collect())
+    }
+
+    /// Whether nothing of this kind was ever loaded on this site.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn is_empty(&self) -> Result<bool, LedgerError> {
+        let Some(maps) = self.maps else {
+            return Ok(true);
+        };
+        let waiting = self.pending().capture(maps, Keys::ALL);
+        if waiting.first().is_some() {
+            return Ok(false);
+        }
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM page WHERE map = ?)";
+        self.db
+            .query_row(sql, [maps.entries], |row| row.get(0))
+            .map_err(failed("read", &self.file))
     }
 
     /// Calls `each` for every record that was ever loaded, in the order of natural keys' hashes, so that it can be merged
@@ -110,18 +130,34 @@ impl Memory {
     /// When the ledger cannot be read, or `each` fails.
     pub fn each<E: From<LedgerError>>(
         &self,
+        each: impl FnMut(Known) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_between(KeyMark(FIRST), KeyMark(LAST), each)
+    }
+
+    /// The same of the records from one mark to another, both included.
+    ///
+    /// # Errors
+    /// As [`Memory::each`].
+    pub fn each_between<E: From<LedgerError>>(
+        &self,
+        from: KeyMark,
+        to: KeyMark,
         mut each: impl FnMut(Known) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(maps) = self.maps else {
             return Ok(());
         };
-        let mut waiting = self.pending().capture(maps, None);
+        let mut waiting = self.pending().capture(maps, Keys::Between(from.0, to.0));
         let mut tell = |mark: Key, entry: Option<Entry>| {
-            entry.map_or(Ok(()), |entry| each(self.known(KeyMark(mark), &entry)))
+            entry.map_or(Ok(()), |entry| each(self.known(KeyMark(mark), entry)))
         };
         let read = failed("read", &self.file);
         let snapshot = self.db.unchecked_transaction().map_err(&read)?;
-        let scanned = pages::scan(&snapshot, maps.entries, Key::default(), |key, entry| {
+        let scanned = pages::scan(&snapshot, maps.entries, from.0, |key, entry| {
+            if key > to.0 {
+                return Ok(false);
+            }
             while let Some(first) = waiting.first().filter(|first| *first < key) {
                 tell(first, waiting.take(first, None)).map_err(Stop::Each)?;
             }
@@ -146,7 +182,7 @@ impl Memory {
         wanted: &BTreeSet<Key>,
     ) -> Result<BTreeMap<Key, Entry>, LedgerError> {
         // taken first: a merge that ends in between puts into the pages what is laid over them again, to the same end
-        let mut waiting = self.pending().capture(maps, Some(wanted));
+        let mut waiting = self.pending().capture(maps, Keys::These(wanted));
         let read = failed("read", &self.file);
         let snapshot = self.db.unchecked_transaction().map_err(&read)?;
         let mut found = BTreeMap::new();
@@ -188,19 +224,19 @@ impl Memory {
         Ok(found)
     }
 
-    fn known(&self, mark: KeyMark, entry: &Entry) -> Known {
+    fn known(&self, mark: KeyMark, entry: Entry) -> Known {
         let confirmed = entry
             .contents
             .iter()
             .find(|content| Some(content.shape) == self.shape);
         Known {
             mark,
-            key: entry.key.clone(),
-            remote_id: entry.remote_id.clone(),
             confirmed: confirmed.map(|content| Confirmed {
                 content: content.hash,
                 at: content.at.start(),
             }),
+            key: entry.key,
+            remote_id: entry.remote_id,
         }
     }
 

@@ -11,6 +11,7 @@
 //! site is known to hold. `tests/contract.rs` says what another store would have to keep to.
 
 mod apply;
+mod body;
 mod content;
 mod error;
 mod forget;

@@ -11,8 +11,22 @@ use std::sync::Arc;
 /// Keys that wait before they are merged. At some 150 bytes each this bounds the memory.
 pub(super) const FOLD_AT: usize = 200_000;
 
+/// No key is lower.
+pub(super) const FIRST: Key = [0; size_of::<Key>()];
 /// No key is higher.
-const LAST: Key = [0xff; size_of::<Key>()];
+pub(super) const LAST: Key = [0xff; size_of::<Key>()];
+
+/// Some keys of a kind.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keys<'a> {
+    These(&'a BTreeSet<Key>),
+    /// Both included, the first not above the second.
+    Between(Key, Key),
+}
+
+impl Keys<'_> {
+    pub(super) const ALL: Self = Self::Between(FIRST, LAST);
+}
 
 /// A (site, entity): its two maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,22 +124,25 @@ impl Pending {
         self.waiting.changes.len() >= FOLD_AT
     }
 
-    /// What waits of these keys, or of all of a kind.
-    pub(super) fn capture(&self, maps: Maps, keys: Option<&BTreeSet<Key>>) -> Overlay {
+    /// What waits of these keys.
+    pub(super) fn capture(&self, maps: Maps, keys: Keys<'_>) -> Overlay {
         let mut changes: BTreeMap<Key, Vec<Change>> = BTreeMap::new();
         for layer in self.layers() {
             let mut keep = |key: Key, change: &Change| {
                 changes.entry(key).or_default().push(change.clone());
             };
-            if let Some(keys) = keys {
-                for key in keys {
-                    if let Some(change) = layer.changes.get(&(maps, *key)) {
-                        keep(*key, change);
+            match keys {
+                Keys::These(keys) => {
+                    for key in keys {
+                        if let Some(change) = layer.changes.get(&(maps, *key)) {
+                            keep(*key, change);
+                        }
                     }
                 }
-            } else {
-                let all = layer.changes.range((maps, Key::default())..=(maps, LAST));
-                all.for_each(|((_, key), change)| keep(*key, change));
+                Keys::Between(from, to) => {
+                    let range = layer.changes.range((maps, from)..=(maps, to));
+                    range.for_each(|((_, key), change)| keep(*key, change));
+                }
             }
         }
         Overlay {

@@ -1,5 +1,6 @@
 //! How far a stage came before it was interrupted: which rows are decided, which requests are not.
 
+use super::body::unpack;
 use super::error::damaged;
 use super::reader::StageInfo;
 use super::record::{ContentHash, RowHashes, SentRow, SentRows};
@@ -38,9 +39,7 @@ pub struct StageProgress {
 pub struct OpenBatch {
     /// Its number.
     pub batch: BatchSeq,
-    /// How often it was given a new key.
-    pub generation: u32,
-    /// The idempotency key of this generation.
+    /// Its idempotency key.
     pub key: String,
     /// The exact bytes.
     pub body: Vec<u8>,
@@ -50,7 +49,7 @@ pub struct OpenBatch {
     pub task: Option<TaskId>,
     /// The acceptance's trace id.
     pub trace_id: Option<String>,
-    /// When this generation was first about to leave.
+    /// When it was first about to leave.
     pub sent_at: UnixMillis,
 }
 
@@ -130,7 +129,7 @@ pub(super) fn read(db: &Connection, part: i64, info: StageInfo) -> rusqlite::Res
         );
     }
     let mut query = db.prepare(
-        "SELECT batch, generation, key, body, rows, task_id, trace_id, sent_at FROM batch
+        "SELECT batch, key, body, rows, task_id, trace_id, sent_at FROM batch
          WHERE part = ? AND state < 2 ORDER BY batch",
     )?;
     let undecided = query.query_map([part], |row| open_batch(row, &mut hashes))?;
@@ -184,7 +183,7 @@ fn open_batch(
     hashes: &mut HashMap<RowId, RowHashes>,
 ) -> rusqlite::Result<OpenBatch> {
     let items: Vec<(u64, u32, Option<u64>, String)> =
-        serde_json::from_str(&row.get::<_, String>(4)?).map_err(|_| damaged(4))?;
+        serde_json::from_str(&row.get::<_, String>(3)?).map_err(|_| damaged(3))?;
     let rows = items.into_iter().map(|(id, file, line, key)| SentRow {
         row: RowRef {
             id: RowId(id),
@@ -196,13 +195,12 @@ fn open_batch(
     });
     Ok(OpenBatch {
         batch: BatchSeq(row.get(0)?),
-        generation: row.get(1)?,
-        key: row.get(2)?,
-        body: row.get(3)?,
+        key: row.get(1)?,
+        body: unpack(row.get(2)?).map_err(|_| damaged(2))?,
         rows: rows.collect(),
-        task: row.get::<_, Option<String>>(5)?.map(TaskId),
-        trace_id: row.get(6)?,
-        sent_at: row.get(7)?,
+        task: row.get::<_, Option<String>>(4)?.map(TaskId),
+        trace_id: row.get(5)?,
+        sent_at: row.get(6)?,
     })
 }
 

@@ -180,8 +180,9 @@ impl Remember {
     }
 }
 
-/// Whether a row has an outcome.
-const DECIDED: &str = "SELECT 1 FROM row WHERE part = ? AND row = ?";
+/// Whether a row has an outcome that stays: not that of a batch that was given up while its fate is open.
+const DECIDED: &str = "SELECT 1 FROM row WHERE part = ? AND row = ? AND NOT EXISTS
+     (SELECT 1 FROM batch WHERE batch.part = row.part AND batch.batch = row.batch AND batch.state < 2)";
 
 /// Merges what waits into the pages, and drops from the intents what is decided or belongs to a run that is over. Blocks.
 ///

@@ -1,6 +1,7 @@
 //! The store: SQLite in WAL mode with full syncs, written by one thread that commits all that waits at once.
 
-use super::apply::Parts;
+use super::apply::{Parts, expect_one};
+use super::body::Packer;
 use super::error::{LedgerError, failed};
 use super::lock::StateFolder;
 use super::memory::Memory;
@@ -119,28 +120,24 @@ impl Ledger {
     /// # Errors
     /// When the header cannot be written.
     pub fn begin(&self, header: &RunHeader) -> Result<RunHandle, LedgerError> {
-        let db = self.connect()?;
-        let invocation = header.invocation.as_ref().map(serde_json::to_string);
-        // strings are all it holds
-        let invocation = invocation.and_then(Result::ok);
-        Step::Begin.before();
-        db.execute(
-            "INSERT INTO run (id, nonce, site, job, version, state, retry_of, invocation, started_at)
-             VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
-            params![
-                header.id,
-                header.nonce,
-                header.site,
-                header.job,
-                env!("CARGO_PKG_VERSION"),
-                header.retry_of,
-                invocation,
-                header.started_at
-            ],
-        )
-        .map_err(self.failed("write"))?;
-        Step::Begin.after();
-        let run = db.last_insert_rowid();
+        self.begin_over(header, None)
+    }
+
+    /// The same, and closes an open run (by its id) as superseded: both or neither.
+    ///
+    /// # Errors
+    /// When the header cannot be written, or there is no such open run.
+    pub fn begin_in_place_of(
+        &self,
+        header: &RunHeader,
+        old: &str,
+    ) -> Result<RunHandle, LedgerError> {
+        self.begin_over(header, Some(old))
+    }
+
+    fn begin_over(&self, header: &RunHeader, old: Option<&str>) -> Result<RunHandle, LedgerError> {
+        let mut db = self.connect()?;
+        let run = insert_run(&mut db, header, old).map_err(self.failed("write"))?;
         self.start(db, run, &header.id, &header.site)
     }
 
@@ -189,6 +186,8 @@ impl Ledger {
             run,
             file: self.file.clone(),
             parts,
+            packer: Packer::new()
+                .map_err(|error| LedgerError::folder(self.folder.path(), error))?,
             remember,
             pending: Arc::clone(&self.pending),
         };
@@ -224,6 +223,44 @@ impl Ledger {
     ) -> impl Fn(rusqlite::Error) -> LedgerError + use<> {
         failed(doing, &self.file)
     }
+}
+
+/// Writes a run, perhaps in the place of another; gives its number.
+fn insert_run(db: &mut Connection, header: &RunHeader, old: Option<&str>) -> rusqlite::Result<i64> {
+    let invocation = header.invocation.as_ref().map(serde_json::to_string);
+    // strings are all it holds
+    let invocation = invocation.and_then(Result::ok);
+    let transaction = db.transaction()?;
+    transaction.execute(
+        "INSERT INTO run (id, nonce, site, job, version, state, retry_of, invocation, started_at)
+         VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+        params![
+            header.id,
+            header.nonce,
+            header.site,
+            header.job,
+            env!("CARGO_PKG_VERSION"),
+            header.retry_of,
+            invocation,
+            header.started_at
+        ],
+    )?;
+    let run = transaction.last_insert_rowid();
+    if let Some(old) = old {
+        let closed = transaction.execute(
+            "UPDATE run SET finished_at = ?, superseded_by = ?, state = 2 WHERE id = ? AND state = 0",
+            params![header.started_at, header.id, old],
+        );
+        closed.and_then(expect_one)?;
+        Step::RunSuperseded.before();
+    }
+    Step::Begin.before();
+    transaction.commit()?;
+    if old.is_some() {
+        Step::RunSuperseded.after();
+    }
+    Step::Begin.after();
+    Ok(run)
 }
 
 /// What an early stop wrote and a later process takes back.

@@ -1,6 +1,7 @@
 //! The writer's thread: one transaction for all that waits.
 
 use super::apply::{Parts, Writing};
+use super::body::Packer;
 use super::error::{LedgerError, failed};
 use super::pending::Pending;
 use super::record::Record;
@@ -18,6 +19,7 @@ pub(super) struct Writer {
     pub(super) file: PathBuf,
     /// Stages that have begun: their parts.
     pub(super) parts: Parts,
+    pub(super) packer: Packer,
     pub(super) remember: Remember,
     pub(super) pending: Arc<Mutex<Pending>>,
 }
@@ -61,6 +63,7 @@ impl Writer {
                 db: &transaction,
                 run: self.run,
                 parts: &mut self.parts,
+                packer: &mut self.packer,
                 remember: &mut self.remember,
                 pending: &self.pending,
             };

@@ -21,8 +21,6 @@ pub enum Step {
     StageRead,
     /// The intent of a bulk request.
     Sending,
-    /// That of a repetition under a new key.
-    SendingAgain,
     /// That of single calls.
     Calling,
     /// A task's id.
@@ -35,7 +33,7 @@ pub enum Step {
     StageFinished,
     /// The end of a run.
     RunFinished,
-    /// That of a run that another takes the place of.
+    /// A run takes the place of another one.
     RunSuperseded,
     /// What is remembered is merged; `after`: and the intents that say the same are still there.
     Merge,
@@ -53,13 +51,12 @@ pub enum Step {
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 18] = [
         Self::Begin,
         Self::Reopen,
         Self::StageStarted,
         Self::StageRead,
         Self::Sending,
-        Self::SendingAgain,
         Self::Calling,
         Self::Accepted,
         Self::Settled,
@@ -84,7 +81,6 @@ impl Step {
             Self::StageStarted => "stage-started",
             Self::StageRead => "stage-read",
             Self::Sending => "sending",
-            Self::SendingAgain => "sending-again",
             Self::Calling => "calling",
             Self::Accepted => "accepted",
             Self::Settled => "settled",

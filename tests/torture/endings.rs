@@ -188,8 +188,8 @@ fn settling_may_be_killed_as_well() {
         "stage-finished.before",
         "stage-finished.after",
         "run-superseded.before",
+        // here the new run has begun, and is what goes on
         "run-superseded.after",
-        "begin.after",
         "submit.after",
         "settled.before",
     ]

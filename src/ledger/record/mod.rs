@@ -39,20 +39,6 @@ pub enum Record {
         /// When.
         at: UnixMillis,
     },
-    /// The same rows and bytes are about to leave under a new key, after an answer that ended the one before: a
-    /// definite refusal, or a task that is over.
-    SendingAgain {
-        /// The stage.
-        stage: u32,
-        /// The batch.
-        batch: BatchSeq,
-        /// Higher than before; the first key was that of generation 0.
-        generation: u32,
-        /// The new idempotency key.
-        key: String,
-        /// When.
-        at: UnixMillis,
-    },
     /// Single calls are about to be made for rows: written before they are. What was confirmed of them is void from
     /// here on. Their outcomes follow as `Rows`.
     Calling {
@@ -116,13 +102,6 @@ pub enum Record {
         /// Why it stopped early.
         stopped: Option<String>,
     },
-    /// The run is over, and another takes its place: it is not continued.
-    RunSuperseded {
-        /// When.
-        at: UnixMillis,
-        /// The other run's id.
-        by: String,
-    },
 }
 
 impl Record {
@@ -132,14 +111,12 @@ impl Record {
             Self::StageStarted(_) => Step::StageStarted,
             Self::StageRead { .. } => Step::StageRead,
             Self::Sending { .. } => Step::Sending,
-            Self::SendingAgain { .. } => Step::SendingAgain,
             Self::Calling { .. } => Step::Calling,
             Self::Accepted { .. } => Step::Accepted,
             Self::Settled { .. } | Self::Suspended { .. } => Step::Settled,
             Self::Rows { .. } => Step::Rows,
             Self::StageFinished { .. } => Step::StageFinished,
             Self::RunFinished { .. } => Step::RunFinished,
-            Self::RunSuperseded { .. } => Step::RunSuperseded,
         }
     }
 }

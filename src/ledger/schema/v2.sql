@@ -51,10 +51,10 @@ CREATE TABLE file (
 CREATE TABLE batch (
     part       INTEGER NOT NULL REFERENCES stage,
     batch      INTEGER NOT NULL,              -- from 1
-    generation INTEGER NOT NULL,              -- from 0; rises when it is sent under a new key
+    generation INTEGER NOT NULL,              -- 0: what is sent under a new key is a new batch
     key        TEXT NOT NULL,                 -- Idempotency-Key
     state      INTEGER NOT NULL,              -- 0 sending, 1 waiting for its task, 2 settled
-    body       BLOB,                          -- the exact bytes that go out
+    body       BLOB,                          -- the exact bytes that go out, as a zstd frame
     rows       TEXT,                          -- JSON: [row, file, line, key] of each item, in the body's order
     task_id    TEXT,
     trace_id   TEXT,

@@ -1,8 +1,9 @@
 //! The contract of a store, tried through its public face alone: what another store would have to keep to.
 
-use super::{begin, header, open, outcome, row, sending, sent, settled, shape, stage};
+use super::{begin, hash, header, open, outcome, row, sending, sent, settled, shape, stage};
 use crate::ledger::record::{Record, RunHeader, StageHeader};
 use crate::ledger::{Ledger, LedgerError, RunInfo, RunState, StoredRow};
+use crate::model::entity::Entity;
 use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
 use crate::model::reply::TaskId;
 use crate::model::row::RowId;
@@ -105,8 +106,10 @@ fn a_suspended_batch_shows_its_rows_and_is_taken_up_again() {
         (progress.decided.len(), progress.counts.of(Status::NotSent)),
         (1, 1)
     );
-    let open: Vec<_> = progress.undecided.iter().map(|open| open.batch).collect();
-    assert_eq!(open, [BatchSeq(1)]);
+    // with what it writes, though two processes have ended since
+    let open = progress.undecided.iter();
+    let open: Vec<_> = open.map(|open| (open.batch, open.rows.to_vec())).collect();
+    assert_eq!(open, [(BatchSeq(1), vec![sent(1, 11, 1), sent(2, 12, 1)])]);
 
     // to go on with it: nothing of the stop is left
     let run = ledger.resume("r1").unwrap();
@@ -118,19 +121,23 @@ fn a_suspended_batch_shows_its_rows_and_is_taken_up_again() {
     )])
     .unwrap();
     assert_eq!((counts(Status::Loaded), counts(Status::Failed)), (1, 1));
+    let memory = run.memory(Entity::Customer, Some(&shape(1, &["Plan"])));
+    let known = memory.unwrap().look_up(&[hash(11)]).unwrap().remove(0);
+    assert!(known.is_some_and(|known| known.confirmed.is_some()));
 }
 
 #[test]
 fn a_superseded_run_is_not_continued_and_names_the_one_that_took_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(folder.path());
-    let run = begin(&ledger, "r1", None);
-    let by = "r2".to_owned();
-    run.write_now(vec![Record::RunSuperseded { at: 5_000, by }])
-        .unwrap();
+    drop(begin(&ledger, "r1", None));
+    drop(ledger.begin_in_place_of(&header("r2"), "r1").unwrap());
     insta::assert_snapshot!(ledger.resume("r1").unwrap_err(), @"run r1 is superseded by r2: there is nothing to continue");
     let found = ledger.reader().unwrap().open_run_of("job.toml", "sandbox");
-    assert_eq!(found.unwrap(), None);
+    assert_eq!(found.unwrap().unwrap().id, "r2");
+    // of two runs that would take its place the second does not begin
+    assert!(ledger.begin_in_place_of(&header("r3"), "r1").is_err());
+    assert!(ledger.reader().unwrap().find("r3").is_err());
 }
 
 #[test]
@@ -299,13 +306,6 @@ fn what_a_crash_left_is_told_to_whoever_continues() {
                 trace_id: Some("x".into()),
             },
             settled(1, &[(1, Status::Loaded), (2, Status::Failed)]),
-            Record::SendingAgain {
-                stage: 0,
-                batch: BatchSeq(4),
-                generation: 1,
-                key: "another key".into(),
-                at: 2_500,
-            },
             Record::Calling {
                 stage: 0,
                 rows: [sent(6, 6, 6), sent(7, 7, 7)].into_iter().collect(),
@@ -332,7 +332,7 @@ fn what_a_crash_left_is_told_to_whoever_continues() {
     let [waiting, again] = progress.undecided.as_slice() else {
         panic!("{:?}", progress.undecided);
     };
-    assert_eq!((waiting.batch, waiting.generation), (BatchSeq(2), 0));
+    assert_eq!(waiting.batch, BatchSeq(2));
     assert_eq!(
         (waiting.key.as_str(), waiting.body.as_slice()),
         ("key 2", b"body 2".as_slice())
@@ -345,13 +345,10 @@ fn what_a_crash_left_is_told_to_whoever_continues() {
         (waiting.sent_at, waiting.rows.to_vec()),
         (2_000, vec![sent(3, 3, 3)])
     );
-    assert_eq!(
-        (again.batch, again.generation, again.sent_at),
-        (BatchSeq(4), 1, 2_500)
-    );
+    assert_eq!((again.batch, again.sent_at), (BatchSeq(4), 2_000));
     assert_eq!(
         (again.key.as_str(), again.body.as_slice()),
-        ("another key", b"body 4".as_slice())
+        ("key 4", b"body 4".as_slice())
     );
     assert_eq!(
         (again.task.clone(), again.rows.to_vec()),
@@ -432,13 +429,6 @@ fn records_of_what_was_never_begun_are_refused() {
             task: TaskId("t".into()),
             trace_id: None,
         },
-        Record::SendingAgain {
-            stage: 0,
-            batch: BatchSeq(9),
-            generation: 1,
-            key: "k".into(),
-            at: 1,
-        },
         Record::StageFinished { stage: 7, at: 1 },
         Record::Rows {
             stage: 7,
@@ -448,24 +438,5 @@ fn records_of_what_was_never_begun_are_refused() {
         let id = format!("{record:?}");
         let run = begin(&ledger, &id, None);
         assert!(run.write_now(vec![record]).is_err(), "{id}");
-    }
-    // a generation only rises, and a settled batch is not sent again
-    for (before, generation) in [
-        (sending(1, [sent(1, 1, 1)]), 0),
-        (settled(1, &[(1, Status::Loaded)]), 1),
-    ] {
-        let run = begin(&ledger, &format!("{before:?}"), None);
-        if generation == 1 {
-            run.write_now(vec![sending(1, [sent(1, 1, 1)])]).unwrap();
-        }
-        run.write_now(vec![before]).unwrap();
-        let again = Record::SendingAgain {
-            stage: 0,
-            batch: BatchSeq(1),
-            generation,
-            key: "k".into(),
-            at: 1,
-        };
-        assert!(run.write_now(vec![again]).is_err());
     }
 }

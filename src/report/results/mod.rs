@@ -9,6 +9,7 @@ mod csv_file;
 mod gone;
 mod json_lines;
 mod name;
+mod temporary;
 mod writer;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::columnar::{arrow_file, parquet_file};
 use super::csv_file::CsvFile;
 use super::json_lines::JsonLines;
+use super::temporary;
 use super::{ResultRow, ResultsError, ResultsFormat, ResultsHeader, format_of};
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -206,10 +207,7 @@ pub(super) fn begin(path: &Path) -> Result<(PathBuf, NamedTempFile), ResultsErro
         Err(error) => return Err(failed("look at what is there")(error)),
     };
     make_directory(directory_of(&place)).map_err(failed("make its directory"))?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".csm-loader-results-")
-        .suffix(".tmp")
-        .tempfile_in(directory_of(&place))
+    let temporary = temporary::beside(directory_of(&place), place.file_name().unwrap_or_default())
         .map_err(failed("start a temporary file in its directory"))?;
     Ok((place, temporary))
 }

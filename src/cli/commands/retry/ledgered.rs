@@ -21,6 +21,8 @@ pub(super) struct Recorded {
     /// The interrupted run that this one continues or takes the place of: which rows it was for is not changed by what it
     /// has loaded of them.
     ours: Option<String>,
+    /// A run that is over, though it is closed only when another takes its place.
+    settled: Option<String>,
     results: PathBuf,
     /// The stage that rows were asked for last.
     chain: Option<(String, u32, Chain)>,
@@ -28,10 +30,16 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// Asks for a retry of this results file: one that continues `ours`, else the latest of the same job that is open.
-    pub(super) fn new(reader: Reader, ours: Option<String>, results: &Path) -> Self {
+    pub(super) fn new(
+        reader: Reader,
+        ours: Option<String>,
+        settled: Option<&str>,
+        results: &Path,
+    ) -> Self {
         Self {
             reader,
             ours,
+            settled: settled.map(str::to_owned),
             results: results.to_owned(),
             chain: None,
         }
@@ -64,7 +72,8 @@ impl Ledgered for Recorded {
         let Some(run) = runs.find(|run| run.id == id) else {
             return Ok(None);
         };
-        let relatives = self.reader.open_relatives(id)?;
+        let mut relatives = self.reader.open_relatives(id)?;
+        relatives.retain(|run| self.settled.as_ref() != Some(&run.id));
         let job = job_name(id, &self.results);
         if self.ours.is_none() {
             let mut same = relatives.iter().rev();

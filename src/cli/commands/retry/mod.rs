@@ -62,15 +62,15 @@ pub(super) fn retry(
             Wanted::Resume(run) => Some(run.clone()),
             Wanted::Latest | Wanted::New => None,
         };
-        move || {
+        move |settled: Option<&str>| {
             let reader = Reader::open(&folder).map_err(unusable)?;
-            let mut recorded = Recorded::new(reader, ours.clone(), &args.file);
+            let mut recorded = Recorded::new(reader, ours.clone(), settled, &args.file);
             let ready = ready(&args, &mut recorded, &spool, &contract, &date, &run)?;
             tell(&audience, &ready, &args, &spool)?;
             Ok(ready)
         }
     };
-    let opened = reopen().and_then(|Ready { retry_of, job, .. }| {
+    let opened = reopen(None).and_then(|Ready { retry_of, job, .. }| {
         let reader = ledger.reader().map_err(unusable)?;
         Ok((reader.find(&retry_of).map_err(unusable)?, job))
     });
@@ -96,7 +96,7 @@ pub(super) fn retry(
             wanted,
             retry: Some(RetryOf {
                 run: of,
-                reopen: Arc::new(move || Ok(vec![reopen()?.job])),
+                reopen: Arc::new(move |settled| Ok(vec![reopen(Some(settled))?.job])),
             }),
             spool,
         };

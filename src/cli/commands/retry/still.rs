@@ -35,6 +35,7 @@ pub(super) fn sentences(
         plan: &ready.job.plan,
         spool,
         all_keys: false,
+        contents: false,
         audience: &Audience::new(Box::new(Reporters::default())),
         stop: &Stop::default(),
     };

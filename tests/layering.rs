@@ -5,16 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 12] = [
+const PURE_ENGINE: [&str; 14] = [
     "engine::attribute",
     "engine::batcher",
     "engine::definitions::decide",
     "engine::flight",
+    "engine::judging",
     "engine::limits",
     "engine::message",
     "engine::poll",
     "engine::quiet",
     "engine::retry",
+    "engine::seen",
     "engine::slots",
     "engine::state",
     "engine::why",

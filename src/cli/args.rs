@@ -2,7 +2,7 @@
 
 use super::job::{AuthMethod, Gone};
 use crate::dedupe::Policy;
-use crate::engine::limits::{MaxErrors, TaskSlots};
+use crate::engine::limits::{MaxErrors, RouteWish, TaskSlots, Verify};
 use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
 use crate::model::outcome::Status;
@@ -121,6 +121,30 @@ pub(super) struct SendArgs {
         hide_env_values = true
     )]
     pub(super) max_errors: Option<MaxErrors>,
+    /// Which way rows travel: auto, bulk or single [default: auto]
+    #[arg(
+        long,
+        value_name = "ROUTE",
+        env = "CSM_LOADER_ROUTE",
+        hide_env_values = true
+    )]
+    pub(super) route: Option<RouteWish>,
+    /// Rows that may travel by single calls at a time [default: 8]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "CSM_LOADER_SINGLE_IN_FLIGHT",
+        hide_env_values = true
+    )]
+    pub(super) single_in_flight: Option<NonZeroUsize>,
+    /// Of which rows it is read back what the site holds: failed (those in doubt), sample or all [default: sample]
+    #[arg(
+        long,
+        value_name = "ROWS",
+        env = "CSM_LOADER_VERIFY",
+        hide_env_values = true
+    )]
+    pub(super) verify: Option<Verify>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -78,6 +78,60 @@ impl FromStr for TaskSlots {
     }
 }
 
+/// Of which rows it is read back what the site holds of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// Those in doubt.
+    Failed,
+    /// Those, and of each batch that the site reports as written one row in a hundred.
+    #[default]
+    Sample,
+    /// All.
+    All,
+}
+
+impl FromStr for Verify {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "failed" => Ok(Self::Failed),
+            "sample" => Ok(Self::Sample),
+            "all" => Ok(Self::All),
+            _ => Err(format!(
+                "{text:?} is none of \"failed\", \"sample\" and \"all\""
+            )),
+        }
+    }
+}
+
+/// Which way rows travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RouteWish {
+    /// The faster one.
+    #[default]
+    Auto,
+    /// In bulk requests; single calls only for rows that nothing else decides.
+    Bulk,
+    /// Each by calls of its own.
+    Single,
+}
+
+impl FromStr for RouteWish {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "bulk" => Ok(Self::Bulk),
+            "single" => Ok(Self::Single),
+            _ => Err(format!(
+                "{text:?} is none of \"auto\", \"bulk\" and \"single\""
+            )),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +153,22 @@ mod tests {
         assert_eq!("auto".parse(), Ok(TaskSlots::Auto));
         assert_eq!("5".parse(), Ok(TaskSlots::Fixed(5)));
         assert!("0".parse::<TaskSlots>().is_err() && "many".parse::<TaskSlots>().is_err());
+    }
+
+    #[test]
+    fn words_are_read_and_others_refused_with_those_that_are_known() {
+        assert_eq!("all".parse(), Ok(Verify::All));
+        assert_eq!("single".parse(), Ok(RouteWish::Single));
+        insta::assert_snapshot!(
+            [
+                "some".parse::<Verify>().unwrap_err(),
+                "both".parse::<RouteWish>().unwrap_err()
+            ]
+            .join("\n"),
+            @r#"
+        "some" is none of "failed", "sample" and "all"
+        "both" is none of "auto", "bulk" and "single"
+        "#
+        );
     }
 }

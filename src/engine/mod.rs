@@ -14,6 +14,7 @@ pub mod driver;
 pub mod feed;
 mod flight;
 pub mod gone;
+mod judging;
 pub mod limits;
 pub mod message;
 pub mod pace;
@@ -30,8 +31,10 @@ pub mod seen;
 pub mod settle;
 #[cfg(test)]
 mod simulation;
+pub mod single;
 pub mod slots;
 pub mod state;
 pub mod stop;
 pub mod survey;
+pub mod verify;
 pub mod why;

@@ -12,9 +12,11 @@ use super::publish::{self, PublishError};
 use super::recall::Recall;
 use super::resolve::Resolver;
 use super::resume::{Before, take_up};
+use super::seen::Target;
 use super::state::Engine;
 use super::survey::{Names, Survey, SurveyError, Surveyor, each_once};
-use crate::api::contract::{self, BulkEndpoint};
+use super::verify;
+use crate::api::contract::{self, BulkEndpoint, Contract, Name};
 use crate::api::fold;
 use crate::dedupe::{Decisions, Policy};
 use crate::ledger::record::{Record, Shape, StageHeader};
@@ -24,7 +26,7 @@ use crate::model::cause::chain;
 use crate::model::entity::Entity;
 use crate::model::event::{Gone, Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
-use crate::model::row::RowId;
+use crate::model::row::{PreparedRow, RowId};
 use crate::report::results::ResultsHeader;
 use crate::source::{Dataset, RecordedSource, RowCells, digest};
 use std::collections::BTreeMap;
@@ -249,6 +251,7 @@ async fn run_stage(
                 top_codes: Vec::new(),
                 results: header.results.clone(),
                 requests: 0,
+                sent_again: 0,
                 gone: None,
                 took: started.elapsed(),
             };
@@ -298,6 +301,7 @@ async fn run_stage(
         definitions: so_far.definitions,
         rows: first.rows,
         max_errors,
+        shape: header.shape.clone().filter(|_| is_remembered(entity)),
     };
     let sent = send(context, job, stage, left, feed).await;
     if let Err(error) = &sent {
@@ -326,6 +330,7 @@ async fn run_stage(
         top_codes,
         results: Some(job.results.display().to_string()),
         requests: sent.requests,
+        sent_again: sent.sent_again,
         gone,
         took: started.elapsed(),
     };
@@ -341,6 +346,8 @@ struct Left {
     definitions: Vec<OpenBatch>,
     rows: Option<u64>,
     max_errors: Option<MaxErrors>,
+    /// What it writes, as it is remembered.
+    shape: Option<Shape>,
 }
 
 /// Sends the rows of `feed` the way that their kind of record takes.
@@ -358,13 +365,31 @@ async fn send(
         definitions,
         rows,
         max_errors,
+        shape,
     } = left;
     if let Some(endpoint) = contract::bulk_endpoint(entity, job.plan.family()) {
-        let engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
-        let route = driver::Route {
+        let plan = &job.plan;
+        let target = Target {
             stage,
             entity,
+            family: plan.family(),
+            asked: plan.asked(),
+            key_detail: plan.key_detail().map(str::to_owned),
+        };
+        let config = stage_config(context, job, &target, endpoint, max_errors);
+        if let Err(why) = &config.findable {
+            context.audience.notice(
+                stage,
+                format!(
+                    "rows in doubt will end unconfirmed, since they cannot be found again: {why}"
+                ),
+            );
+        }
+        let engine = Engine::new(config);
+        let route = driver::Route {
+            target: Arc::new(target),
             endpoint,
+            shape,
         };
         return driver::bulk(context, route, engine, recovered, feed, rows).await;
     }
@@ -532,13 +557,19 @@ async fn first_reading(
 
 fn stage_config(
     context: &Context,
-    stage: u32,
     job: &StageJob,
+    target: &Target,
     endpoint: BulkEndpoint,
     max_errors: Option<MaxErrors>,
 ) -> StageConfig {
     StageConfig {
-        stage,
+        stage: target.stage,
+        route: context.route,
+        single_in_flight: context.single_in_flight.get(),
+        verify: context.verify,
+        findable: verify::can_find(context.client.contract(), target),
+        associates: associates(context.client.contract()),
+        resend: true,
         batches: batch_limits(context, endpoint),
         nonce: context.nonce,
         key_lifetime: context.client.contract().key_lifetime,
@@ -550,6 +581,17 @@ fn stage_config(
         fold: fold_of(job.plan.entity()),
         random: Box::new(random),
     }
+}
+
+/// Whether a row's payload names organizations or products. A value that reads like their key is taken for it, which
+/// costs a reading.
+pub(super) fn associates(contract: &Contract) -> Box<dyn Fn(&PreparedRow) -> bool + Send> {
+    let names = [Name::AssociateOrganizations, Name::AssociateProducts];
+    let keys = names.map(|name| format!("\"{}\":", contract.name(name)));
+    Box::new(move |row| {
+        let item = row.item.as_str();
+        keys.iter().any(|key| item.contains(key.as_str()))
+    })
 }
 
 /// The caps of an endpoint's requests.

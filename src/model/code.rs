@@ -181,6 +181,10 @@ codes! {
     NotFound = "NOT_FOUND", Failed,
         "operation = \"update\", and the site has no product of this name (other records: SITE_REJECTED)",
         "use operation = \"upsert\", or correct the row's key";
+    /// The record is written, and does not belong to what the row names.
+    AssociationMissing = "ASSOCIATION_MISSING", Failed,
+        "the record was written, but does not belong to all the organizations and products that the row names",
+        "see the message; allow membership in [contract], add the record on the site, or load the row again";
     // no verdict
     /// The task failed as a whole and the site does not say which rows it wrote.
     TaskFailed = "TASK_FAILED", Unconfirmed,
@@ -202,6 +206,10 @@ codes! {
     AnswerLost = "ANSWER_LOST", Unconfirmed,
         "the request was sent and no answer arrived, however often it was repeated",
         "look the record up on the site, or load the row again: upsert is safe to repeat";
+    /// A reading did not show the row, and it was not sent again.
+    NotApplied = "NOT_APPLIED", Unconfirmed,
+        "the row was sent, however patiently the site was read it did not show it, and it was not sent again",
+        "load the row again";
     // not sent
     /// The run stopped before the row was sent.
     RunStopped = "RUN_STOPPED", NotSent,

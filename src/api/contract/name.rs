@@ -110,6 +110,8 @@ pub struct Contract {
     pub organization_ids: IdForm,
     /// How long a site remembers an idempotency key. A guess.
     pub key_lifetime: Duration,
+    /// How long reads may lag behind writes: what is not seen is looked for again until then. A guess.
+    pub read_patience: Duration,
     /// Whether a customer may be looked up by e-mail through the Jira API, where the CSM API offers nothing.
     pub user_search: bool,
     /// Whether organizations may be listed through the service desk API, where `organization/fetch` does not answer.
@@ -126,6 +128,7 @@ impl Default for Contract {
             task_limit: super::MAX_TASKS,
             organization_ids: IdForm::default(),
             key_lifetime: Duration::from_hours(24),
+            read_patience: Duration::from_secs(90),
             user_search: false,
             organization_list: false,
             membership: false,

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::engine::batcher::tests::{LIMITS, row};
-use crate::engine::limits::TaskSlots;
+use crate::engine::limits::{RouteWish, TaskSlots, Verify};
 use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
 use crate::ledger::record::Record;
 use crate::model::code::Code;
@@ -31,6 +31,12 @@ impl OneBatch {
             polls_per_second: 40.0,
             max_errors: None,
             details: Vec::new(),
+            route: RouteWish::Bulk,
+            single_in_flight: 2,
+            verify: Verify::Sample,
+            findable: Ok(()),
+            associates: Box::new(|_| false),
+            resend: true,
             fold: str::to_lowercase,
             random: Box::new(|| 0.0),
         });

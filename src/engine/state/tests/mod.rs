@@ -1,6 +1,9 @@
 //! What becomes of one batch when its answers contradict each other, or a stop comes between.
 
+mod judging;
+
 use super::Engine;
+use crate::engine::batcher::BatchLimits;
 use crate::engine::batcher::tests::{LIMITS, row};
 use crate::engine::limits::{RouteWish, TaskSlots, Verify};
 use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
@@ -13,7 +16,30 @@ use uuid::Uuid;
 
 const BATCH: BatchSeq = BatchSeq(1);
 
-/// An engine whose one batch is on its way.
+/// A stage of no more than these slots, whose rows can be found again.
+fn config(batches: BatchLimits) -> StageConfig {
+    StageConfig {
+        stage: 0,
+        batches,
+        nonce: Uuid::nil(),
+        key_lifetime: Duration::from_hours(24),
+        slots: TaskSlots::Fixed(1),
+        most_slots: 5,
+        polls_per_second: 40.0,
+        max_errors: None,
+        details: Vec::new(),
+        route: RouteWish::Bulk,
+        single_in_flight: 2,
+        verify: Verify::Sample,
+        findable: Ok(()),
+        associates: Box::new(|_| false),
+        resend: true,
+        fold: str::to_lowercase,
+        random: Box::new(|| 0.0),
+    }
+}
+
+/// An engine whose one batch is on its way, and whose rows cannot be found again.
 struct OneBatch {
     engine: Engine,
     now: Instant,
@@ -22,23 +48,8 @@ struct OneBatch {
 impl OneBatch {
     fn sending() -> Self {
         let engine = Engine::new(StageConfig {
-            stage: 0,
-            batches: LIMITS,
-            nonce: Uuid::nil(),
-            key_lifetime: Duration::from_hours(24),
-            slots: TaskSlots::Fixed(1),
-            most_slots: 5,
-            polls_per_second: 40.0,
-            max_errors: None,
-            details: Vec::new(),
-            route: RouteWish::Bulk,
-            single_in_flight: 2,
-            verify: Verify::Sample,
-            findable: Ok(()),
-            associates: Box::new(|_| false),
-            resend: true,
-            fold: str::to_lowercase,
-            random: Box::new(|| 0.0),
+            findable: Err("nothing names them".into()),
+            ..config(LIMITS)
         });
         let mut one = Self {
             engine,
@@ -112,15 +123,6 @@ fn a_refusal_after_an_attempt_that_may_have_been_accepted_is_unconfirmed() {
     assert_eq!(
         ends(&last),
         [(Status::Unconfirmed, Code::AnswerLost.to_string())]
-    );
-}
-
-#[test]
-fn a_refusal_of_the_only_attempt_is_a_failure() {
-    let last = OneBatch::sending().answered(ErrorClass::Refused);
-    assert_eq!(
-        ends(&last),
-        [(Status::Failed, Code::RequestRejected.to_string())]
     );
 }
 

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What is no name, in the order of the README: see [`Contract`].
-pub(super) const OTHERS: [&str; 6] = [
+pub(super) const OTHERS: [&str; 7] = [
     "task_limit",
     "organization_ids",
     "key_lifetime",
+    "read_patience",
     "user_search",
     "organization_list",
     "membership",
@@ -87,6 +88,7 @@ impl<'de> Visitor<'de> for Table {
                     contract.organization_ids = table.next_value::<Ids>()?.0;
                 }
                 Key::Lifetime => contract.key_lifetime = table.next_value::<Span>()?.0,
+                Key::Patience => contract.read_patience = table.next_value::<Span>()?.0,
                 Key::UserSearch => contract.user_search = table.next_value()?,
                 Key::OrganizationList => contract.organization_list = table.next_value()?,
                 Key::Membership => contract.membership = table.next_value()?,
@@ -101,6 +103,7 @@ enum Key {
     TaskLimit,
     OrganizationIds,
     Lifetime,
+    Patience,
     UserSearch,
     OrganizationList,
     Membership,
@@ -114,6 +117,7 @@ impl<'de> Deserialize<'de> for Key {
             "task_limit" => Self::TaskLimit,
             "organization_ids" => Self::OrganizationIds,
             "key_lifetime" => Self::Lifetime,
+            "read_patience" => Self::Patience,
             "user_search" => Self::UserSearch,
             "organization_list" => Self::OrganizationList,
             "membership" => Self::Membership,
@@ -241,7 +245,7 @@ mod tests {
     #[test]
     fn every_key_can_be_said_otherwise() {
         let mut text = String::from(
-            "[contract]\ntask_limit = 10\norganization_ids = \"number\"\nkey_lifetime = \"90m\"\nuser_search = true\n\
+            "[contract]\ntask_limit = 10\norganization_ids = \"number\"\nkey_lifetime = \"90m\"\nread_patience = \"5m\"\nuser_search = true\n\
              organization_list = true\nmembership = true\n",
         );
         for name in Name::ALL {
@@ -254,6 +258,7 @@ mod tests {
         assert_eq!(contract.task_limit, 10);
         assert_eq!(contract.organization_ids, IdForm::Number);
         assert_eq!(contract.key_lifetime, Duration::from_mins(90));
+        assert_eq!(contract.read_patience, Duration::from_mins(5));
         assert!(contract.user_search && contract.organization_list && contract.membership);
         assert_eq!(text.lines().count(), KNOWN.len() + 1, "a key is not tested");
     }
@@ -271,7 +276,7 @@ mod tests {
           |
         2 | product_id = "x"
           | ^^^^^^^^^^
-        unknown field `product_id`, expected one of `customer_accounts`, `customer_profiles`, `organizations`, `organization_details`, `organization_details_id`, `associate_organizations`, `associate_products`, `product_ids`, `fetch_organization_ids`, `fetch_organization_names`, `fetched_organizations`, `fetch_organization_profile_ids`, `fetched_organization_profiles`, `found_customers`, `entitlement_product`, `entitlement_customer`, `entitlement_organization`, `task_limit`, `organization_ids`, `key_lifetime`, `user_search`, `organization_list`, `membership`
+        unknown field `product_id`, expected one of `customer_accounts`, `customer_profiles`, `organizations`, `organization_details`, `organization_details_id`, `associate_organizations`, `associate_products`, `product_ids`, `fetch_organization_ids`, `fetch_organization_names`, `fetched_organizations`, `fetch_organization_profile_ids`, `fetched_organization_profiles`, `found_customers`, `entitlement_product`, `entitlement_customer`, `entitlement_organization`, `task_limit`, `organization_ids`, `key_lifetime`, `read_patience`, `user_search`, `organization_list`, `membership`
         "#);
     }
 

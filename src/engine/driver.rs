@@ -11,7 +11,7 @@ use super::seen::{Target, Wanted};
 use super::state::{Engine, not_sent};
 use super::{single, verify, why};
 use crate::api::contract::BulkEndpoint;
-use crate::ledger::record::{Record, Shape};
+use crate::ledger::record::Record;
 use crate::ledger::{LedgerError, OpenBatch, RowSet};
 use crate::model::cause::chain;
 use crate::model::entity::{Entity, Operation};
@@ -52,8 +52,6 @@ pub(super) struct Route {
     pub(super) target: Arc<Target>,
     /// Where bulk requests go.
     pub(super) endpoint: BulkEndpoint,
-    /// What the site is known to hold of the stage's kind of record.
-    pub(super) shape: Option<Shape>,
 }
 
 /// How far an interrupted stage of single calls had come.
@@ -220,9 +218,8 @@ impl Performer<'_> {
             }
             Command::ReadBack(batch, rows) => {
                 let target = Arc::clone(&self.route.target);
-                let shape = self.route.shape.clone();
                 self.spawn(|context| async move {
-                    let wanted = remembered(&context, &target, shape.as_ref(), rows).await;
+                    let wanted = remembered(&context, &target, rows).await;
                     let patience = context.client.contract().read_patience;
                     Event::ReadBack(
                         batch,
@@ -310,20 +307,20 @@ impl<E: Into<DriveError>> Drop for Answer<E> {
     }
 }
 
-/// Rows with the ids under which their records are remembered.
-async fn remembered(
-    context: &Context,
-    _target: &Target,
-    _shape: Option<&Shape>,
-    rows: Vec<PreparedRow>,
-) -> Vec<Wanted> {
-    let _ = context;
-    rows.into_iter()
-        .map(|row| Wanted {
-            row,
-            remote_id: None,
-        })
-        .collect()
+/// Rows with the ids under which their records are remembered. A ledger that cannot be read costs these, and no more.
+async fn remembered(context: &Context, target: &Target, rows: Vec<PreparedRow>) -> Vec<Wanted> {
+    match verify::remembered(context, target.entity, rows.clone()).await {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            let message = format!("the ids of records cannot be looked up: {}", chain(&error));
+            context.audience.notice(target.stage, message);
+            let wanted = |row| Wanted {
+                row,
+                remote_id: None,
+            };
+            rows.into_iter().map(wanted).collect()
+        }
+    }
 }
 
 /// Whom remote ids mean: id → folded identity. Ids that cannot be looked up are left out; what they mean is then

@@ -49,8 +49,8 @@ pub struct StageConfig {
     pub single_in_flight: usize,
     /// Of which rows it is read back what the site holds.
     pub verify: Verify,
-    /// Why its rows cannot be found again on the site, if so.
-    pub findable: Result<(), String>,
+    /// Whether all its rows can be found again on the site: else only those in doubt are looked for.
+    pub findable: bool,
     /// Whether a row names organizations or products that its record is to belong to.
     pub associates: Box<dyn Fn(&PreparedRow) -> bool + Send>,
     /// Whether a row that was not applied may be sent again: not where another run takes this one's place.

@@ -301,7 +301,6 @@ async fn run_stage(
         definitions: so_far.definitions,
         rows: first.rows,
         max_errors,
-        shape: header.shape.clone().filter(|_| is_remembered(entity)),
     };
     let sent = send(context, job, stage, left, feed).await;
     if let Err(error) = &sent {
@@ -346,8 +345,6 @@ struct Left {
     definitions: Vec<OpenBatch>,
     rows: Option<u64>,
     max_errors: Option<MaxErrors>,
-    /// What it writes, as it is remembered.
-    shape: Option<Shape>,
 }
 
 /// Sends the rows of `feed` the way that their kind of record takes.
@@ -365,7 +362,6 @@ async fn send(
         definitions,
         rows,
         max_errors,
-        shape,
     } = left;
     if let Some(endpoint) = contract::bulk_endpoint(entity, job.plan.family()) {
         let plan = &job.plan;
@@ -377,19 +373,10 @@ async fn send(
             key_detail: plan.key_detail().map(str::to_owned),
         };
         let config = stage_config(context, job, &target, endpoint, max_errors);
-        if let Err(why) = &config.findable {
-            context.audience.notice(
-                stage,
-                format!(
-                    "rows in doubt will end unconfirmed, since they cannot be found again: {why}"
-                ),
-            );
-        }
         let engine = Engine::new(config);
         let route = driver::Route {
             target: Arc::new(target),
             endpoint,
-            shape,
         };
         return driver::bulk(context, route, engine, recovered, feed, rows).await;
     }
@@ -567,7 +554,7 @@ fn stage_config(
         route: context.route,
         single_in_flight: context.single_in_flight.get(),
         verify: context.verify,
-        findable: verify::can_find(context.client.contract(), target),
+        findable: verify::can_find(context.client.contract(), target).is_ok(),
         associates: associates(context.client.contract()),
         resend: true,
         batches: batch_limits(context, endpoint),

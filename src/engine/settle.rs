@@ -157,7 +157,7 @@ async fn finish_requests(
             route: RouteWish::Bulk,
             single_in_flight: context.single_in_flight.get(),
             verify: Verify::Failed,
-            findable: verify::can_find(contract, &target),
+            findable: verify::can_find(contract, &target).is_ok(),
             associates: associates(contract),
             resend: false,
             batches: batch_limits(context, endpoint),
@@ -188,7 +188,6 @@ async fn finish_requests(
         let route = driver::Route {
             target: Arc::new(target),
             endpoint,
-            shape: stage.header.shape.clone(),
         };
         let sent = driver::bulk(context, route, engine, recovered, feed, None).await?;
         counts = sent.counts;

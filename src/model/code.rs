@@ -185,6 +185,15 @@ codes! {
     AssociationMissing = "ASSOCIATION_MISSING", Failed,
         "the record was written, but does not belong to all the organizations and products that the row names",
         "see the message; allow membership in [contract], add the record on the site, or load the row again";
+    /// The e-mail is that of an Atlassian account, which only its owner can change.
+    AtlassianAccount = "ATLASSIAN_ACCOUNT", Failed,
+        "the record belongs to an Atlassian account: its name and e-mail are its owner's, and only its id names it",
+        "name it by customer_id, and leave email and display_name out; or take the row out of the source";
+    // loaded, with a remark
+    /// The customer still belongs to organizations that the row does not name.
+    MembershipRemains = "MEMBERSHIP_REMAINS", Loaded,
+        "the customer still belongs to organizations that the row does not name: loading only adds memberships",
+        "nothing, if they are meant; otherwise take the customer out of them on the site";
     // no verdict
     /// The task failed as a whole and the site does not say which rows it wrote.
     TaskFailed = "TASK_FAILED", Unconfirmed,

@@ -228,6 +228,9 @@ pub const TASK_LIMIT_MESSAGE: &str = "Maximum number of tasks reached";
 /// Part of the 400 that refuses a known idempotency key with another body. Seen.
 pub const KEY_REUSED_MESSAGE: &str = "can only be retried with the same request data";
 
+/// What the ids of Customer Accounts begin with; those of Atlassian accounts do not. Seen.
+pub const CUSTOMER_ACCOUNT_ID: &str = "qm:";
+
 /// Keys inside payloads.
 pub mod keys {
     /// `operationType` of a bulk item.

@@ -109,6 +109,11 @@ fn settings(text: &mut String, contract: &Contract) {
             "how long a site remembers an idempotency key; a guess",
         ),
         row(
+            "read_patience",
+            &|c| span(c.read_patience),
+            "how long reads may lag behind writes; a guess",
+        ),
+        row(
             "user_search",
             &|c| c.user_search.to_string(),
             "whether customers may be looked up by e-mail through the Jira API",
@@ -225,7 +230,7 @@ mod tests {
     fn an_endpoint_stands_with_its_scope_permission_and_cap() {
         let text = tables(&Contract::default());
         let from = text.find("LIMITS AND").expect("a title");
-        let lines: Vec<_> = text[from..].lines().take(27).collect();
+        let lines: Vec<_> = text[from..].lines().take(28).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         LIMITS AND SWITCHES of [contract]
 
@@ -233,6 +238,7 @@ mod tests {
         task_limit         5       5        unfinished tasks a site allows; one page says 5, another 10
         organization_ids   string  string   how profiles write the ids of organizations
         key_lifetime       24h     24h      how long a site remembers an idempotency key; a guess
+        read_patience      90s     90s      how long reads may lag behind writes; a guess
         user_search        false   false    whether customers may be looked up by e-mail through the Jira API
         organization_list  false   false    whether organizations may be listed through the service desk API
         membership         false   false    whether memberships may be made through the service desk API

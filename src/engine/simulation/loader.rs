@@ -119,11 +119,7 @@ impl Loader {
             route: load.route,
             single_in_flight: SINGLE_IN_FLIGHT,
             verify: load.verify,
-            findable: if load.findable {
-                Ok(())
-            } else {
-                Err("nothing names them".to_owned())
-            },
+            findable: load.findable,
             associates: Box::new(|_| false),
             resend: true,
             fold: str::to_lowercase,

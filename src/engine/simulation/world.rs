@@ -227,7 +227,12 @@ impl World {
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             let (content, key) = writes(row);
-            found.push(self.site.find(now, content, key));
+            found.push(if self.loaders[index].load.findable {
+                self.site.find(now, content, key)
+            } else {
+                let tried = "nothing names it".to_owned();
+                Seen::Unknown { tried }
+            });
         }
         let held = |seen: &Seen| matches!(seen, Seen::Holds { .. });
         if left > 0 && !found.iter().all(held) {

@@ -1,15 +1,15 @@
 //! From a batch's end to a ruling on each of its rows: what is in doubt is looked for on the site.
 
 use super::Engine;
+use crate::engine::batcher::Batch;
 use crate::engine::flight::{Flight, Phase};
 use crate::engine::judging::{Distrust, Doubt, Judging, Ruling};
 use crate::engine::limits::Verify;
 use crate::engine::message::{Command, Now};
 use crate::engine::seen::{Called, Seen};
 use crate::model::outcome::{BatchSeq, Route, Status};
+use crate::model::row::PreparedRow;
 use std::cmp::Reverse;
-
-use crate::engine::batcher::Batch;
 
 impl Engine {
     /// Finds out what became of a batch's rows. It holds no slot meanwhile.
@@ -17,7 +17,7 @@ impl Engine {
         &mut self,
         now: Now,
         seq: BatchSeq,
-        mut judging: Judging,
+        judging: Judging,
         commands: &mut Vec<Command>,
     ) {
         let Some(flight) = self.flights.get(&seq) else {
@@ -25,13 +25,8 @@ impl Engine {
         };
         let rows = 0..flight.batch.rows().len();
         let mut wanted: Vec<_> = rows.filter(|index| judging.in_doubt(*index)).collect();
-        match &self.config.findable {
-            Ok(()) => wanted.extend(self.sample(flight, &judging)),
-            Err(why) => {
-                for index in wanted.drain(..) {
-                    judging.seen[index] = Some(Seen::Unknown { tried: why.clone() });
-                }
-            }
+        if self.config.findable {
+            wanted.extend(self.sample(flight, &judging));
         }
         wanted.sort_unstable();
         self.judge_on(now, seq, judging, wanted, commands);
@@ -140,10 +135,7 @@ impl Engine {
         }
     }
 
-    fn take_judging(
-        &mut self,
-        seq: BatchSeq,
-    ) -> Option<(Judging, Vec<crate::model::row::PreparedRow>)> {
+    fn take_judging(&mut self, seq: BatchSeq) -> Option<(Judging, Vec<PreparedRow>)> {
         let flight = self.flights.get_mut(&seq)?;
         if !matches!(flight.phase, Phase::Judging(_)) {
             return None;
@@ -199,7 +191,7 @@ impl Engine {
             Ruling::End(end) => end.status == Status::Unconfirmed,
         };
         // a reading that a stop cut short: a later process looks again
-        let cut_short = self.stopped.is_some() && self.config.findable.is_ok();
+        let cut_short = self.stopped.is_some() && self.config.findable;
         if cut_short && flight.route == Route::Bulk && rulings.iter().any(open) {
             let errors = judging.doubt.words();
             return self.suspend(now, seq, &errors, commands);

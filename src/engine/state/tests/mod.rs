@@ -7,6 +7,7 @@ use crate::engine::batcher::BatchLimits;
 use crate::engine::batcher::tests::{LIMITS, row};
 use crate::engine::limits::{RouteWish, TaskSlots, Verify};
 use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
+use crate::engine::seen::Seen;
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::outcome::{BatchSeq, Status};
@@ -31,7 +32,7 @@ fn config(batches: BatchLimits) -> StageConfig {
         route: RouteWish::Bulk,
         single_in_flight: 2,
         verify: Verify::Sample,
-        findable: Ok(()),
+        findable: true,
         associates: Box::new(|_| false),
         resend: true,
         fold: str::to_lowercase,
@@ -48,7 +49,7 @@ struct OneBatch {
 impl OneBatch {
     fn sending() -> Self {
         let engine = Engine::new(StageConfig {
-            findable: Err("nothing names them".into()),
+            findable: false,
             ..config(LIMITS)
         });
         let mut one = Self {
@@ -89,6 +90,15 @@ impl OneBatch {
             trace_id: None,
         };
         let mut commands = self.step(Event::Submitted(BATCH, Err(error)));
+        let read = commands.iter().find_map(|command| match command {
+            Command::ReadBack(_, rows) => Some(rows.len()),
+            _ => None,
+        });
+        if let Some(rows) = read {
+            let tried = "nothing names it".to_owned();
+            let seen = vec![Seen::Unknown { tried }; rows];
+            commands.extend(self.step(Event::ReadBack(BATCH, seen)));
+        }
         self.now += Duration::from_hours(1);
         commands.extend(self.step(Event::Woken));
         commands

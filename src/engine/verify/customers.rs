@@ -1,0 +1,249 @@
+//! Customers: by the id that the row sends or that is remembered, by the mapping's key in a detail field, by the user
+//! search. A record that was found by what it says must have the row's e-mail: another one may carry the same key.
+
+use super::fetch::{self, Fetched, Halt};
+use super::held::Held;
+use super::site::{SEARCH_PAGE, Site};
+use super::sought::{Found, Known, Sought};
+use crate::api::contract::CUSTOMER_ACCOUNT_ID;
+use crate::api::fold;
+use crate::model::entity::Entity;
+
+/// Pages of a search that are read: a key that more records carry than these hold says nothing.
+const SEARCH_PAGES: usize = 4;
+
+/// One look for each row.
+///
+/// # Errors
+/// When the site does not let us in.
+pub(super) async fn find<S: Site>(
+    site: &S,
+    key_detail: Option<&str>,
+    rows: &mut [&mut Sought],
+) -> Result<Vec<Found>, Halt> {
+    let ids = rows.iter().filter_map(|row| row.known.id().cloned());
+    let fetched = fetch::profiles(site, Entity::Customer, ids).await?;
+    let mut looks = Vec::with_capacity(rows.len());
+    for row in rows.iter_mut() {
+        looks.push(match by_id(row, &fetched) {
+            Some(found) => Look::Found(found),
+            None => search(site, key_detail, row).await?,
+        });
+    }
+    let candidates = looks.iter().flat_map(|look| match look {
+        Look::Among(candidates, _) => candidates.as_slice(),
+        Look::Found(_) => &[],
+    });
+    let ids: Vec<_> = candidates.map(|candidate| candidate.id.clone()).collect();
+    let fetched = fetch::profiles(site, Entity::Customer, ids).await?;
+    let pairs = rows.iter_mut().zip(looks);
+    Ok(pairs
+        .map(|(row, look)| match look {
+            Look::Found(found) => found,
+            Look::Among(candidates, late) => choose(row, &candidates, late, &fetched),
+        })
+        .collect())
+}
+
+/// Where a row's record is.
+enum Look {
+    /// Decided.
+    Found(Found),
+    /// One of these may be it; whether they come from where new records appear late.
+    Among(Vec<Candidate>, bool),
+}
+
+/// A record that may be a row's.
+struct Candidate {
+    id: String,
+    /// The e-mail as the search told it.
+    email: Option<String>,
+}
+
+/// By its id, unless that is not known (any more).
+fn by_id(row: &mut Sought, fetched: &Fetched) -> Option<Found> {
+    let id = row.known.id()?;
+    if let Some(error) = fetched.failed.get(id) {
+        return Some(Found::Unsure(format!("reading the record failed: {error}")));
+    }
+    let held = fetched.held.get(id);
+    if let Known::Named(_) = row.known {
+        return Some(match held {
+            Some(held) => Found::Here(Box::new(held.clone())),
+            None => Found::Nowhere { late: false },
+        });
+    }
+    let lost = match held {
+        // where the site hides e-mails, it is the id that it told for this one
+        Some(held) if has_email(row, held.email.as_deref()).unwrap_or(true) => {
+            return Some(Found::Here(Box::new(held.clone())));
+        }
+        Some(_) => "the record whose id is remembered has another e-mail now",
+        None => "the record whose id is remembered is not there",
+    };
+    row.known = Known::Unnamed(Some(lost));
+    None
+}
+
+/// Whether an e-mail is the row's; `None` where it is not told.
+fn has_email(row: &Sought, email: Option<&str>) -> Option<bool> {
+    let wanted = row.sent.email.as_deref()?;
+    Some(fold::email(email?) == fold::email(wanted))
+}
+
+/// Why a way to find a record leads nowhere.
+struct Vain {
+    why: String,
+    /// Whether it may lead somewhere later.
+    passing: bool,
+}
+
+impl Vain {
+    fn never(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            passing: false,
+        }
+    }
+}
+
+/// Looks for a row's record by what the row says of it.
+async fn search<S: Site>(site: &S, key_detail: Option<&str>, row: &Sought) -> Result<Look, Halt> {
+    let key = match by_key(site, row, key_detail).await? {
+        Ok(found) if !found.is_empty() => return Ok(Look::Among(found, false)),
+        Ok(_) => None,
+        Err(vain) => Some(vain),
+    };
+    let late = key.is_some();
+    let users = match by_user(site, row).await? {
+        Ok(found) if !found.is_empty() => return Ok(Look::Among(found, late)),
+        Ok(_) => return Ok(Look::Found(Found::Nowhere { late })),
+        Err(users) => users,
+    };
+    // its key alone tells that it is not there
+    let Some(key) = key else {
+        return Ok(Look::Found(Found::Nowhere { late: false }));
+    };
+    let known = match row.known {
+        Known::Unnamed(Some(lost)) => lost,
+        _ => "the site's id of the record is not known",
+    };
+    let why = format!("{known}; {}; {}", key.why, users.why);
+    // a remembered record may only not be seen yet
+    let passing = key.passing || users.passing || row.known != Known::Unnamed(None);
+    Ok(Look::Found(if passing {
+        Found::Unsure(why)
+    } else {
+        Found::NoWay(why)
+    }))
+}
+
+/// Customers that have the row's key in its detail field, and may have the row's e-mail.
+async fn by_key<S: Site>(
+    site: &S,
+    row: &Sought,
+    key_detail: Option<&str>,
+) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
+    let Some(field) = key_detail else {
+        return Ok(Err(Vain::never("the mapping has no key_detail")));
+    };
+    let Some(value) = row.sent.value_of(field) else {
+        let why = format!("the row has no value for its key_detail \"{field}\"");
+        return Ok(Err(Vain::never(why)));
+    };
+    let mut candidates = Vec::new();
+    for page in 0..SEARCH_PAGES {
+        let found = match site.with_value(field, value, page).await {
+            Ok(found) => found,
+            Err(error) => {
+                let error = Halt::unless_let_in(error)?;
+                return Ok(Err(Vain {
+                    why: format!("searching for its \"{field}\" failed: {error}"),
+                    passing: true,
+                }));
+            }
+        };
+        let is_last = found.len() < SEARCH_PAGE;
+        let found = found.into_iter().map(|found| Candidate {
+            id: found.id,
+            email: found.email,
+        });
+        candidates.extend(found.filter(|found| may_be(row, found)));
+        if is_last || candidates.iter().any(|found| found.email.is_some()) {
+            return Ok(Ok(candidates));
+        }
+    }
+    let most = SEARCH_PAGE * SEARCH_PAGES;
+    let why = format!("at least {most} customers have its \"{field}\"");
+    Ok(Err(Vain::never(why)))
+}
+
+/// Users that have, or may have, the row's e-mail.
+async fn by_user<S: Site>(site: &S, row: &Sought) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
+    let Some(email) = row.sent.email.as_deref() else {
+        return Ok(Err(Vain::never("the row sends no e-mail")));
+    };
+    if !site.contract().user_search {
+        return Ok(Err(Vain::never("[contract] user_search is off")));
+    }
+    let users = match site.users(email).await {
+        Ok(users) => users,
+        Err(error) => {
+            let error = Halt::unless_let_in(error)?;
+            return Ok(Err(Vain {
+                why: format!("the user search failed: {error}"),
+                passing: true,
+            }));
+        }
+    };
+    let users = users.into_iter().map(|user| Candidate {
+        id: user.id,
+        email: user.email,
+    });
+    Ok(Ok(users.filter(|user| may_be(row, user)).collect()))
+}
+
+fn may_be(row: &Sought, candidate: &Candidate) -> bool {
+    has_email(row, candidate.email.as_deref()).unwrap_or(true)
+}
+
+/// The record among candidates that is the row's.
+fn choose(row: &mut Sought, candidates: &[Candidate], late: bool, fetched: &Fetched) -> Found {
+    let mut hidden = false;
+    let mut failed = None;
+    let mut own: Vec<&Held> = Vec::new();
+    for candidate in candidates {
+        if let Some(error) = fetched.failed.get(&candidate.id) {
+            failed = Some(error);
+        }
+        let Some(held) = fetched.held.get(&candidate.id) else {
+            continue;
+        };
+        let email = held.email.as_deref().or(candidate.email.as_deref());
+        match has_email(row, email) {
+            Some(true) => own.push(held),
+            Some(false) => {}
+            None => hidden = true,
+        }
+    }
+    // a row that names an e-mail means the Customer Account that has it
+    let is_account = |held: &&Held| held.id.starts_with(CUSTOMER_ACCOUNT_ID);
+    let accounts: Vec<_> = own.iter().copied().filter(is_account).collect();
+    match (accounts.as_slice(), own.as_slice()) {
+        ([held], _) => {
+            row.known = Known::Remembered(held.id.clone());
+            Found::Here(Box::new((*held).clone()))
+        }
+        ([], [held]) => Found::Here(Box::new((*held).clone())),
+        ([], []) if failed.is_some() => {
+            let error = failed.map(String::as_str).unwrap_or_default();
+            Found::Unsure(format!("reading the record failed: {error}"))
+        }
+        ([], []) if hidden => Found::Unsure(
+            "records were found that may be the row's, and the site does not tell their e-mails"
+                .to_owned(),
+        ),
+        ([], []) => Found::Nowhere { late },
+        _ => Found::Unsure("several records of the site have the row's e-mail".to_owned()),
+    }
+}

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 14] = [
+const PURE_ENGINE: [&str; 17] = [
     "engine::attribute",
     "engine::batcher",
     "engine::definitions::decide",
@@ -17,6 +17,9 @@ const PURE_ENGINE: [&str; 14] = [
     "engine::quiet",
     "engine::retry",
     "engine::seen",
+    "engine::single::row",
+    "engine::single::steps",
+    "engine::single::told",
     "engine::slots",
     "engine::state",
     "engine::why",

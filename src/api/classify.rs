@@ -205,6 +205,12 @@ pub fn classify(request: &str, endpoint: Endpoint, got: Got<'_>, now: UnixMillis
     }
 }
 
+/// Whether a refusal is a gateway's: the API never saw the request, and what it says tells nothing about the record.
+#[must_use]
+pub fn is_filtered(error: &ApiError) -> bool {
+    error.class == ErrorClass::Refused && error.message.ends_with(FILTERED)
+}
+
 fn answered(endpoint: Endpoint, answer: &Answer, now: UnixMillis) -> (ErrorClass, String) {
     let kind = endpoint.kind();
     let words = match &answer.cut {

@@ -119,6 +119,11 @@ impl Context {
         }
     }
 
+    /// A request succeeded that is repeated by rules of its own.
+    pub fn succeeded(&self) {
+        self.budget().succeeded();
+    }
+
     fn budget(&self) -> MutexGuard<'_, retry::Budget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -247,7 +247,10 @@ impl Performer<'_> {
             } => {
                 let target = Arc::clone(&self.route.target);
                 self.spawn(|context| async move {
-                    let called = single::call(&context, &target, &row, look_first).await;
+                    let wanted = remembered(&context, &target, vec![row.clone()]).await;
+                    let remote_id = wanted.into_iter().find_map(|wanted| wanted.remote_id);
+                    let wanted = Wanted { row, remote_id };
+                    let called = single::call(&context, &target, &wanted, look_first).await;
                     Event::Called(batch, index, called)
                 });
             }

@@ -171,7 +171,7 @@ codes! {
         "the message holds the site's words; one bad row can refuse its whole batch";
     /// A record that should be created exists already.
     AlreadyExists = "ALREADY_EXISTS", Failed,
-        "operation = \"create\", and the site already has a product of this name (other records: SITE_REJECTED)",
+        "operation = \"create\", and the site already has this record (in bulk requests: SITE_REJECTED)",
         "use operation = \"upsert\", or remove the row";
     /// The site has a detail field of this name that is not the one described.
     FieldDiffers = "FIELD_DIFFERS", Failed,
@@ -179,16 +179,24 @@ codes! {
         "change the field on the site, or correct the row";
     /// A record that should be updated does not exist.
     NotFound = "NOT_FOUND", Failed,
-        "operation = \"update\", and the site has no product of this name (other records: SITE_REJECTED)",
+        "the row names or updates a record that the site does not have (in bulk requests: SITE_REJECTED)",
         "use operation = \"upsert\", or correct the row's key";
-    /// The record is written, and does not belong to what the row names.
+    /// The record is there, and does not belong to an organization that the row names.
     AssociationMissing = "ASSOCIATION_MISSING", Failed,
-        "the record was written, but does not belong to all the organizations and products that the row names",
-        "see the message; allow membership in [contract], add the record on the site, or load the row again";
+        "the customer was written, and does not belong to an organization that the row names",
+        "set membership = true in [contract], or add the customer to the organization on the site";
     /// The e-mail is that of an Atlassian account, which only its owner can change.
     AtlassianAccount = "ATLASSIAN_ACCOUNT", Failed,
         "the record belongs to an Atlassian account: its name and e-mail are its owner's, and only its id names it",
         "name it by customer_id, and leave email and display_name out; or take the row out of the source";
+    /// Some of the row's calls were accepted before one was refused.
+    PartlyApplied = "PARTLY_APPLIED", Failed,
+        "the row travelled by several calls, of which the first were accepted and a later one was refused",
+        "correct what the other reason names, then load the row again: what was written is written once more";
+    /// Single calls cannot write the row.
+    BulkOnly = "BULK_ONLY", Failed,
+        "single calls cannot write this row, while a bulk request can",
+        "load the row with route = \"bulk\", or give its record's id";
     // loaded, with a remark
     /// The customer still belongs to organizations that the row does not name.
     MembershipRemains = "MEMBERSHIP_REMAINS", Loaded,

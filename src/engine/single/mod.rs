@@ -1,38 +1,48 @@
-//! Writes one row by single calls.
+//! One row by single-record calls.
+//!
+//! Duty: write what a row asks for by calls that each write one record or a part of one, and tell truthfully how far it
+//! came. Guarantee: no record is created twice, since a creation whose answer is lost is followed by a look before it is
+//! repeated; all other calls may be repeated freely. Must not know: batches, tasks, who decides on a route.
+//!
+//! A single call has no idempotency key, and a row may take several calls: a row that is refused half-way keeps what was
+//! written of it, which its reasons then name.
+//!
+//! | module | duty |
+//! | --- | --- |
+//! | [`row`] | what a row asks for, what the site has: plain data |
+//! | [`read`] | the JSON of an item → what the row asks for |
+//! | [`steps`] | which calls write it, or why none do |
+//! | [`told`] | what a refusal means, as reasons |
+//! | [`find`] | finds records on the site |
+//! | [`ask`] | repeats reads |
+//! | [`call`] | what becomes of a row |
+//! | [`perform`] | makes the calls of an existing record |
+//! | [`create`] | creates a record, once |
+//! | [`end`] | how a row ends that is not loaded |
+//! | [`join`] | memberships alone |
+//! | [`patience`] | waits for what reads do not show yet |
 
-use super::context::Context;
-use super::seen::{Called, Target};
-use crate::model::reply::{ApiError, ErrorClass};
-use crate::model::row::PreparedRow;
+mod ask;
+mod call;
+mod create;
+mod end;
+mod find;
+mod join;
+mod patience;
+mod perform;
+mod read;
+pub mod row;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod told;
 
-fn not_wired() -> Called {
-    Called::NotSent {
-        error: ApiError {
-            class: ErrorClass::NotSent,
-            request: String::new(),
-            status: None,
-            message: "single calls are not wired".to_owned(),
-            trace_id: None,
-        },
-    }
-}
+pub use call::{Caller, call};
+pub use find::{Finder, Found, Looking};
+pub use join::join;
+pub use read::calls_of;
 
-/// Writes a row. `look_first`: an earlier process may have made its calls.
-pub async fn call(
-    _context: &Context,
-    _target: &Target,
-    _row: &PreparedRow,
-    _look_first: bool,
-) -> Called {
-    not_wired()
-}
+use std::time::Duration;
 
-/// Makes a customer a member of organizations.
-pub async fn join(
-    _context: &Context,
-    _target: &Target,
-    _customer: &str,
-    _organizations: &[String],
-) -> Called {
-    not_wired()
-}
+/// How long a record is looked for that the site says it has. A guess: how far reads lag behind writes is unknown.
+pub const PATIENCE: Duration = Duration::from_secs(90);

@@ -1,0 +1,8 @@
+//! Whole calls against a served site, and its audit beside what was told.
+
+mod chance;
+mod existing;
+mod line;
+mod lost;
+mod new;
+mod world;

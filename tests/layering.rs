@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 12] = [
+const PURE_ENGINE: [&str; 13] = [
     "engine::attribute",
     "engine::batcher",
     "engine::definitions::decide",
@@ -15,6 +15,7 @@ const PURE_ENGINE: [&str; 12] = [
     "engine::poll",
     "engine::quiet",
     "engine::retry",
+    "engine::route",
     "engine::slots",
     "engine::state",
     "engine::why",

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 13] = [
+const PURE_ENGINE: [&str; 14] = [
     "engine::attribute",
     "engine::batcher",
     "engine::definitions::decide",
+    "engine::estimate",
     "engine::flight",
     "engine::limits",
     "engine::message",

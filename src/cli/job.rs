@@ -92,6 +92,7 @@ pub(super) struct LimitsTable {
     pub(super) task_slots: Option<Text>,
     pub(super) requests_per_second: Option<std::num::NonZeroU32>,
     pub(super) max_errors: Option<Text>,
+    pub(super) max_changes: Option<Text>,
 }
 
 /// `[state]`
@@ -228,7 +229,7 @@ mod tests {
           |
         5 | task_slot = 3
           | ^^^^^^^^^
-        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`
+        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `max_changes`
         "#);
     }
 

@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::job::{AuthTable, CsvTable, Job, SandboxTable, SiteTable, StageTable};
 use crate::api::contract::{self, Contract};
 use crate::dedupe::Policy;
-use crate::engine::limits::{MaxErrors, TaskSlots};
+use crate::engine::limits::{MaxChanges, MaxErrors, TaskSlots};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
 use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
@@ -31,6 +31,17 @@ pub(super) enum SiteSettings {
     Host { host: String, origin: String },
     /// A site by its cloud id.
     Cloud { cloud_id: String, origin: String },
+}
+
+impl SiteSettings {
+    /// What people call it, and the ledger.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Sandbox { .. } => "sandbox",
+            Self::Host { host, .. } => host,
+            Self::Cloud { cloud_id, .. } => cloud_id,
+        }
+    }
 }
 
 /// One stage.
@@ -133,6 +144,8 @@ pub(super) struct LoadSettings {
     pub(super) slots: TaskSlots,
     pub(super) requests_per_second: NonZeroU32,
     pub(super) max_errors: Option<MaxErrors>,
+    /// How many records may be created or changed.
+    pub(super) max_changes: Option<MaxChanges>,
     /// What the job says of the API otherwise.
     pub(super) contract: Arc<Contract>,
     /// Whether rows are sent that have not changed since they were confirmed.
@@ -177,7 +190,18 @@ impl LoadSettings {
             stage.gone |= args.gone.is_some();
         }
         let state_dir = args.stage.state_dir.as_deref();
-        Self::of_job(job, &base, state_dir, &args.send, stages, var)
+        let of_job = job.limits.max_changes.take();
+        let mut settings = Self::of_job(job, &base, state_dir, &args.send, stages, var)?;
+        settings.max_changes = match (args.max_changes, of_job) {
+            (Some(most), _) => Some(most),
+            (None, Some(text)) => Some(
+                text.into_word()
+                    .parse()
+                    .map_err(|error: String| input(format!("max_changes in [limits]: {error}")))?,
+            ),
+            (None, None) => None,
+        };
+        Ok(settings)
     }
 
     /// Resolves the settings of `retry`, which has no stages: what it loads is not said by flags.
@@ -240,6 +264,7 @@ impl LoadSettings {
                 .or(job.limits.requests_per_second)
                 .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
             max_errors,
+            max_changes: None,
             contract: Arc::new(job.contract.0),
             full: args.full,
             refresh_after: job.state.refresh_after.map(|span| span.0),

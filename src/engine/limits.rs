@@ -54,6 +54,36 @@ impl FromStr for MaxErrors {
     }
 }
 
+/// How many records a load may create or change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MaxChanges(MaxErrors);
+
+impl MaxChanges {
+    /// Whether so many changes of so many rows read are too many.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a percentage of row counts")]
+    pub fn exceeded(self, changes: u64, read: u64) -> bool {
+        match self.0 {
+            MaxErrors::Rows(most) => changes > most,
+            MaxErrors::Percent(most) => changes as f64 * 100.0 > read as f64 * most,
+        }
+    }
+}
+
+impl fmt::Display for MaxChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for MaxChanges {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
 /// How many task slots to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TaskSlots {
@@ -92,6 +122,17 @@ mod tests {
         assert!(!rows.exceeded(3, 3));
         assert!(rows.exceeded(4, 4));
         assert!("-1".parse::<MaxErrors>().is_err() && "101%".parse::<MaxErrors>().is_err());
+    }
+
+    #[test]
+    fn changes_are_counted_however_few_rows_there_are() {
+        let percent: MaxChanges = "50%".parse().unwrap();
+        assert!(!percent.exceeded(1, 2));
+        assert!(percent.exceeded(2, 2));
+        let rows: MaxChanges = "3".parse().unwrap();
+        assert!(!rows.exceeded(3, 9));
+        assert!(rows.exceeded(4, 9));
+        assert!(!percent.exceeded(0, 0));
     }
 
     #[test]

@@ -181,6 +181,13 @@ impl Plan {
         &self.0.detail_names
     }
 
+    /// The detail field that holds the mapping's key, by which records can be found again.
+    #[must_use]
+    pub fn key_detail(&self) -> Option<&str> {
+        let last = self.0.detail_names.last().filter(|_| self.0.key_detail);
+        last.map(String::as_str)
+    }
+
     /// What to do about missing names; `None` when the mapping has no such references.
     #[must_use]
     pub fn on_missing(&self, kind: RefKind) -> Option<OnMissing> {

@@ -17,9 +17,10 @@ mod parts {
     pub(super) use csm_loader::api::client::Gate;
     pub(super) use csm_loader::api::contract::Endpoint;
     pub(super) use csm_loader::engine::batcher::BatchLimits;
-    pub(super) use csm_loader::engine::limits::{RouteWish, TaskSlots, Verify};
+    pub(super) use csm_loader::engine::limits::{TaskSlots, Verify};
     pub(super) use csm_loader::engine::message::{Command, Event, Now, StageConfig};
     pub(super) use csm_loader::engine::pace::{Pace, Passage, polls_per_second};
+    pub(super) use csm_loader::engine::route::Wish;
     pub(super) use csm_loader::engine::seen::{Called, Seen};
     pub(super) use csm_loader::engine::state::Engine;
     pub(super) use csm_loader::ledger::record::Record;
@@ -33,7 +34,7 @@ mod parts {
 }
 
 use loader::Load;
-use parts::{RouteWish, TaskSlots, Verify};
+use parts::{TaskSlots, Verify, Wish};
 use site::{Dice, Terms};
 use std::time::{Duration, Instant};
 use world::World;
@@ -76,7 +77,7 @@ fn main() {
             items: 100,
             stretch: 2_000,
             latency: (30, 80),
-            route: RouteWish::Bulk,
+            route: Wish::Bulk,
             verify: Verify::Sample,
             findable: true,
         };

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Decisions without I/O, clock or await.
-const PURE_ENGINE: [&str; 17] = [
+const PURE_ENGINE: [&str; 19] = [
     "engine::attribute",
     "engine::batcher",
     "engine::definitions::decide",
+    "engine::estimate",
     "engine::flight",
     "engine::judging",
     "engine::limits",
@@ -20,6 +21,7 @@ const PURE_ENGINE: [&str; 17] = [
     "engine::single::row",
     "engine::single::steps",
     "engine::single::told",
+    "engine::route",
     "engine::slots",
     "engine::state",
     "engine::why",

@@ -95,6 +95,7 @@ pub(super) struct LimitsTable {
     pub(super) route: Option<Text>,
     pub(super) single_in_flight: Option<NonZeroUsize>,
     pub(super) verify: Option<Text>,
+    pub(super) max_changes: Option<Text>,
 }
 
 /// `[state]`
@@ -231,7 +232,7 @@ mod tests {
           |
         5 | task_slot = 3
           | ^^^^^^^^^
-        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`
+        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`
         "#);
     }
 

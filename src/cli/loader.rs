@@ -204,6 +204,7 @@ impl Loader {
             nonce: chosen.nonce,
             slots: self.settings.slots,
             route: self.settings.route,
+            requests_per_second: self.settings.requests_per_second.get().into(),
             single_in_flight: self.settings.single_in_flight,
             verify: self.settings.verify,
             polls_per_second: pace::polls_per_second(self.settings.requests_per_second),

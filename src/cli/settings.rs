@@ -5,8 +5,9 @@ use super::exit::{Exit, Failure};
 use super::job::{AuthTable, CsvTable, Job, SandboxTable, SiteTable, StageTable};
 use crate::api::contract::{self, Contract};
 use crate::dedupe::Policy;
-use crate::engine::limits::{MaxErrors, RouteWish, TaskSlots, Verify};
+use crate::engine::limits::{MaxChanges, MaxErrors, TaskSlots, Verify};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
+use crate::engine::route::Wish;
 use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
 use crate::sandbox::{self, PolicyChoice};
@@ -31,6 +32,17 @@ pub(super) enum SiteSettings {
     Host { host: String, origin: String },
     /// A site by its cloud id.
     Cloud { cloud_id: String, origin: String },
+}
+
+impl SiteSettings {
+    /// What people call it, and the ledger.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Sandbox { .. } => "sandbox",
+            Self::Host { host, .. } => host,
+            Self::Cloud { cloud_id, .. } => cloud_id,
+        }
+    }
 }
 
 /// One stage.
@@ -137,11 +149,13 @@ pub(super) struct LoadSettings {
     pub(super) requests_per_second: NonZeroU32,
     pub(super) max_errors: Option<MaxErrors>,
     /// Which way rows travel.
-    pub(super) route: RouteWish,
+    pub(super) route: Wish,
     /// Rows that may travel by single calls at a time.
     pub(super) single_in_flight: NonZeroUsize,
     /// Of which rows it is read back what the site holds.
     pub(super) verify: Verify,
+    /// How many records may be created or changed.
+    pub(super) max_changes: Option<MaxChanges>,
     /// What the job says of the API otherwise.
     pub(super) contract: Arc<Contract>,
     /// Whether rows are sent that have not changed since they were confirmed.
@@ -186,7 +200,18 @@ impl LoadSettings {
             stage.gone |= args.gone.is_some();
         }
         let state_dir = args.stage.state_dir.as_deref();
-        Self::of_job(job, &base, state_dir, &args.send, stages, var)
+        let of_job = job.limits.max_changes.take();
+        let mut settings = Self::of_job(job, &base, state_dir, &args.send, stages, var)?;
+        settings.max_changes = match (args.max_changes, of_job) {
+            (Some(most), _) => Some(most),
+            (None, Some(text)) => Some(
+                text.into_word()
+                    .parse()
+                    .map_err(|error: String| input(format!("max_changes in [limits]: {error}")))?,
+            ),
+            (None, None) => None,
+        };
+        Ok(settings)
     }
 
     /// Resolves the settings of `retry`, which has no stages: what it loads is not said by flags.
@@ -235,7 +260,7 @@ impl LoadSettings {
                 .into_word()
                 .parse()
                 .map_err(|error| in_limits("route", error))?,
-            (None, None) => RouteWish::default(),
+            (None, None) => Wish::Bulk,
         };
         let verify = match (args.verify, job.limits.verify) {
             (Some(verify), _) => verify,
@@ -271,6 +296,7 @@ impl LoadSettings {
                 .or(job.limits.single_in_flight)
                 .unwrap_or(DEFAULT_SINGLE_IN_FLIGHT),
             verify,
+            max_changes: None,
             contract: Arc::new(job.contract.0),
             full: args.full,
             refresh_after: job.state.refresh_after.map(|span| span.0),
@@ -536,7 +562,7 @@ mod tests {
         assert_eq!(settings.slots, TaskSlots::Auto);
         assert_eq!(settings.requests_per_second.get(), 50);
         assert_eq!(settings.max_errors, None);
-        assert_eq!(settings.route, RouteWish::Auto);
+        assert_eq!(settings.route, Wish::Bulk);
         assert_eq!(settings.single_in_flight.get(), 8);
         assert_eq!(settings.verify, Verify::Sample);
         assert_eq!(settings.state_dir, Path::new(STATE_DIR));
@@ -567,7 +593,7 @@ mod tests {
         assert_eq!(settings.max_errors, Some(MaxErrors::Percent(5.0)));
         assert_eq!(
             (settings.route, settings.verify),
-            (RouteWish::Single, Verify::All)
+            (Wish::Single, Verify::All)
         );
         assert_eq!(settings.state_dir, folder.path().join(STATE_DIR));
         let order: Vec<_> = settings.stages.iter().map(|stage| stage.entity).collect();

@@ -1,8 +1,9 @@
 //! What every stage of a run shares: the client, the clock, the ledger, the audience.
 
-use super::limits::{MaxErrors, RouteWish, TaskSlots, Verify};
+use super::limits::{MaxErrors, TaskSlots, Verify};
 use super::retry;
 pub use super::retry::Tries;
+use super::route::Wish;
 use super::stop::Stop;
 use crate::api::client::Client;
 use crate::ledger::RunHandle;
@@ -78,7 +79,9 @@ pub struct Context {
     /// Task slots wanted.
     pub slots: TaskSlots,
     /// Which way rows travel.
-    pub route: RouteWish,
+    pub route: Wish,
+    /// Requests that may leave in a second.
+    pub requests_per_second: f64,
     /// Rows that may travel by single calls at a time.
     pub single_in_flight: NonZeroUsize,
     /// Of which rows it is read back what the site holds.

@@ -3,10 +3,11 @@
 use super::batcher::Batch;
 use super::judging::Judging;
 use super::retry::Tries;
+use super::route::Queue;
 use crate::model::outcome::{Counts, Route, Status};
 use crate::model::reply::{TaskFailure, TaskId};
 use crate::model::row::Reason;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -70,8 +71,10 @@ pub(super) struct Wait {
 pub(super) struct Calling {
     /// By index, those that wait for their turn.
     pub(super) queue: VecDeque<usize>,
-    /// Rows whose intent is not durable, or whose calls are under way.
-    pub(super) under_way: usize,
+    /// Rows whose intent is not durable, or whose calls are under way, and since when they wait for their turn.
+    pub(super) under_way: BTreeMap<usize, Instant>,
+    /// Rows that single calls cannot write: they go on in a bulk request.
+    pub(super) bounced: Vec<usize>,
     /// Outcomes that are not durable.
     pub(super) unwritten: usize,
     pub(super) counts: Counts,
@@ -109,8 +112,8 @@ pub(super) struct Flight {
     /// An earlier attempt may have reached the site.
     pub(super) maybe_applied: bool,
     pub(super) first_sent: Option<Instant>,
-    /// Our tasks that the site had when it was sent last, itself among them.
-    pub(super) depth: usize,
+    /// Our tasks that the site had when it was sent last, itself left out.
+    pub(super) before: Queue,
     /// How often its rows were sent under a new key, because a read-back did not show them.
     pub(super) rounds: u32,
     /// Single calls for its rows may have been made by an interrupted run.
@@ -130,7 +133,7 @@ impl Flight {
             tries: Tries::default(),
             maybe_applied: false,
             first_sent: None,
-            depth: 0,
+            before: Queue::default(),
             rounds: 0,
             begun: false,
         }

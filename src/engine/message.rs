@@ -1,7 +1,8 @@
 //! What goes into the state machine and what comes out of it.
 
 use super::batcher::BatchLimits;
-use super::limits::{MaxErrors, RouteWish, TaskSlots, Verify};
+use super::limits::{MaxErrors, TaskSlots, Verify};
+use super::route::Wish;
 use super::seen::{Called, Seen};
 use crate::ledger::record::Record;
 use crate::model::clock::UnixMillis;
@@ -44,7 +45,13 @@ pub struct StageConfig {
     /// The detail fields of the plan, by bit.
     pub details: Vec<String>,
     /// Which way rows travel.
-    pub route: RouteWish,
+    pub route: Wish,
+    /// Requests that may leave in a second.
+    pub requests_per_second: f64,
+    /// Rows of the stage that are to be sent, at most.
+    pub expected_rows: u64,
+    /// Calls that it takes to write a row by itself; `None` where that may not come to the same.
+    pub calls: Box<dyn Fn(&PreparedRow) -> Option<f64> + Send>,
     /// Rows that may travel by single calls at a time.
     pub single_in_flight: usize,
     /// Of which rows it is read back what the site holds.

@@ -1,7 +1,7 @@
 //! Decides in plain functions of (state, event, now), acts in one driver.
 //!
 //! Duty: cut batches, hold the site's task slots, send, wait, repeat, and end every row in exactly one status.
-//! Guarantee: [`batcher`], [`state`], [`slots`], [`quiet`], [`retry`], [`poll`] and [`attribute`] do no I/O, read no clock and
+//! Guarantee: [`batcher`], [`state`], [`slots`], [`route`], [`quiet`], [`retry`], [`poll`] and [`attribute`] do no I/O, read no clock and
 //! await nothing. Must not know: how files are read, what mappings mean, how results are shown.
 
 pub mod attribute;
@@ -11,6 +11,7 @@ pub mod context;
 mod definitions;
 pub mod drafts;
 pub mod driver;
+pub mod estimate;
 pub mod feed;
 mod flight;
 pub mod gone;
@@ -19,6 +20,7 @@ pub mod limits;
 pub mod message;
 pub mod pace;
 pub mod poll;
+pub mod preview;
 mod products;
 pub mod publish;
 pub mod quiet;
@@ -26,6 +28,7 @@ pub mod recall;
 pub mod resolve;
 mod resume;
 pub mod retry;
+pub mod route;
 pub mod run;
 pub mod seen;
 pub mod settle;

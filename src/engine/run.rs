@@ -15,7 +15,7 @@ use super::resume::{Before, take_up};
 use super::seen::Target;
 use super::state::Engine;
 use super::survey::{Names, Survey, SurveyError, Surveyor, each_once};
-use super::verify;
+use super::{single, verify};
 use crate::api::contract::{self, BulkEndpoint, Contract, Name};
 use crate::api::fold;
 use crate::dedupe::{Decisions, Policy};
@@ -23,7 +23,7 @@ use crate::ledger::record::{Record, Shape, StageHeader};
 use crate::ledger::{LedgerError, OpenBatch, RowSet};
 use crate::mapping::{Draft, Plan, RefKind, References};
 use crate::model::cause::chain;
-use crate::model::entity::Entity;
+use crate::model::entity::{Entity, Operation};
 use crate::model::event::{Gone, Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::{PreparedRow, RowId};
@@ -372,7 +372,7 @@ async fn send(
             asked: plan.asked(),
             key_detail: plan.key_detail().map(str::to_owned),
         };
-        let config = stage_config(context, job, &target, endpoint, max_errors);
+        let config = stage_config(context, job, &target, endpoint, rows, max_errors);
         let engine = Engine::new(config);
         let route = driver::Route {
             target: Arc::new(target),
@@ -547,11 +547,15 @@ fn stage_config(
     job: &StageJob,
     target: &Target,
     endpoint: BulkEndpoint,
+    rows: Option<u64>,
     max_errors: Option<MaxErrors>,
 ) -> StageConfig {
     StageConfig {
         stage: target.stage,
         route: context.route,
+        requests_per_second: context.requests_per_second,
+        expected_rows: rows.unwrap_or(0),
+        calls: calls(context.client.contract(), target),
         single_in_flight: context.single_in_flight.get(),
         verify: context.verify,
         findable: verify::can_find(context.client.contract(), target).is_ok(),
@@ -568,6 +572,18 @@ fn stage_config(
         fold: fold_of(job.plan.entity()),
         random: Box::new(random),
     }
+}
+
+/// How many calls write a row by itself. A customer that may be on the site under an id that nobody can find is written
+/// by bulk requests alone.
+fn calls(contract: &Contract, target: &Target) -> Box<dyn Fn(&PreparedRow) -> Option<f64> + Send> {
+    let sure =
+        target.asked == Operation::Create.into() || verify::can_find(contract, target).is_ok();
+    let (contract, target) = (contract.clone(), target.clone());
+    Box::new(move |row| {
+        let calls = || single::calls_of(&contract, &target, &row.item, None);
+        sure.then(|| f64::from(calls()))
+    })
 }
 
 /// Whether a row's payload names organizations or products. A value that reads like their key is taken for it, which

@@ -4,9 +4,10 @@
 use super::context::{Context, random};
 use super::definitions;
 use super::driver;
-use super::limits::{RouteWish, TaskSlots, Verify};
+use super::limits::{TaskSlots, Verify};
 use super::publish;
 use super::resume::undecided;
+use super::route::Wish;
 use super::run::{RunError, associates, batch_limits, fold_of};
 use super::seen::Target;
 use super::state::{Engine, not_sent};
@@ -154,7 +155,10 @@ async fn finish_requests(
         let endpoint = endpoint.0;
         let engine = Engine::new(super::message::StageConfig {
             stage: number,
-            route: RouteWish::Bulk,
+            route: Wish::Bulk,
+            requests_per_second: context.requests_per_second,
+            expected_rows: 0,
+            calls: Box::new(|_| None),
             single_in_flight: context.single_in_flight.get(),
             verify: Verify::Failed,
             findable: verify::can_find(contract, &target).is_ok(),

@@ -26,6 +26,7 @@ use super::message::{Command, Durable, Event, Now, StageConfig};
 use super::poll::Polling;
 use super::quiet::Quiet;
 use super::retry::Budget;
+use super::route::Router;
 use super::slots::SlotGate;
 use super::why;
 use crate::ledger::record::{ContentHash, Record, RowHashes, SentRow};
@@ -35,7 +36,7 @@ use crate::model::event::RunEvent;
 use crate::model::outcome::{BatchSeq, Counts, RowOutcome, Status};
 use crate::model::reply::Throttle;
 use crate::model::row::{PreparedRow, Reason, RowId, RowRef};
-use routing::{Choice, Router};
+use routing::{Way, router};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,6 +82,8 @@ pub struct Engine {
     requests: u64,
     suspended: bool,
     router: Router,
+    /// When it is asked again, if nothing happens before.
+    ask_router: Option<Instant>,
     /// Rows that an interrupted run may have sent.
     begun: HashSet<RowId>,
     /// Of each batch all associations are read back: one was found missing.
@@ -107,7 +110,8 @@ impl Engine {
             unwritten: 0,
             requests: 0,
             suspended: false,
-            router: Router::new(config.route),
+            router: router(&config),
+            ask_router: None,
             begun: HashSet::new(),
             check_associations: false,
             sent_again: 0,
@@ -187,7 +191,7 @@ impl Engine {
                 | Phase::Calling(_)
                 | Phase::Settling { .. } => None,
             });
-        due.min()
+        due.chain(self.ask_router).min()
     }
 
     /// The one entry: takes what happened, gives what to do.
@@ -259,10 +263,16 @@ impl Engine {
         self.gate.tick(now.at, active);
         // as many again are made durable ahead, so that a freed slot is refilled at once
         let mut taken = active + self.flights.values().filter(|f| waiting(f)).count();
-        while let Some(choice) = self.choose(taken)
+        while let Some((way, most_rows)) = self.choose(now.at, taken, commands)
             && let Some(batch) = self.held.pop_front()
         {
-            taken += self.begin(now, batch, choice, commands);
+            let (batch, rest) = self.batcher.apart(batch, |index, _| index < most_rows);
+            if let Some(rest) = rest {
+                self.held.push_front(rest);
+            }
+            if let Some(batch) = batch {
+                taken += self.begin(now, batch, way, commands);
+            }
         }
         self.call_due(now, commands);
         if self.quiet.until(Call::Submit, now.at).is_none() {
@@ -291,13 +301,7 @@ impl Engine {
 
     /// Begins a batch; gives how many wait for a slot for it. Rows that may have been sent before are judged first, by
     /// themselves.
-    fn begin(
-        &mut self,
-        now: Now,
-        batch: Batch,
-        choice: Choice,
-        commands: &mut Vec<Command>,
-    ) -> usize {
+    fn begin(&mut self, now: Now, batch: Batch, way: Way, commands: &mut Vec<Command>) -> usize {
         let begun = &self.begun;
         let (begun, fresh) = self
             .batcher
@@ -305,13 +309,13 @@ impl Engine {
         if let Some(batch) = begun {
             self.look_before(now, batch, commands);
         }
-        match (fresh, choice) {
+        match (fresh, way) {
             (None, _) => 0,
-            (Some(batch), Choice::Single) => {
+            (Some(batch), Way::Single) => {
                 self.begin_calls(batch);
                 0
             }
-            (Some(batch), Choice::Bulk) => {
+            (Some(batch), Way::Bulk) => {
                 let (flight, record) = self.intent(now, batch);
                 let seq = flight.batch.seq();
                 commands.push(Command::Persist(vec![record], Durable::Intent(seq)));
@@ -341,7 +345,7 @@ impl Engine {
     fn send_due(&mut self, now: Now, mut active: usize, commands: &mut Vec<Command>) {
         // those still on their way may reach the site in any order
         let waiting = |flight: &&Flight| matches!(flight.phase, Phase::Waiting(_));
-        let depth = 1 + self.flights.values().filter(waiting).count();
+        let before = self.queue(waiting);
         for (seq, flight) in &mut self.flights {
             let due = match flight.phase {
                 Phase::Queued => self.gate.open(now.at, active),
@@ -356,7 +360,7 @@ impl Engine {
             }
             flight.phase = Phase::Sending;
             flight.attempts += 1;
-            flight.depth = depth;
+            flight.before = before;
             flight.first_sent.get_or_insert(now.at);
             commands.push(Command::Submit {
                 batch: *seq,

@@ -5,6 +5,7 @@ pub(super) mod check;
 pub(super) mod codes;
 pub(super) mod contract;
 pub(super) mod load;
+pub(super) mod plan;
 pub(super) mod report;
 pub(super) mod resume;
 pub(super) mod retry;

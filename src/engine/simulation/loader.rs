@@ -2,8 +2,8 @@
 
 use super::parts::{
     ApiError, BatchLimits, BatchSeq, Clock, Endpoint, Engine, ErrorClass, Event, FileId, Gate,
-    KeyHash, Pace, PreparedRow, Record, RouteWish, RowId, RowOutcome, RowRef, Slice, StageConfig,
-    Status, TaskId, TaskSlots, Throttle, Verify, polls_per_second,
+    KeyHash, Pace, PreparedRow, Record, RowId, RowOutcome, RowRef, Slice, StageConfig, Status,
+    TaskId, TaskSlots, Throttle, Verify, Wish, polls_per_second,
 };
 use super::site::Dice;
 use std::collections::{HashMap, HashSet};
@@ -29,7 +29,7 @@ pub(super) struct Load {
     pub(super) stretch: u64,
     /// There and back, in milliseconds: from, up to.
     pub(super) latency: (u64, u64),
-    pub(super) route: RouteWish,
+    pub(super) route: Wish,
     /// Of which rows it is read back what the site holds.
     pub(super) verify: Verify,
     /// Whether rows can be found again.
@@ -117,6 +117,9 @@ impl Loader {
             max_errors: None,
             details: Vec::new(),
             route: load.route,
+            requests_per_second: load.requests_per_second.into(),
+            expected_rows: load.keys.len() as u64,
+            calls: Box::new(|_| Some(1.0)),
             single_in_flight: SINGLE_IN_FLIGHT,
             verify: load.verify,
             findable: load.findable,

@@ -2,7 +2,7 @@
 //! limits and waits are respected, and there is an end. What must never happen is asserted by the world itself.
 
 use super::loader::Load;
-use super::parts::{RouteWish, Status, TaskSlots, Verify};
+use super::parts::{Status, TaskSlots, Verify, Wish};
 use super::site::{Dice, Terms};
 use super::world::World;
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ fn load(keys: Vec<u64>, dice: &mut Dice) -> Load {
         items: 1 + usize::try_from(dice.roll(4)).unwrap(),
         stretch: 9,
         latency: (1, 60),
-        route: [RouteWish::Bulk, RouteWish::Single][usize::from(dice.roll(4) == 0)],
+        route: [Wish::Bulk, Wish::Single, Wish::Auto][usize::try_from(dice.roll(3)).unwrap()],
         verify: [Verify::Failed, Verify::Sample, Verify::All]
             [usize::try_from(dice.roll(3)).unwrap()],
         findable: dice.roll(4) > 0,

@@ -167,13 +167,14 @@ impl Engine {
         };
         self.budget.succeeded();
         let age = now.at.duration_since(wait.since);
+        let (rows, before) = (flight.batch.rows().len(), flight.before);
         let asked = wait.asked.take().unwrap_or(now.at);
         let asked = asked.duration_since(wait.since);
         // the site looked somewhere between
         let looked = (asked + age) / 2;
         let ended = |clean| Ended {
             took: age,
-            depth: flight.depth,
+            depth: flight.before.tasks + 1,
             clean,
         };
         match view {
@@ -184,6 +185,9 @@ impl Engine {
                 wait.running = Some(looked);
                 wait.next_poll = wait.since + self.polling.next(asked, age);
                 self.gate.unfinished(now.at, age);
+                if !wait.inherited {
+                    self.router.task_running(rows, age, before);
+                }
                 if age >= poll::DEADLINE {
                     self.end_in_doubt(now, seq, Code::TaskTimeout, &[], commands);
                 }
@@ -192,12 +196,14 @@ impl Engine {
                 if !wait.inherited {
                     self.polling.learn(wait.running, looked, active);
                     self.gate.ended(now.at, ended(true));
+                    self.router.task_ended(rows, age, before);
                 }
                 self.ended_with(now, seq, true, failures, commands);
             }
             TaskView::Failed(failures) => {
                 if !wait.inherited {
                     self.polling.learn(wait.running, looked, active);
+                    self.router.task_ended(rows, age, before);
                 }
                 self.gate.ended(now.at, ended(false));
                 self.ended_with(now, seq, false, failures, commands);

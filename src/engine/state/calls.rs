@@ -8,12 +8,19 @@ use crate::engine::batcher::Batch;
 use crate::engine::flight::{End, Flight, Phase};
 use crate::engine::judging::unconfirmed;
 use crate::engine::message::{Command, Durable, Now};
+use crate::engine::route::Wish;
 use crate::engine::seen::Called;
 use crate::engine::why;
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::outcome::{BatchSeq, Counts, Route, RowOutcome, Status};
 use crate::model::reply::{ApiError, ErrorClass};
+use crate::model::row::Reason;
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// After so many rounds a row that neither way writes is left.
+const MAX_ROUNDS: u32 = 5;
 
 impl Engine {
     /// A batch on the single route.
@@ -53,7 +60,7 @@ impl Engine {
                     while room > 0
                         && let Some(index) = calling.queue.pop_front()
                     {
-                        calling.under_way += 1;
+                        calling.under_way.insert(index, now.at);
                         room -= 1;
                         flight.first_sent.get_or_insert(now.at);
                         let rows = std::iter::once(sent_row(&flight.batch.rows()[index]));
@@ -104,9 +111,26 @@ impl Engine {
         called: Called,
         commands: &mut Vec<Command>,
     ) {
+        let begun = match self.flights.get(&seq).map(|flight| &flight.phase) {
+            Some(Phase::Calling(calling)) => calling.under_way.get(&index).copied(),
+            _ => None,
+        };
         let end = match called {
+            Called::Refused { reasons, .. } if self.bounces(seq, &reasons) => {
+                if let Some(Flight {
+                    phase: Phase::Calling(calling),
+                    ..
+                }) = self.flights.get_mut(&seq)
+                {
+                    calling.under_way.remove(&index);
+                    calling.bounced.push(index);
+                }
+                return self.end_calls(now, seq, commands);
+            }
             Called::Loaded { remote_id, calls } => {
                 self.requests += u64::from(calls);
+                let took = begun.map_or(Duration::ZERO, |begun| now.at.duration_since(begun));
+                self.router.single_done(1, calls, took);
                 self.budget.succeeded();
                 End {
                     remote_id,
@@ -169,7 +193,7 @@ impl Engine {
         else {
             return;
         };
-        calling.under_way -= 1;
+        calling.under_way.remove(&index);
         calling.unwritten += 1;
         let mut counts = Counts::default();
         counts.add(end.status, 1);
@@ -210,15 +234,57 @@ impl Engine {
         for status in Status::ALL {
             calling.counts.add(status, counts.of(status));
         }
-        if !calling.queue.is_empty() || calling.under_way + calling.unwritten > 0 {
+        self.end_calls(now, seq, commands);
+    }
+
+    /// A batch on the single route is at its end once each of its rows is.
+    fn end_calls(&mut self, now: Now, seq: BatchSeq, commands: &mut Vec<Command>) {
+        let Some(Flight {
+            phase: Phase::Calling(calling),
+            ..
+        }) = self.flights.get(&seq)
+        else {
+            return;
+        };
+        if !calling.queue.is_empty() || !calling.under_way.is_empty() || calling.unwritten > 0 {
             return;
         }
         let counts = calling.counts;
-        if let Some(flight) = self.flights.remove(&seq) {
-            let freed = self.batcher.settled(&flight.batch);
-            self.held.extend(freed);
-            self.tell_settled(now, seq, flight.first_sent, counts, commands);
+        let left: HashSet<usize> = calling.bounced.iter().copied().collect();
+        let Some(flight) = self.flights.remove(&seq) else {
+            return;
+        };
+        let (bounced, ended): (Vec<_>, Vec<_>) = flight
+            .batch
+            .rows()
+            .iter()
+            .enumerate()
+            .partition(|(index, _)| left.contains(index));
+        let freed = self.batcher.free(ended.into_iter().map(|(_, row)| row));
+        self.held.extend(freed);
+        let bounced = bounced.into_iter().map(|(_, row)| row.clone()).collect();
+        if let Some(batch) = self.batcher.again(bounced) {
+            let (mut again, intent) = self.intent(now, batch);
+            (again.rounds, again.attempts) = (flight.rounds + 1, flight.attempts);
+            let seq = again.batch.seq();
+            commands.push(Command::Persist(vec![intent], Durable::Intent(seq)));
+            self.flights.insert(seq, again);
         }
+        self.tell_settled(now, seq, flight.first_sent, counts, commands);
+    }
+
+    /// Whether a refusal says that only a bulk request can write the row, and there is one for it.
+    fn bounces(&self, seq: BatchSeq, reasons: &[Reason]) -> bool {
+        let rounds = self
+            .flights
+            .get(&seq)
+            .map_or(u32::MAX, |flight| flight.rounds);
+        self.config.route != Wish::Single
+            && self.stopped.is_none()
+            && rounds < MAX_ROUNDS
+            && reasons
+                .iter()
+                .any(|reason| reason.code == Code::BulkOnly.into())
     }
 
     /// After a stop: rows whose turn has not come are not sent.
@@ -251,7 +317,7 @@ impl Engine {
 /// Rows whose calls, or repairs, are under way.
 fn under_way(flight: &Flight) -> usize {
     match &flight.phase {
-        Phase::Calling(calling) => calling.under_way,
+        Phase::Calling(calling) => calling.under_way.len(),
         Phase::Judging(judging) => judging.joining,
         _ => 0,
     }

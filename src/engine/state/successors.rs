@@ -5,8 +5,8 @@ use super::{Engine, stop_reason};
 use crate::engine::attribute::Verdict;
 use crate::engine::flight::{End, Flight, Left, Phase};
 use crate::engine::judging::{Doubt, Judging, Ruling};
-use crate::engine::limits::RouteWish;
 use crate::engine::message::{Command, Now};
+use crate::engine::route::Wish;
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::outcome::{BatchSeq, Status};
@@ -27,9 +27,9 @@ enum How {
 }
 
 /// Which way brings most: a batch again while that may help, then smaller ones, at last each row by itself.
-fn how(judging: &Judging, wish: RouteWish, rows: usize, rounds: u32) -> How {
+fn how(judging: &Judging, wish: Wish, rows: usize, rounds: u32) -> How {
     match &judging.doubt {
-        _ if wish == RouteWish::Single => How::Calls,
+        _ if wish == Wish::Single => How::Calls,
         Doubt::Refused(_) => How::Halves,
         Doubt::Begun => How::Calls,
         // which failure is whose: each row's own call tells

@@ -3,8 +3,9 @@
 use super::config;
 use crate::engine::batcher::BatchLimits;
 use crate::engine::batcher::tests::{LIMITS, row};
-use crate::engine::limits::{RouteWish, Verify};
+use crate::engine::limits::Verify;
 use crate::engine::message::{Command, Event, Now, Recovered, StageConfig};
+use crate::engine::route::Wish;
 use crate::engine::seen::{Called, Seen};
 use crate::engine::state::Engine;
 use crate::ledger::record::Record;
@@ -507,7 +508,7 @@ fn a_reading_that_a_stop_cuts_short_leaves_the_batch_to_a_later_process() {
 #[test]
 fn on_the_single_route_every_row_has_calls_of_its_own() {
     let config = StageConfig {
-        route: RouteWish::Single,
+        route: Wish::Single,
         ..config(LIMITS)
     };
     let load = Load::new(config, with_poison([2]), |_, _| {

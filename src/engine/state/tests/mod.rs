@@ -5,8 +5,9 @@ mod judging;
 use super::Engine;
 use crate::engine::batcher::BatchLimits;
 use crate::engine::batcher::tests::{LIMITS, row};
-use crate::engine::limits::{RouteWish, TaskSlots, Verify};
+use crate::engine::limits::{TaskSlots, Verify};
 use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
+use crate::engine::route::Wish;
 use crate::engine::seen::Seen;
 use crate::ledger::record::Record;
 use crate::model::code::Code;
@@ -29,7 +30,10 @@ fn config(batches: BatchLimits) -> StageConfig {
         polls_per_second: 40.0,
         max_errors: None,
         details: Vec::new(),
-        route: RouteWish::Bulk,
+        route: Wish::Bulk,
+        requests_per_second: 50.0,
+        expected_rows: 100,
+        calls: Box::new(|_| Some(1.0)),
         single_in_flight: 2,
         verify: Verify::Sample,
         findable: true,

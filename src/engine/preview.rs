@@ -1,0 +1,192 @@
+//! What a load would do, found out by reading alone: how many records it would write, how many it would leave alone.
+//!
+//! Reads the input as a load does, and compares with what the ledger remembers of the site. Asks no site and writes
+//! nothing. What the names of organizations and products mean is the site's to say: rows that name some cannot be compared.
+
+use super::context::Audience;
+use super::recall::Recall;
+use super::run::StageJob;
+use super::stop::Stop;
+use super::survey::{Survey, SurveyError, Surveyor, Unasked};
+use crate::dedupe::{Decisions, Verdict};
+use crate::ledger::{LedgerError, Memory, RowSet};
+use crate::mapping::{Emit, RefKind, References};
+use crate::model::clock::Clock;
+use crate::model::row::{Mapped, PreparedRow};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// What would become of a stage's rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that validation refuses, or that share their key where that is refused.
+    pub rejected: u64,
+    /// Rows in whose place another is sent.
+    pub duplicates: u64,
+    /// Rows whose record is known to be as they say.
+    pub unchanged: u64,
+    /// Rows to be sent whose record was loaded before.
+    pub known: u64,
+    /// Rows to be sent of which nothing is known.
+    pub unknown: u64,
+    /// Detail values of the rows to be sent whose record was loaded before.
+    pub details_of_known: u64,
+    /// Whether rows may be unchanged that are counted as known, because what their names mean is the site's to say.
+    pub names_open: bool,
+}
+
+impl Preview {
+    /// Rows that would create or change a record.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.known + self.unknown
+    }
+}
+
+/// Why there is no preview.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// The input could not be read to its end.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
+    /// What is remembered cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// What outgrows memory could not be written.
+    #[error("failed to spill natural keys; free disk space or choose another --state-dir: {0}")]
+    Spill(#[from] io::Error),
+}
+
+/// The means of a preview.
+pub struct Previewer<'a> {
+    /// The stage's number in the job.
+    pub stage: u32,
+    /// The stage.
+    pub job: &'a StageJob,
+    /// A private folder for what outgrows memory.
+    pub spool: &'a Path,
+    /// Who watches.
+    pub audience: &'a Audience,
+    /// The wish to stop.
+    pub stop: &'a Stop,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Whether rows are sent that have not changed.
+    pub full: bool,
+    /// A confirmation that is older counts no longer.
+    pub refresh_after: Option<Duration>,
+}
+
+impl Previewer<'_> {
+    /// Reads everything. `memory` opens what is remembered of such records, if anything is; it is asked twice at most.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// When the input is damaged, the ledger cannot be read or the disk is full.
+    pub fn run(
+        &self,
+        memory: impl Fn() -> Result<Option<Memory>, LedgerError>,
+    ) -> Result<Preview, PreviewError> {
+        let surveyor = Surveyor {
+            stage: self.stage,
+            dataset: &self.job.dataset,
+            plan: &self.job.plan,
+            spool: self.spool,
+            all_keys: false,
+            audience: self.audience,
+            stop: self.stop,
+        };
+        surveyor.begin();
+        let survey = surveyor.run(&mut Unasked, |_| Ok(()))?;
+        let Survey {
+            rows,
+            rejected,
+            keys,
+            ..
+        } = survey;
+        let decisions = keys.decide(self.job.duplicates, self.spool)?;
+        let repeats = decisions.repeats();
+        let names = RefKind::ALL
+            .into_iter()
+            .any(|kind| self.job.plan.on_missing(kind).is_some());
+        let (mut preview, losers) = without_losers(rows, rejected, decisions)?;
+        preview.unknown = rows - preview.rejected - preview.duplicates;
+        let Some(known) = memory()? else {
+            return Ok(preview);
+        };
+        preview.names_open = names;
+        let now = self.clock.unix_millis();
+        let recall = match memory()? {
+            Some(memory) if !self.full && !repeats && !names => {
+                Some(Recall::new(memory, self.refresh_after, now)?)
+            }
+            _ => None,
+        };
+        for drafted in super::drafts::Drafts::start(&self.job.dataset, &self.job.plan, self.stop)? {
+            let drafted = drafted.map_err(SurveyError::from)?;
+            let Some(draft) = drafted.draft else {
+                let why = self.stop.why().unwrap_or_default().to_owned();
+                return Err(SurveyError::Stopped(why).into());
+            };
+            let Mapped { mut rows, .. } = draft.finish(&References::UNCHECKED, Emit::Payloads);
+            rows.retain(|row| !losers.contains(row.row.id));
+            preview.compare(&rows, &known, recall.as_ref(), now)?;
+        }
+        Ok(preview)
+    }
+}
+
+impl Preview {
+    /// Moves rows from those of which nothing is known to where they belong.
+    fn compare(
+        &mut self,
+        rows: &[PreparedRow],
+        memory: &Memory,
+        recall: Option<&Recall>,
+        now: i64,
+    ) -> Result<(), LedgerError> {
+        let keys: Vec<_> = rows.iter().map(|row| row.hash).collect();
+        let known = memory.look_up(&keys)?;
+        let same = match recall {
+            Some(recall) => recall.unchanged(rows, now)?,
+            None => vec![None; rows.len()],
+        };
+        for ((row, known), same) in rows.iter().zip(known).zip(same) {
+            if same.is_some() {
+                self.unchanged += 1;
+            } else if known.is_some() {
+                self.known += 1;
+                self.details_of_known += u64::from(row.details.count_ones());
+            } else {
+                continue;
+            }
+            self.unknown -= 1;
+        }
+        Ok(())
+    }
+}
+
+/// The counts so far, and the rows that lose to another one.
+fn without_losers(
+    rows: u64,
+    rejected: u64,
+    mut decisions: Decisions,
+) -> io::Result<(Preview, RowSet)> {
+    let mut preview = Preview {
+        rows,
+        rejected,
+        ..Preview::default()
+    };
+    let mut losers = RowSet::default();
+    while let Some(loser) = decisions.pop()? {
+        match loser.verdict {
+            Verdict::Duplicate { .. } => preview.duplicates += 1,
+            Verdict::Rejected { .. } => preview.rejected += 1,
+        }
+        losers.insert(loser.row.id);
+    }
+    Ok((preview, losers))
+}

@@ -150,6 +150,22 @@ fn help_of_load_lists_every_flag() {
 
               [env: CSM_LOADER_MAX_ERRORS]
 
+          --route <ROUTE>
+              Which way rows travel: bulk, single, or auto: whichever is faster [default: bulk]
+
+              [env: CSM_LOADER_ROUTE]
+
+          --single-in-flight <N>
+              Rows that may travel by single calls at a time [default: 8]
+
+              [env: CSM_LOADER_SINGLE_IN_FLIGHT]
+
+          --verify <ROWS>
+              Of which rows it is read back what the site holds: failed (those in doubt), sample or
+              all [default: sample]
+
+              [env: CSM_LOADER_VERIFY]
+
           --gone <report>
               List customers and organizations that were loaded before and that the input, a full
               export, no longer has
@@ -440,7 +456,7 @@ fn job_files_are_checked_whole_before_anything_happens() {
       |
     2 | task_slotz = 3
       | ^^^^^^^^^^
-    unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `max_errors`
+    unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`
     ");
     assert_snapshot!(refused("[site]\ntarget = \"sandbox\"\n"), @"error: the job file job.toml has no [[stage]]; add one for each entity to load");
     assert_snapshot!(refused(&format!("[site]\ntarget = \"sandbox\"\n{stage}{stage}")), @"error: two stages would write people-results.csv; give each its own results");

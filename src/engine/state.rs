@@ -277,6 +277,10 @@ impl Engine {
         self.call_due(now, commands);
         if self.quiet.until(Call::Submit, now.at).is_none() {
             self.send_due(now, active, commands);
+            // a quiet minute may have passed while there was a slot to spare: it counts once there is none
+            let active = self.active();
+            self.gate.tick(now.at, active);
+            self.send_due(now, active, commands);
         }
         if self.quiet.until(Call::Poll, now.at).is_none() {
             self.poll_due(now, commands);

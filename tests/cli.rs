@@ -17,6 +17,8 @@ fn help_lists_the_commands_and_exit_codes() {
     Commands:
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
+      plan      Say what a load would create, update and leave alone, and how long it would take;
+                nothing is sent
       auth      Get credentials from a site, and see what they are good for
       resume    Continue a run that was interrupted
       retry     Load the rows of a results file again that did not load
@@ -157,6 +159,12 @@ fn help_of_load_lists_every_flag() {
               Possible values:
               - report: They are listed
 
+          --max-changes <N|P%>
+              Send nothing when more rows than this would create or change a record: a number, or a
+              percentage of the rows read
+
+              [env: CSM_LOADER_MAX_CHANGES]
+
       -h, --help
               Print help (see a summary with '-h')
     ");
@@ -253,6 +261,8 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     Commands:
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
+      plan      Say what a load would create, update and leave alone, and how long it would take;
+                nothing is sent
       auth      Get credentials from a site, and see what they are good for
       resume    Continue a run that was interrupted
       retry     Load the rows of a results file again that did not load
@@ -440,7 +450,7 @@ fn job_files_are_checked_whole_before_anything_happens() {
       |
     2 | task_slotz = 3
       | ^^^^^^^^^^
-    unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `max_errors`
+    unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `max_changes`
     ");
     assert_snapshot!(refused("[site]\ntarget = \"sandbox\"\n"), @"error: the job file job.toml has no [[stage]]; add one for each entity to load");
     assert_snapshot!(refused(&format!("[site]\ntarget = \"sandbox\"\n{stage}{stage}")), @"error: two stages would write people-results.csv; give each its own results");

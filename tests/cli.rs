@@ -17,6 +17,8 @@ fn help_lists_the_commands_and_exit_codes() {
     Commands:
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
+      plan      Say what a load would create, update and leave alone, and how long it would take;
+                nothing is sent
       auth      Get credentials from a site, and see what they are good for
       resume    Continue a run that was interrupted
       retry     Load the rows of a results file again that did not load
@@ -173,6 +175,12 @@ fn help_of_load_lists_every_flag() {
               Possible values:
               - report: They are listed
 
+          --max-changes <N|P%>
+              Send nothing when more rows than this would create or change a record: a number, or a
+              percentage of the rows read
+
+              [env: CSM_LOADER_MAX_CHANGES]
+
       -h, --help
               Print help (see a summary with '-h')
     ");
@@ -269,6 +277,8 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     Commands:
       load      Load rows into a site and write a results file
       check     Read, map and validate without a site; write the rows that would not load
+      plan      Say what a load would create, update and leave alone, and how long it would take;
+                nothing is sent
       auth      Get credentials from a site, and see what they are good for
       resume    Continue a run that was interrupted
       retry     Load the rows of a results file again that did not load

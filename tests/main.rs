@@ -21,6 +21,7 @@ mod layering;
 mod ledger;
 mod malformed;
 mod mapping;
+mod plan;
 mod policies;
 mod retry;
 mod retry_files;

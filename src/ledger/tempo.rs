@@ -43,10 +43,10 @@ impl Reader {
         // rows are not found by batch: they are counted once, for all batches
         let mut tasks = self.prepare(
             "WITH sized AS (
-                 SELECT batch, count(*) AS rows FROM row
+                 SELECT batch, count(*) AS items FROM row
                  WHERE part = ?1 AND batch > (SELECT max(batch) FROM batch WHERE part = ?1) - ?2
                  GROUP BY batch)
-             SELECT rows, sent_at, settled_at FROM batch JOIN sized USING (batch)
+             SELECT items, sent_at, settled_at FROM batch JOIN sized USING (batch)
              WHERE part = ?1 AND state = 2 AND task_id IS NOT NULL AND settled_at >= sent_at
              ORDER BY settled_at, batch",
         )?;

@@ -61,8 +61,9 @@ pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let previews = previews?;
     let mut said = String::new();
     for (job, preview) in jobs.iter().zip(&previews) {
+        let past = means.past_tasks(job.plan.entity())?;
         // a string takes all
-        let _ = means.write(&mut said, job, preview);
+        let _ = means.write(&mut said, job, preview, &past);
     }
     // a reader that goes away has seen enough
     let _ = io::stdout().write_all(said.as_bytes());
@@ -154,11 +155,11 @@ impl Forecaster<'_> {
         said: &mut String,
         job: &StageJob,
         preview: &Preview,
+        past: &[PastTask],
     ) -> Result<(), std::fmt::Error> {
         let Self { settings, .. } = self;
         let entity = job.plan.entity();
-        let past = self.past_tasks(entity);
-        let tasks = times_of(&past);
+        let tasks = times_of(past);
         let mut assumed = Vec::new();
         let work = Work {
             rows: preview.changes(),
@@ -212,13 +213,16 @@ impl Forecaster<'_> {
         write_forecast(said, &forecast)
     }
 
-    /// What the last load of such records into the site took; a ledger that cannot say so is no obstacle.
-    fn past_tasks(&self, entity: Entity) -> Vec<PastTask> {
-        let past = self.ledger.and_then(|ledger| {
-            let reader = ledger.reader().ok()?;
-            reader.past_tasks(self.settings.site.name(), entity).ok()
-        });
-        past.unwrap_or_default()
+    /// What the last load of such records into the site took.
+    fn past_tasks(&self, entity: Entity) -> Result<Vec<PastTask>, Failure> {
+        let Some(ledger) = self.ledger else {
+            return Ok(Vec::new());
+        };
+        let site = self.settings.site.name();
+        let past = ledger
+            .reader()
+            .and_then(|reader| reader.past_tasks(site, entity));
+        past.map_err(|error| Failure::of(Exit::Input, &error))
     }
 }
 

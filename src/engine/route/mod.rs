@@ -10,8 +10,6 @@ mod calls;
 mod tasks;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod world;
 
 pub use calls::{CallTimes, GUESSED_CALL};
 pub use tasks::{Queue, TaskTimes, WORST_ITEM, WORST_TASK};

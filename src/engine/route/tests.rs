@@ -1,8 +1,10 @@
-use super::world::{Account, Terms, load};
+mod world;
+
 use super::*;
 use crate::engine::limits::TaskSlots;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use world::{Account, Terms, load};
 
 /// The site that was seen live: one task at a time, 4.8 s an item.
 fn live(rows: u64) -> Terms {

@@ -1,6 +1,6 @@
 //! A made-up site in made-up time, loaded both ways as the router says. One seed, one course.
 
-use super::{Choice, Facts, Queue, RouteConfig, Router};
+use super::super::{Choice, Facts, Queue, RouteConfig, Router};
 use crate::engine::limits::TaskSlots;
 use crate::engine::slots::{Ended, SlotGate};
 use std::cmp::Reverse;

@@ -352,7 +352,7 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     For more information, try '--help'.
     "#);
     assert_snapshot!(usage("load --mapping people.toml --input people.csv --entity person"), @r#"
-    error: invalid value 'person' for '--entity <ENTITY>': unknown entity "person"; use detail-field, product, organization or customer
+    error: invalid value 'person' for '--entity <ENTITY>': unknown entity "person"; use detail-field, product, organization, customer or entitlement
 
     For more information, try '--help'.
     "#);

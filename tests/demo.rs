@@ -1,4 +1,4 @@
-//! The job of `make demo`: all three datasets, one format each, into the embedded sandbox, twice.
+//! The job of `make demo`: all four datasets, in three formats, into the embedded sandbox, twice.
 
 use crate::support::place::Place;
 use crate::support::repository;
@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-const STAGES: [(&str, &str); 3] = [
+const STAGES: [(&str, &str); 4] = [
     ("product", "products"),
     ("organization", "organizations"),
     ("customer", "customers"),
+    ("entitlement", "entitlements"),
 ];
 
 /// `samples/demo.toml`, moved to the place: state and results there, everything else in the repository.
@@ -52,7 +53,7 @@ fn the_demo_gives_the_expected_results_and_a_second_run_creates_nothing() {
     let place = Place::new();
     job(&place);
     let said = place.run("sandbox --state-dir state --seed samples/site.toml --seed-only");
-    insta::assert_snapshot!(said.expect(0).stdout, @"detail fields: 44 made, 0 kept, organizations: 40 made, 0 kept, products: 4 made, 0 kept, customers: 0 made, 0 kept");
+    insta::assert_snapshot!(said.expect(0).stdout, @"detail fields: 49 made, 0 kept, organizations: 40 made, 0 kept, products: 4 made, 0 kept, customers: 0 made, 0 kept");
     let site = Sandbox::serve(&place, "--state-dir state");
     let seeded = site.audit().len();
     site.stop();
@@ -69,7 +70,11 @@ fn the_demo_gives_the_expected_results_and_a_second_run_creates_nothing() {
     assert_eq!(site.count("customers"), 1_723);
     assert_eq!(site.count("products"), 12);
     let audit = site.audit();
-    for (entity, name) in STAGES {
+    // entitlements have several writes a row, and profiles give products too
+    for (entity, name) in STAGES
+        .into_iter()
+        .filter(|(entity, _)| *entity != "entitlement")
+    {
         agrees(
             &audit[seeded..],
             &first[name],
@@ -77,6 +82,10 @@ fn the_demo_gives_the_expected_results_and_a_second_run_creates_nothing() {
             &place.results(&format!("{name}-results.csv")),
         );
     }
+    described(
+        &first["entitlements"],
+        &place.results("entitlements-results.csv"),
+    );
     site.stop();
 
     place.run("load demo.toml").expect(4);
@@ -134,6 +143,25 @@ fn agrees(audit: &[Write], records: &BTreeMap<String, Value>, entity: &str, resu
         .zip(&loaded)
         .find(|(written, loaded)| written != loaded);
     assert_eq!(apart, None, "{entity}");
+}
+
+/// Checks that each row that loaded has its entitlement, which the results name, and that no two rows have the same.
+#[track_caller]
+fn described(records: &BTreeMap<String, Value>, results: &Table) {
+    let seats = |record: &Value| {
+        let mut details = record["details"].as_array().expect("details").iter();
+        details.any(|detail| detail["name"] == "Seats")
+    };
+    let described = records.values().filter(|record| seats(record));
+    let mut described: Vec<_> = described
+        .map(|record| record["id"].as_str().expect("an id"))
+        .collect();
+    // of a row that was refused in part the rest is there as well
+    let mut named: Vec<_> = results.column("remote_id");
+    named.retain(|id| !id.is_empty());
+    described.sort_unstable();
+    named.sort_unstable();
+    assert_eq!(described, named);
 }
 
 /// The detail field that the mappings write the key to.

@@ -24,6 +24,8 @@ pub(crate) struct Planted {
     pub(crate) reasons: Vec<Reason>,
     /// The detail field whose value only the site refuses.
     pub(crate) refused_detail: Option<&'static str>,
+    /// Why the loader or the site refuses it once it is its turn.
+    pub(crate) failed: Vec<Reason>,
     /// Rows with the same number share one natural key.
     pub(crate) shared_key: Option<usize>,
     /// The site has the record already, and nothing can be updated about it.
@@ -91,6 +93,9 @@ fn outcome(rows: &[Planted], index: usize) -> (&'static str, Vec<Reason>) {
             winner + 1
         );
         return ("duplicate", one("DUPLICATE_KEY", "", message));
+    }
+    if !planted.failed.is_empty() {
+        return ("failed", planted.failed.clone());
     }
     if let Some(detail) = planted.refused_detail {
         let message = "Invalid detail field value".to_owned();

@@ -1,4 +1,4 @@
-//! Writes the samples: made-up customers, organizations and products as CSV, Parquet and Arrow, the sandbox
+//! Writes the samples: made-up customers, organizations and products as CSV, Parquet and Arrow, entitlements, the sandbox
 //! site they load into, and what the loader should answer for each row.
 //!
 //! ```text
@@ -13,6 +13,7 @@
 mod calendar;
 mod customers;
 mod deck;
+mod entitlements;
 mod expected;
 mod failure;
 mod organizations;
@@ -23,6 +24,7 @@ mod tables;
 mod words;
 
 use crate::customers::{BLOCK, Block};
+use crate::entitlements::Entitlements;
 use crate::expected::settle;
 use crate::failure::Failure;
 use crate::organizations::Organizations;
@@ -112,6 +114,7 @@ fn samples(seed: u64) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
     let customers = Block::new(seed, 0, &organizations.directory());
     let (product_table, organization_table) = (products.table(), organizations.table());
     let customer_table = customers.table();
+    let entitlements = Entitlements::new(seed, &customers, &organizations.directory());
     Ok(vec![
         ("products.csv", product_table.to_csv(products::DIALECT)?),
         ("products.parquet", product_table.to_parquet(100)?),
@@ -128,6 +131,7 @@ fn samples(seed: u64) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
         ("customers.csv", customer_table.to_csv(PLAIN)?),
         ("customers.parquet", customer_table.to_parquet(600)?),
         ("customers.arrow", customer_table.to_arrow_file(700)?),
+        ("entitlements.csv", entitlements.table().to_csv(PLAIN)?),
         ("site.toml", site::seed_file().into_bytes()),
         (
             "expected/products.csv",
@@ -140,6 +144,10 @@ fn samples(seed: u64) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
         (
             "expected/customers.csv",
             expected::to_csv(&settle(&customers.planted))?,
+        ),
+        (
+            "expected/entitlements.csv",
+            expected::to_csv(&settle(&entitlements.planted))?,
         ),
     ])
 }

@@ -1,6 +1,7 @@
 //! The sandbox site that the samples load into: its detail fields, organizations and products.
 
 use crate::customers::{CHANNELS, LANGUAGES, TIERS};
+use crate::entitlements::{MODULES, PLANS};
 use crate::organizations::{INDUSTRIES, SEGMENTS};
 use crate::words::{SEEDED_PRODUCTS, SHARED_ORGANIZATIONS, SITE_ORGANIZATIONS};
 
@@ -96,6 +97,17 @@ fn organization_fields() -> Vec<Field> {
     ]
 }
 
+/// Fields that the mapping of entitlements writes.
+fn entitlement_fields() -> Vec<Field> {
+    vec![
+        ("Plan", "SELECT", PLANS.to_vec()),
+        ("Seats", "NUMBER", vec![]),
+        ("Start", "DATE", vec![]),
+        ("Modules", "MULTISELECT", MODULES.to_vec()),
+        ("Auto-renew", "BOOLEAN", vec![]),
+    ]
+}
+
 /// The seed file.
 pub(crate) fn seed_file() -> String {
     let comment =
@@ -111,6 +123,11 @@ pub(crate) fn seed_file() -> String {
         organization_fields()
             .iter()
             .map(|field| field_table("organization_detail", field)),
+    );
+    tables.extend(
+        entitlement_fields()
+            .iter()
+            .map(|field| field_table("entitlement_detail", field)),
     );
     tables.extend(organizations.map(|name| name_table("organization", name)));
     tables.extend(

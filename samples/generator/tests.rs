@@ -30,6 +30,14 @@ fn datasets() -> [(&'static str, Table, Vec<Planted>); 3] {
     ]
 }
 
+/// Entitlements, which are CSV alone.
+fn entitlements() -> Entitlements {
+    let organizations = Organizations::new(SEED);
+    let directory = organizations.directory();
+    let customers = Block::new(SEED, 0, &directory);
+    Entitlements::new(SEED, &customers, &directory)
+}
+
 /// The repository's folder of this name.
 fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -223,7 +231,9 @@ fn the_files_have_the_features_that_readers_must_cope_with() {
 
 #[test]
 fn expected_results_have_one_row_for_each_row_of_the_source() {
-    for (name, table, planted) in datasets() {
+    let entitlements = entitlements();
+    let entitlements = ("entitlements", entitlements.table(), entitlements.planted);
+    for (name, table, planted) in datasets().into_iter().chain([entitlements]) {
         let records = csv_records(&format!("expected/{name}.csv"), b',');
         assert_eq!(records.len(), table.rows() + 1);
         let Values::Text(keys) = &table.columns[0].1 else {
@@ -241,7 +251,9 @@ fn expected_results_have_one_row_for_each_row_of_the_source() {
 fn every_kind_of_fault_is_planted_and_the_readme_counts_them() {
     let readme = text("samples/README.md");
     let mut codes = BTreeSet::new();
-    for (name, _, planted) in datasets() {
+    let planted = datasets().map(|(name, _, planted)| (name, planted));
+    let entitlements = ("entitlements", entitlements().planted);
+    for (name, planted) in planted.into_iter().chain([entitlements]) {
         for (code, count) in counts(&settle(&planted)) {
             let line = format!("| {name} | `{code}` | {count} |");
             assert!(readme.contains(&line), "README.md lacks: {line}");
@@ -253,12 +265,15 @@ fn every_kind_of_fault_is_planted_and_the_readme_counts_them() {
         "BOOLEAN_INVALID",
         "CAST_INVALID",
         "CONTRACT_ENDED",
+        "CUSTOMER_NOT_FOUND",
         "DATE_INVALID",
         "DUPLICATE_KEY",
         "EMAIL_INVALID",
         "NUMBER_INVALID",
         "OPTION_UNKNOWN",
         "ORGANIZATION_NOT_FOUND",
+        "OWNER_AMBIGUOUS",
+        "PARTLY_APPLIED",
         "PHONE_INVALID",
         "PRODUCT_NOT_FOUND",
         "REQUIRED_MISSING",
@@ -401,6 +416,7 @@ fn mappings_name_columns_of_their_files_and_fields_of_the_site() {
         ("customers", "customers.csv", b','),
         ("organizations", "organizations.csv", b','),
         ("products", "products.csv", b';'),
+        ("entitlements", "entitlements.csv", b','),
         ("hubspot-contacts", "exports/hubspot-contacts.csv", b','),
         (
             "salesforce-accounts",

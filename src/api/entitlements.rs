@@ -8,7 +8,7 @@ use crate::model::reply::ApiError;
 use serde_json::{Value, json};
 
 /// Who has products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// A customer.
     Customer,

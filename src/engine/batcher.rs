@@ -1,11 +1,12 @@
-//! Cuts batches at the endpoint's caps and keeps two rows of one natural key from being in flight together.
+//! Cuts batches at the endpoint's caps, keeps two rows of one natural key from being in flight together, and a row
+//! from being in flight before its parent has settled.
 //!
 //! Batches are shaped by rows, operations and bytes, never by time, so that a second reading cuts the same ones.
 
-use crate::model::outcome::BatchSeq;
-use crate::model::row::{KeyHash, PreparedRow};
+use crate::model::outcome::{BatchSeq, Status};
+use crate::model::row::{KeyHash, PreparedRow, RowId};
 use std::borrow::Cow;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The caps of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +81,14 @@ pub struct Batcher {
     open_operations: usize,
     /// Keys of the open batch and of every batch that is not settled.
     busy: HashSet<KeyHash>,
-    /// Rows whose key is busy, in order.
+    /// Rows whose key or parent is busy or deferred, in order.
     deferred: VecDeque<PreparedRow>,
+    /// Keys of those rows.
+    waiting: HashSet<KeyHash>,
+    /// Keys whose last row did not load, with that row; where children have to be kept back.
+    lost: Option<HashMap<KeyHash, RowId>>,
+    /// Rows that will not be sent, each with its parent's row.
+    orphans: Vec<(PreparedRow, RowId)>,
 }
 
 impl Batcher {
@@ -96,7 +103,35 @@ impl Batcher {
             limits,
             busy: HashSet::new(),
             deferred: VecDeque::new(),
+            waiting: HashSet::new(),
+            lost: None,
+            orphans: Vec::new(),
         }
+    }
+
+    /// Rows whose parents do not load are kept back from now on.
+    pub fn follow_parents(&mut self) {
+        self.lost.get_or_insert_default();
+    }
+
+    /// Takes note of a row's end. To be called before its batch is [`settled`](Self::settled).
+    pub fn decided(&mut self, row: &PreparedRow, status: Status) {
+        let Some(lost) = &mut self.lost else {
+            return;
+        };
+        match status {
+            Status::Loaded | Status::Unchanged => lost.remove(&row.hash),
+            Status::Rejected
+            | Status::Failed
+            | Status::Duplicate
+            | Status::Unconfirmed
+            | Status::NotSent => lost.insert(row.hash, row.row.id),
+        };
+    }
+
+    /// The rows that will not be sent because the row of their parent, given with them, did not load.
+    pub fn take_orphans(&mut self) -> Vec<(PreparedRow, RowId)> {
+        std::mem::take(&mut self.orphans)
     }
 
     /// Takes in a batch of an interrupted run: its keys are busy, and new batches are numbered behind it.
@@ -117,9 +152,17 @@ impl Batcher {
 
     /// Takes a row; gives a batch when one is full.
     pub fn push(&mut self, row: PreparedRow) -> Option<Batch> {
-        // a row that waits keeps its key busy: `settled` lets it in before any later row
-        if self.busy.contains(&row.hash) {
+        // `settled` lets a row that waits in before any later row
+        if self.is_pending(row.hash) || row.parent.is_some_and(|parent| self.is_pending(parent)) {
+            self.waiting.insert(row.hash);
             self.deferred.push_back(row);
+            return None;
+        }
+        if let Some(lost) = &mut self.lost
+            && let Some(parent) = row.parent.and_then(|parent| lost.get(&parent).copied())
+        {
+            lost.insert(row.hash, row.row.id);
+            self.orphans.push((row, parent));
             return None;
         }
         self.admit(row)
@@ -158,6 +201,11 @@ impl Batcher {
         (Some(batch), self.again(second))
     }
 
+    /// Whether a row of the key is under way, or waits to be.
+    fn is_pending(&self, key: KeyHash) -> bool {
+        self.busy.contains(&key) || self.waiting.contains(&key)
+    }
+
     /// Frees the keys of a settled batch; gives the batches that become full.
     pub fn settled(&mut self, batch: &Batch) -> Vec<Batch> {
         self.free(&batch.rows)
@@ -171,6 +219,7 @@ impl Batcher {
         if self.deferred.is_empty() {
             return Vec::new();
         }
+        self.waiting.clear();
         let waiting = std::mem::take(&mut self.deferred);
         waiting
             .into_iter()
@@ -194,7 +243,7 @@ impl Batcher {
         })
     }
 
-    /// Rows that wait for a row of their key.
+    /// Rows that wait for a row of their key, or for their parent.
     #[must_use]
     pub fn deferred(&self) -> usize {
         self.deferred.len()
@@ -204,6 +253,7 @@ impl Batcher {
     pub fn abandon(&mut self) -> Vec<PreparedRow> {
         let mut rows = std::mem::take(&mut self.open);
         rows.extend(std::mem::take(&mut self.deferred));
+        self.waiting.clear();
         rows.sort_by_key(|row| row.row.id);
         rows
     }
@@ -257,6 +307,7 @@ pub(crate) mod tests {
             identity: Slice::owned(identity),
             item: Slice::owned(item),
             details: 0,
+            parent: None,
         }
     }
 
@@ -328,6 +379,61 @@ pub(crate) mod tests {
         assert_eq!((none, all.unwrap().seq()), (None, BatchSeq(3)));
     }
 
+    fn child(id: u64, key: u64, parent: u64) -> PreparedRow {
+        PreparedRow {
+            parent: Some(KeyHash(u128::from(parent))),
+            ..row(id, key, "{}")
+        }
+    }
+
+    fn ids(rows: &[PreparedRow]) -> Vec<u64> {
+        rows.iter().map(|row| row.row.id.0).collect()
+    }
+
+    #[test]
+    fn a_child_waits_for_its_own_parent_and_not_for_its_level() {
+        let mut batcher = Batcher::new(BatchLimits { items: 1, ..LIMITS });
+        batcher.follow_parents();
+        let first = batcher.push(row(1, 1, "{}")).unwrap();
+        let second = batcher.push(row(2, 2, "{}")).unwrap();
+        for (id, parent) in [(3, 1), (4, 2), (5, 3)] {
+            assert_eq!(batcher.push(child(id, id, parent)), None);
+        }
+        // the parent of 6 is on the site
+        assert_eq!(ids(batcher.push(child(6, 6, 99)).unwrap().rows()), [6]);
+        batcher.decided(&second.rows()[0], Status::Loaded);
+        let freed = batcher.settled(&second);
+        assert_eq!(ids(freed[0].rows()), [4]);
+        batcher.decided(&first.rows()[0], Status::Loaded);
+        let freed = batcher.settled(&first);
+        assert_eq!((freed.len(), ids(freed[0].rows())), (1, vec![3]));
+        assert_eq!(batcher.deferred(), 1);
+        assert!(batcher.take_orphans().is_empty());
+    }
+
+    #[test]
+    fn all_that_come_after_a_lost_row_are_orphans() {
+        let mut batcher = Batcher::new(LIMITS);
+        batcher.follow_parents();
+        assert_eq!(batcher.push(row(1, 1, "{}")), None);
+        assert_eq!(batcher.push(row(2, 2, "{}")), None);
+        assert_eq!(batcher.push(child(3, 3, 1)), None);
+        assert_eq!(batcher.push(child(4, 4, 3)), None);
+        let batch = batcher.flush().unwrap();
+        batcher.decided(&batch.rows()[0], Status::Unconfirmed);
+        batcher.decided(&batch.rows()[1], Status::Loaded);
+        assert!(batcher.settled(&batch).is_empty());
+        assert_eq!(batcher.push(child(5, 5, 4)), None);
+        assert_eq!(batcher.push(child(6, 6, 2)), None);
+        let orphans = batcher.take_orphans();
+        let orphans: Vec<_> = orphans
+            .iter()
+            .map(|(row, parent)| (row.row.id.0, parent.0))
+            .collect();
+        assert_eq!(orphans, [(3, 1), (4, 3), (5, 4)]);
+        assert_eq!(ids(batcher.flush().unwrap().rows()), [6]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
@@ -378,6 +484,61 @@ pub(crate) mod tests {
                 let ids: Vec<_> = seen.iter().filter(|(hash, _)| hash.0 == key).map(|(_, id)| *id).collect();
                 prop_assert!(ids.is_sorted());
             }
+        }
+
+        #[test]
+        fn children_leave_after_their_parents_loaded_and_no_row_is_lost(
+            rows in prop::collection::vec((prop::option::weighted(0.8, any::<prop::sample::Index>()), any::<bool>(), 0..10_u8), 1..60),
+            settle_each in 1..4_usize,
+            items in 1..5_usize,
+        ) {
+            let mut batcher = Batcher::new(BatchLimits { items, ..LIMITS });
+            batcher.follow_parents();
+            let mut flying: Vec<Batch> = Vec::new();
+            let (mut loaded, mut lost, mut left) = (HashSet::new(), HashSet::new(), Vec::new());
+            let mut steps = (1..).zip(&rows);
+            loop {
+                let mut cut = Vec::new();
+                let step = steps.next();
+                match step {
+                    // any row before may be the parent
+                    Some((id, (Some(parent), _, _))) if id > 1 => {
+                        let parent = parent.index(usize::try_from(id).unwrap() - 1) as u64 + 1;
+                        cut.extend(batcher.push(child(id, id, parent)));
+                    }
+                    Some((id, _)) => cut.extend(batcher.push(row(id, id, "{}"))),
+                    None => cut.extend(batcher.flush()),
+                }
+                if flying.len() >= settle_each || (step.is_none() && !flying.is_empty()) {
+                    let which = rows.get(left.len()).map_or(0, |row| usize::from(row.2)) % flying.len();
+                    let batch = flying.remove(which);
+                    for row in batch.rows() {
+                        let number = usize::try_from(row.row.id.0).unwrap();
+                        let good = rows[number - 1].1;
+                        let status = if good { Status::Loaded } else { Status::Failed };
+                        if good { loaded.insert(row.hash) } else { lost.insert(row.hash) };
+                        batcher.decided(row, status);
+                    }
+                    cut.extend(batcher.settled(&batch));
+                } else if step.is_none() && cut.is_empty() {
+                    break;
+                }
+                for (row, _) in batcher.take_orphans() {
+                    prop_assert!(row.parent.is_some_and(|parent| lost.contains(&parent)));
+                    lost.insert(row.hash);
+                    left.push(row.row.id);
+                }
+                for batch in cut {
+                    for row in batch.rows() {
+                        prop_assert!(row.parent.is_none_or(|parent| loaded.contains(&parent)));
+                        left.push(row.row.id);
+                    }
+                    flying.push(batch);
+                }
+            }
+            prop_assert_eq!(batcher.deferred(), 0);
+            left.sort_unstable();
+            prop_assert!(left.into_iter().eq((1..=rows.len() as u64).map(RowId)));
         }
     }
 }

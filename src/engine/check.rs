@@ -2,10 +2,11 @@
 
 use super::context::Audience;
 use super::feed::{lost, refused};
+use super::hierarchy::Refused;
 use super::publish::{PublishError, Tally};
 use super::run::StageJob;
 use super::stop::Stop;
-use super::survey::{Survey, SurveyError, Surveyor, Unasked};
+use super::survey::{Survey, SurveyError, Surveyor, Unasked, in_order};
 use crate::model::clock::Clock;
 use crate::model::entity::Entity;
 use crate::model::event::CodeCount;
@@ -109,8 +110,9 @@ impl Checker<'_> {
         };
         surveyor.begin();
         let mut spill = BufWriter::new(tempfile::tempfile_in(self.spool)?);
-        let Survey { rows, keys, .. } =
-            surveyor.run(&mut Unasked, |row| Ok(write_rejected(&mut spill, &row)?))?;
+        let Survey {
+            rows, keys, kin, ..
+        } = surveyor.run(&mut Unasked, |row| Ok(write_rejected(&mut spill, &row)?))?;
         let mut spill = spill.into_inner().map_err(io::IntoInnerError::into_error)?;
         spill.rewind()?;
         let mut losers = keys.decide(self.job.duplicates, self.spool)?;
@@ -129,11 +131,13 @@ impl Checker<'_> {
             source_columns,
         };
         let mut list = List::create(self, &header)?;
-        let mut rejected = Rejected::new(spill);
+        let kin = in_order(kin, self.job.duplicates, &mut Unasked)?;
+        let kin = kin.map(|(tree, children)| children.refused(tree, plan.parent_field()));
+        let mut rejected = Unsound::new(Rejected::new(spill), kin)?;
         let mut next = rejected.next()?;
         let at = self.clock.unix_millis();
         loop {
-            // two lists in row order, no row in both
+            // lists in row order, no row in two of them
             let outcome = match (&next, losers.peek()) {
                 (Some(row), other) if other.is_none_or(|other| row.row.id < other) => {
                     let Some(row) = std::mem::replace(&mut next, rejected.next()?) else {
@@ -235,6 +239,38 @@ fn write_rejected(spill: &mut impl Write, rejected: &RejectedRow) -> io::Result<
     );
     serde_json::to_writer(&mut *spill, &entry)?;
     spill.write_all(b"\n")
+}
+
+/// Rejected rows and those that are refused for their parents, in row order.
+struct Unsound {
+    rejected: Rejected,
+    next: Option<RejectedRow>,
+    kin: Option<Refused>,
+    next_kin: Option<RejectedRow>,
+}
+
+impl Unsound {
+    fn new(mut rejected: Rejected, mut kin: Option<Refused>) -> io::Result<Self> {
+        let next_kin = kin.as_mut().map_or(Ok(None), Refused::read)?;
+        Ok(Self {
+            next: rejected.next()?,
+            rejected,
+            kin,
+            next_kin,
+        })
+    }
+
+    fn next(&mut self) -> io::Result<Option<RejectedRow>> {
+        let id = |row: &Option<RejectedRow>| row.as_ref().map(|row| row.row.id);
+        let kin_first =
+            id(&self.next_kin).is_some_and(|kin| id(&self.next).is_none_or(|other| kin < other));
+        if kin_first {
+            let next = self.kin.as_mut().map_or(Ok(None), Refused::read)?;
+            return Ok(std::mem::replace(&mut self.next_kin, next));
+        }
+        let next = self.rejected.next()?;
+        Ok(std::mem::replace(&mut self.next, next))
+    }
 }
 
 /// Reads rejected rows back, in row order.

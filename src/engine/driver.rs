@@ -338,7 +338,7 @@ async fn identify(
     let mut known = HashMap::new();
     let most = match entity {
         Entity::Customer => crate::api::contract::MAX_FETCH_CUSTOMERS,
-        Entity::Organization | Entity::Product | Entity::DetailField => {
+        Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             crate::api::contract::MAX_FETCH_ORGANIZATIONS
         }
     };
@@ -349,7 +349,7 @@ async fn identify(
             let found = match entity {
                 Entity::Customer => context.client.customer_emails(chunk).await,
                 Entity::Organization => context.client.organizations_by_id(chunk).await,
-                Entity::Product | Entity::DetailField => Ok(Vec::new()),
+                Entity::Product | Entity::DetailField | Entity::Entitlement => Ok(Vec::new()),
             };
             match found {
                 Ok(found) => break found,
@@ -360,9 +360,10 @@ async fn identify(
         for named in found {
             let identity = match entity {
                 Entity::Customer => fold::email(&named.name),
-                Entity::Organization | Entity::Product | Entity::DetailField => {
-                    fold::name(&named.name)
-                }
+                Entity::Organization
+                | Entity::Product
+                | Entity::DetailField
+                | Entity::Entitlement => fold::name(&named.name),
             };
             known.insert(named.id, identity.into_owned());
         }

@@ -2,8 +2,9 @@
 //! to the driver. Runs on a thread of its own; a bounded channel holds it back.
 
 use super::drafts::{Drafted, Drafts};
+use super::hierarchy::{Behind, Waiting};
 use super::recall::{Recall, Same};
-use super::state::not_sent;
+use super::state::{not_sent, parent_not_loaded};
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
 use crate::dedupe::{Decisions, Verdict};
@@ -21,6 +22,9 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
+
+/// Rows behind their parents that are handed over at once.
+const STRETCH: usize = 512;
 
 /// What the thread hands over.
 #[derive(Debug)]
@@ -46,6 +50,8 @@ pub struct Feeder<N> {
     pub plan: Arc<Plan>,
     /// The rows that lose to another row.
     pub decisions: Decisions,
+    /// Which rows go out behind their parents, or not at all.
+    pub behind: Option<Behind>,
     /// Rows that an interrupted run decided, or has under way: they are read and left out.
     pub done: RowSet,
     /// What was confirmed before; without it every row is sent.
@@ -70,14 +76,29 @@ impl<N: Names> Feeder<N> {
     }
 
     fn feed(&mut self, out: &Sender<Feed>) -> Result<(), SurveyError> {
+        let waiting = self.behind.as_ref().map(Behind::waiting);
+        let mut waiting = waiting.transpose()?;
+        let read = self.read(out, waiting.as_mut());
+        // also where reading broke off: these were read
+        if let (Some(behind), Some(waiting)) = (&self.behind, waiting) {
+            self.follow(behind, waiting, out)?;
+        }
+        read
+    }
+
+    fn read(
+        &mut self,
+        out: &Sender<Feed>,
+        mut waiting: Option<&mut Waiting>,
+    ) -> Result<(), SurveyError> {
         for drafted in Drafts::start(&self.dataset, &self.plan, &self.stop)? {
             let Drafted { chunk, draft } = drafted?;
-            let records = chunk.records() as u64;
+            let mut records = chunk.records() as u64;
             let mapped = match (self.stop.why(), draft) {
                 (None, Some(draft)) => self.mapped(draft),
                 (why, _) => Err(SurveyError::Stopped(why.unwrap_or_default().to_owned())),
             };
-            let (rows, decided) = mapped.unwrap_or_else(|error| {
+            let (mut rows, decided) = mapped.unwrap_or_else(|error| {
                 // the chunk was read: its rows are accounted for, and so is the rest of the input
                 self.stop.set(chain(&error));
                 (
@@ -85,6 +106,11 @@ impl<N: Names> Feeder<N> {
                     self.unmapped(&chunk, self.stop.why().unwrap_or_default()),
                 )
             });
+            if let (Some(behind), Some(waiting)) = (&self.behind, &mut waiting) {
+                let all = rows.len();
+                rows = behind.lay_aside(rows, waiting)?;
+                records -= (all - rows.len()) as u64;
+            }
             if out
                 .blocking_send(Feed::Rows {
                     rows,
@@ -99,10 +125,48 @@ impl<N: Names> Feeder<N> {
         Ok(())
     }
 
+    /// Hands over the rows that waited for the end of the reading, parents first.
+    fn follow(
+        &self,
+        behind: &Behind,
+        waiting: Waiting,
+        out: &Sender<Feed>,
+    ) -> Result<(), SurveyError> {
+        let mut lost = behind.unloaded.clone();
+        let mut waiting = waiting.in_order()?;
+        loop {
+            let (mut rows, mut decided) = (Vec::new(), Vec::new());
+            let at = self.clock.unix_millis();
+            for row in waiting.by_ref().take(STRETCH) {
+                let (row, parent) = row?;
+                match parent.filter(|row| lost.contains(*row)) {
+                    Some(parent) => {
+                        lost.insert(row.row.id);
+                        decided.push(parent_not_loaded(row.row, parent, at));
+                    }
+                    None => rows.push(row),
+                }
+            }
+            let records = (rows.len() + decided.len()) as u64;
+            let stretch = Feed::Rows {
+                rows,
+                decided,
+                records,
+            };
+            if records == 0 || out.blocking_send(stretch).is_err() {
+                return Ok(());
+            }
+        }
+    }
+
     fn mapped(&mut self, draft: Draft) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
         let last = draft.last_row();
         let losers = losers_up_to(&mut self.decisions, last)?;
         let sent = |row: RowId| self.hold.is_none() && !losers.contains_key(&row);
+        let orphans = match &self.behind {
+            Some(behind) => behind.refused(&draft, self.plan.parent_field()),
+            None => HashMap::new(),
+        };
         let references = self.names.ensure(&draft, &sent)?;
         let Mapped { rows, rejected } = draft.finish(references, Emit::Payloads);
         let at = self.clock.unix_millis();
@@ -111,6 +175,15 @@ impl<N: Names> Feeder<N> {
         let mut decided: Vec<_> = rejected.map(|row| refused(row, at)).collect();
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows.into_iter().filter(|row| open(&row.row)) {
+            if let Some(reason) = orphans.get(&row.row.id) {
+                let row = RejectedRow {
+                    row: row.row,
+                    hash: Some(row.hash),
+                    reasons: vec![reason.clone()],
+                };
+                decided.push(refused(row, at));
+                continue;
+            }
             match (&self.hold, losers.get(&row.row.id)) {
                 (Some(why), _) => decided.push(not_sent(row.row, why, at)),
                 (None, Some(verdict)) => decided.push(lost(*verdict, row.row, at)),

@@ -103,7 +103,7 @@ pub struct Recovered {
 pub enum Event {
     /// What was read; answers [`Command::ReadMore`].
     Rows {
-        /// Rows to send, in row order.
+        /// Rows to send: in row order, or parents before their children.
         rows: Vec<PreparedRow>,
         /// Rows decided without the site: rejected, duplicate, not sent.
         decided: Vec<RowOutcome>,

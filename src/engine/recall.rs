@@ -193,6 +193,7 @@ mod tests {
             identity: Slice::owned("ana"),
             item: Slice::owned(item),
             details: 0,
+            parent: None,
         }
     }
 

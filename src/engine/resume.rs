@@ -37,6 +37,8 @@ pub(super) struct TakenUp {
     pub(super) recovered: Recovered,
     /// Rows that are decided or under way.
     pub(super) done: RowSet,
+    /// Decided rows whose records the site is not known to hold.
+    pub(super) unloaded: RowSet,
     /// Rows that are neither, and that a call may have been made for.
     pub(super) begun: RowSet,
     /// Requests for definitions under way: their rows are read again, since the bytes do not say whose fields they are.
@@ -101,6 +103,7 @@ fn taken_up(
     TakenUp {
         recovered,
         done,
+        unloaded: progress.unloaded,
         begun,
         definitions,
     }
@@ -149,14 +152,14 @@ fn prepared(
     let word = |key| payload.get(key).and_then(Value::as_str);
     let (ids, name) = match entity {
         Entity::Customer => ([keys::CUSTOMER_ID, keys::CUSTOMER_ID], keys::EMAIL),
-        Entity::Organization | Entity::Product | Entity::DetailField => {
+        Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             ([keys::ORGANIZATION_ID, id_key], keys::NAME)
         }
     };
     let id = ids.into_iter().find_map(word);
     let folded = word(name).map(|name| match entity {
         Entity::Customer => fold::email(name).into_owned(),
-        Entity::Organization | Entity::Product | Entity::DetailField => {
+        Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             fold::name(name).into_owned()
         }
     });
@@ -170,6 +173,7 @@ fn prepared(
         identity: Slice::owned(identity),
         item: Slice::owned(text),
         details: carried(payload, details),
+        parent: None,
     }
 }
 

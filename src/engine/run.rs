@@ -4,8 +4,10 @@ use super::batcher::BatchLimits;
 use super::context::{Context, random};
 use super::definitions;
 use super::driver::{self, DriveError, Sent};
+use super::entitlements;
 use super::feed::{Feed, Feeder};
 use super::gone::{self, Seen};
+use super::hierarchy::{Behind, Tree};
 use super::limits::MaxErrors;
 use super::message::{Recovered, StageConfig};
 use super::publish::{self, PublishError};
@@ -14,14 +16,14 @@ use super::resolve::Resolver;
 use super::resume::{Before, take_up};
 use super::seen::Target;
 use super::state::Engine;
-use super::survey::{Names, Survey, SurveyError, Surveyor, each_once};
+use super::survey::{Names, Survey, SurveyError, Surveyor, each_once, in_order};
 use super::{single, verify};
 use crate::api::contract::{self, BulkEndpoint, Contract, Name};
 use crate::api::fold;
 use crate::dedupe::{Decisions, Policy};
 use crate::ledger::record::{Record, Shape, StageHeader};
 use crate::ledger::{LedgerError, OpenBatch, RowSet};
-use crate::mapping::{Draft, Plan, RefKind, References};
+use crate::mapping::{Draft, Known, Plan, RefKind, References};
 use crate::model::cause::chain;
 use crate::model::entity::{Entity, Operation};
 use crate::model::event::{Gone, Phase, RunEvent, StageSummary};
@@ -284,6 +286,7 @@ async fn run_stage(
         recall,
         done: so_far.done,
         decisions: first.decisions,
+        behind: Behind::of(first.tree, so_far.unloaded, &context.spool),
         hold: first.hold.clone(),
         names: SiteNames {
             create: first.hold.is_none(),
@@ -373,7 +376,10 @@ async fn send(
             key_detail: plan.key_detail().map(str::to_owned),
         };
         let config = stage_config(context, job, &target, endpoint, rows, max_errors);
-        let engine = Engine::new(config);
+        let mut engine = Engine::new(config);
+        if job.plan.has_parents() {
+            engine.follow_parents();
+        }
         let route = driver::Route {
             target: Arc::new(target),
             endpoint,
@@ -386,10 +392,12 @@ async fn send(
         begun,
         definitions,
     };
+    let operation = job.plan.operation();
     if entity == Entity::DetailField {
         definitions::drive(context, stage, max_errors, so_far, feed, rows).await
+    } else if entity == Entity::Entitlement {
+        entitlements::drive(context, stage, operation, max_errors, so_far, feed, rows).await
     } else {
-        let operation = job.plan.operation();
         driver::single(context, stage, operation, max_errors, so_far, feed, rows).await
     }
 }
@@ -415,8 +423,16 @@ async fn recall(
 /// Whether the content of such records is remembered.
 fn is_remembered(entity: Entity) -> bool {
     match entity {
-        Entity::Customer | Entity::Organization => true,
+        Entity::Customer | Entity::Organization | Entity::Entitlement => true,
         Entity::Product | Entity::DetailField => false,
+    }
+}
+
+/// Whether records are listed that are no longer in the input, where that is asked for.
+fn lists_gone(entity: Entity) -> bool {
+    match entity {
+        Entity::Customer | Entity::Organization => true,
+        Entity::Product | Entity::DetailField | Entity::Entitlement => false,
     }
 }
 
@@ -445,6 +461,8 @@ struct First {
     hold: Option<String>,
     /// The keys of all rows, where what is gone is asked for.
     seen: Option<Seen>,
+    /// Which rows wait for their parents.
+    tree: Option<Tree>,
 }
 
 impl First {
@@ -456,6 +474,7 @@ impl First {
             decisions: Decisions::none(),
             hold: None,
             seen: None,
+            tree: None,
         }
     }
 }
@@ -478,7 +497,7 @@ async fn first_reading(
             dataset: &job.dataset,
             plan: &job.plan,
             spool: &shared.spool,
-            all_keys: job.gone && is_remembered(job.plan.entity()),
+            all_keys: job.gone && lists_gone(job.plan.entity()),
             audience: &shared.audience,
             stop: &shared.stop,
         };
@@ -490,20 +509,24 @@ async fn first_reading(
                 rejected,
                 keys,
                 seen,
+                kin,
             } = survey;
+            let tree = in_order(kin, job.duplicates, &mut names)?.map(|(tree, _)| tree);
+            let refused = tree.as_ref().map_or(0, Tree::refused);
             Ok((
                 rows,
                 file_rows,
-                rejected,
+                rejected + refused,
                 keys.decide(job.duplicates, &shared.spool)?,
                 seen,
+                tree,
             ))
         });
         (surveyed, names)
     })
     .await?;
     let first = match surveyed {
-        Ok((rows, file_rows, rejected, decisions, seen)) => {
+        Ok((rows, file_rows, rejected, decisions, seen, tree)) => {
             let most = context
                 .max_errors
                 .filter(|most| most.exceeded(rejected, rows));
@@ -519,6 +542,7 @@ async fn first_reading(
                 decisions,
                 hold,
                 seen,
+                tree,
             }
         }
         Err(SurveyError::Spill(source)) => {
@@ -533,6 +557,7 @@ async fn first_reading(
             error @ (SurveyError::Source(_)
             | SurveyError::Site(_)
             | SurveyError::Ledger(_)
+            | SurveyError::TooMany(_)
             | SurveyError::Stopped(_)),
         ) => {
             context.stop.set(chain(&error));
@@ -612,7 +637,7 @@ pub(super) fn batch_limits(context: &Context, endpoint: BulkEndpoint) -> BatchLi
 pub(super) fn fold_of(entity: Entity) -> fn(&str) -> String {
     match entity {
         Entity::Customer => |text| fold::email(text).into_owned(),
-        Entity::Organization | Entity::Product | Entity::DetailField => {
+        Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             |text| fold::name(text).into_owned()
         }
     }
@@ -695,5 +720,14 @@ impl Names for SiteNames {
             }
         }
         Ok(self.resolver.references())
+    }
+
+    fn organizations(&mut self, names: Vec<String>) -> Result<&Known, SurveyError> {
+        let kind = RefKind::Organization;
+        let asked = self
+            .resolver
+            .ensure(&self.context, self.stage, kind, names, None);
+        self.handle.block_on(asked)?;
+        Ok(&self.resolver.references().organizations)
     }
 }

@@ -17,7 +17,7 @@ mod recover;
 mod routing;
 mod successors;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verdicts;
 
 use super::batcher::{Batch, Batcher};
@@ -233,6 +233,18 @@ impl Engine {
         self.stopped.get_or_insert(why);
     }
 
+    /// Keeps children from being sent when their parents did not load. To be called before any event.
+    pub fn follow_parents(&mut self) {
+        self.batcher.follow_parents();
+    }
+
+    /// Rows whose parents did not load are not sent.
+    fn drop_orphans(&mut self, now: Now, commands: &mut Vec<Command>) {
+        let orphans = self.batcher.take_orphans().into_iter();
+        let outcomes = orphans.map(|(row, parent)| parent_not_loaded(row.row, parent, now.unix));
+        self.write_decided(outcomes.collect(), commands);
+    }
+
     fn active(&self) -> usize {
         self.flights
             .values()
@@ -254,6 +266,7 @@ impl Engine {
 
     /// Moves everything that can move.
     fn advance(&mut self, now: Now, commands: &mut Vec<Command>) {
+        self.drop_orphans(now, commands);
         if self.stopped.is_some() {
             self.abandon(now, commands);
         }
@@ -296,9 +309,8 @@ impl Engine {
     /// A half-full batch leaves only when no more rows can join it.
     fn flush_when_stuck(&mut self) {
         let blocked = self.batcher.deferred() >= MAX_DEFERRED;
-        if self.held.is_empty()
-            && (self.input == Input::Ended || (blocked && self.flights.is_empty()))
-        {
+        let idle = self.flights.len() < self.gate.ceiling();
+        if self.held.is_empty() && (self.input == Input::Ended || (blocked && idle)) {
             self.held.extend(self.batcher.flush());
         }
     }
@@ -548,6 +560,20 @@ pub fn not_sent(row: RowRef, why: &str, at: UnixMillis) -> RowOutcome {
         batch: None,
         attempts: 0,
         finished_at: at,
+    }
+}
+
+/// The outcome of a row whose parent did not load.
+#[must_use]
+pub fn parent_not_loaded(row: RowRef, parent: RowId, at: UnixMillis) -> RowOutcome {
+    let reason = Reason {
+        code: Code::ParentNotLoaded.into(),
+        field: None,
+        message: format!("its parent, row {}, did not load", parent.0),
+    };
+    RowOutcome {
+        reasons: vec![reason],
+        ..not_sent(row, "", at)
     }
 }
 

@@ -3,9 +3,11 @@
 use super::context::Audience;
 use super::drafts::{Drafted, Drafts};
 use super::gone::Seen;
+use super::hierarchy::{Children, Kin, KinError, Tree};
 use super::stop::Stop;
-use crate::dedupe::{KeySet, KeySpill};
-use crate::mapping::{Draft, Emit, Plan, References};
+use crate::api::fold;
+use crate::dedupe::{KeySet, KeySpill, Policy};
+use crate::mapping::{Draft, Emit, Known, Plan, References};
 use crate::model::event::{Phase, Progress, RunEvent};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::{Mapped, RejectedRow, RowId};
@@ -31,6 +33,8 @@ pub struct Survey {
     pub keys: KeySpill,
     /// The keys of all rows, where that was asked for.
     pub seen: Option<Seen>,
+    /// The parents of rows, where rows have some.
+    pub kin: Option<Kin>,
 }
 
 /// Why a first reading ended early.
@@ -47,12 +51,24 @@ pub enum SurveyError {
         "failed to write the spill of natural keys; free disk space or choose another --state-dir: {0}"
     )]
     Spill(#[from] io::Error),
+    /// A hierarchy is too large to be ordered.
+    #[error("{0}")]
+    TooMany(KinError),
     /// What was confirmed before cannot be read.
     #[error(transparent)]
     Ledger(#[from] crate::ledger::LedgerError),
     /// Someone asked to stop.
     #[error("{0}")]
     Stopped(String),
+}
+
+impl From<KinError> for SurveyError {
+    fn from(error: KinError) -> Self {
+        match error {
+            KinError::Spill(error) => Self::Spill(error),
+            KinError::TooMany => Self::TooMany(error),
+        }
+    }
 }
 
 /// Where a chunk's names are looked up: on the site, or nowhere.
@@ -67,6 +83,34 @@ pub trait Names {
         draft: &Draft,
         sent: &dyn Fn(RowId) -> bool,
     ) -> Result<&References, SurveyError>;
+
+    /// Asks for organizations; gives what is known.
+    ///
+    /// # Errors
+    /// When the site does not answer.
+    fn organizations(&mut self, names: Vec<String>) -> Result<&Known, SurveyError>;
+}
+
+/// Orders rows behind their parents. `names` is asked for parents that are not in the input.
+///
+/// # Errors
+/// When the site does not answer or the disk refuses.
+pub fn in_order(
+    kin: Option<Kin>,
+    policy: Policy,
+    names: &mut impl Names,
+) -> Result<Option<(Tree, Children)>, SurveyError> {
+    let absent = |asked: &[String]| {
+        let known = names.organizations(asked.to_vec())?;
+        let asked = asked.iter();
+        Ok::<_, SurveyError>(match known {
+            Known::Unchecked => asked.map(|_| false).collect(),
+            Known::Resolved(known) => asked
+                .map(|name| !known.contains_key(&*fold::name(name)))
+                .collect(),
+        })
+    };
+    kin.map(|kin| kin.decide(policy, absent)).transpose()
 }
 
 /// `check` asks no site.
@@ -77,6 +121,17 @@ impl Names for Unasked {
     fn ensure(&mut self, _: &Draft, _: &dyn Fn(RowId) -> bool) -> Result<&References, SurveyError> {
         Ok(&References::UNCHECKED)
     }
+
+    fn organizations(&mut self, _: Vec<String>) -> Result<&Known, SurveyError> {
+        Ok(&Known::Unchecked)
+    }
+}
+
+/// Whether a row is among refused ones, which are in row order.
+fn is_among(refused: &[RejectedRow], row: RowId) -> bool {
+    refused
+        .binary_search_by_key(&row, |refused| refused.row.id)
+        .is_ok()
 }
 
 /// Names that repeat, each once.
@@ -122,7 +177,11 @@ impl Surveyor<'_> {
             rejected: 0,
             keys: KeySpill::new(self.spool)?,
             seen: None,
+            kin: None,
         };
+        if self.plan.has_parents() {
+            survey.kin = Some(Kin::new(self.spool)?);
+        }
         if self.all_keys {
             survey.seen = Some(Seen {
                 keys: KeySet::new(self.spool)?,
@@ -138,6 +197,13 @@ impl Surveyor<'_> {
                 ));
             };
             let records = chunk.records() as u64;
+            let kept = survey.kin.as_ref().map(|_| {
+                let parents = draft.parents().map(|(row, name)| (row, name.to_owned()));
+                (
+                    parents.collect::<Vec<_>>(),
+                    draft.named().collect::<Vec<_>>(),
+                )
+            });
             let Mapped {
                 rows,
                 rejected: refused,
@@ -153,6 +219,10 @@ impl Surveyor<'_> {
             survey.rejected += refused.len() as u64;
             for row in &rows {
                 survey.keys.push(row.hash, &row.row)?;
+            }
+            if let (Some(kin), Some((parents, mut named))) = (&mut survey.kin, kept) {
+                named.retain(|(row, _)| is_among(&refused, *row));
+                kin.push(&rows, &named, &parents)?;
             }
             if let Some(seen) = &mut survey.seen {
                 for row in &rows {

@@ -23,6 +23,8 @@ pub struct StageProgress {
     pub counts: Counts,
     /// Which rows are decided.
     pub decided: RowSet,
+    /// Those of them whose records the site is not known to hold.
+    pub unloaded: RowSet,
     /// Bulk requests that are not, in their order. Their rows are not decided; nobody else may send them.
     pub undecided: Vec<OpenBatch>,
     /// Rows for which single calls may have been made, and which are not decided, in row order.
@@ -107,11 +109,16 @@ fn place(row: RowId) -> (usize, u64) {
 
 pub(super) fn read(db: &Connection, part: i64, info: StageInfo) -> rusqlite::Result<StageProgress> {
     let (mut counts, mut decided) = (Counts::default(), RowSet::default());
+    let mut unloaded = RowSet::default();
     let mut query = db.prepare("SELECT row, status FROM row WHERE part = ?")?;
     let mut rows = query.query([part])?;
     while let Some(row) = rows.next()? {
-        decided.insert(RowId(row.get(0)?));
-        counts.add(status(row, 1)?, 1);
+        let (id, status) = (RowId(row.get(0)?), status(row, 1)?);
+        decided.insert(id);
+        if !matches!(status, Status::Loaded | Status::Unchanged) {
+            unloaded.insert(id);
+        }
+        counts.add(status, 1);
     }
     let mut hashes: HashMap<RowId, RowHashes> = HashMap::new();
     for entries in intents(db, part)? {
@@ -142,6 +149,7 @@ pub(super) fn read(db: &Connection, part: i64, info: StageInfo) -> rusqlite::Res
         info,
         counts,
         decided,
+        unloaded,
         undecided,
         called,
         last_batch: last_batch.map(BatchSeq),

@@ -1,6 +1,7 @@
 //! A chunk that was evaluated and validated, waiting for the ids of the records it refers to.
 
 use crate::api::fold;
+use crate::mapping::entitlement::{Name, Part, Parts};
 use crate::mapping::file::Empty;
 use crate::mapping::payload::{self, Detail};
 use crate::mapping::plan::{Identity, Inner};
@@ -12,6 +13,7 @@ use crate::model::entity::{Entity, Family};
 use crate::model::row::{FileId, KeyHash, Mapped, Reason, RowId};
 use crate::source::chunk::{BadRow, RowChunk};
 use polars::prelude::StringChunked;
+use std::borrow::Cow;
 use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;
@@ -101,6 +103,29 @@ impl Draft {
         self.ids.last().copied()
     }
 
+    /// The rows that have a parent, with its name, in row order; rejected rows too.
+    pub fn parents(&self) -> impl Iterator<Item = (RowId, &str)> {
+        let rows = self.ids.iter().enumerate();
+        rows.filter_map(|(row, id)| Some((*id, self.parent(row)?)))
+    }
+
+    /// The keys of rows that have a name, also where the name is a reason to reject the row: children may name it.
+    pub fn named(&self) -> impl Iterator<Item = (RowId, KeyHash)> {
+        let rows = self.ids.iter().enumerate();
+        rows.filter_map(|(row, id)| match self.identity(row)? {
+            Natural::Name(name) => Some((*id, fold::hash(self.plan.entity, &fold::name(name)))),
+            Natural::Id(_) | Natural::Field { .. } | Natural::Entitlement(_) => None,
+        })
+    }
+
+    /// The name of the row's parent.
+    fn parent(&self, row: usize) -> Option<&str> {
+        match self.details[self.plan.parent?][row] {
+            Cell::One(span) => Some(self.values.get(span)),
+            Cell::Null | Cell::Unknown | Cell::Many(_) => None,
+        }
+    }
+
     /// Name and folded name of each part of a cell.
     fn parts(&self, cell: Cell) -> impl Iterator<Item = (&str, &str)> {
         let parts = match cell {
@@ -128,12 +153,12 @@ impl Draft {
                 writer.bad(record, self.file);
             }
             let key = match &mut keys {
-                Some(keys) => keys.next().flatten(),
+                Some(keys) => keys.next().flatten().map(Cow::Borrowed),
                 None => self.identity(row).map(Natural::shown),
             };
             self.row(
                 row,
-                key,
+                key.as_deref(),
                 reasons(row, &mut faults),
                 references,
                 emit,
@@ -200,6 +225,9 @@ impl Draft {
             identity,
             item: start..writer.buffer.len(),
             details,
+            parent: self
+                .parent(row)
+                .map(|name| fold::hash(self.plan.entity, &fold::name(name))),
         });
     }
 
@@ -223,7 +251,7 @@ impl Draft {
                         let noun = kind.noun();
                         let reason = Reason {
                             code: kind.not_found().into(),
-                            field: Some(kind.section().to_owned()),
+                            field: Some(plan.names.name.clone()),
                             message: format!("the site has no {noun} named \"{name}\""),
                         };
                         resolved.missing.push((plan.names.order, reason));
@@ -249,6 +277,22 @@ impl Draft {
                 of: cell(definition.of)?,
                 name: cell(definition.name)?,
             }),
+            Identity::Entitlement(which) => {
+                let text = |field: Option<usize>| field.and_then(cell);
+                let name = |kind: RefKind| {
+                    let cells = self.names[kind as usize].as_ref()?;
+                    let (text, folded) = self.parts(cells[row]).next()?;
+                    Some(Name { text, folded })
+                };
+                // an id beside a name counts, as with records
+                let owner = (text(which.customer_id).map(Part::Customer))
+                    .or_else(|| text(which.customer).map(Part::Email))
+                    .or_else(|| text(which.organization_id).map(Part::OrganizationId))
+                    .or_else(|| name(RefKind::Organization).map(Part::Organization))?;
+                let product = (text(which.product_id).map(Part::ProductId))
+                    .or_else(|| name(RefKind::Product).map(Part::Product))?;
+                Some(Natural::Entitlement(Parts { owner, product }))
+            }
         }
     }
 
@@ -277,6 +321,7 @@ impl Draft {
             Natural::Name(email) if entity == Entity::Customer => fold::email(email),
             Natural::Name(name) => fold::name(name),
             Natural::Field { of, name } => format!("{of}/{}", fold::name(name)).into(),
+            Natural::Entitlement(parts) => parts.folded().into(),
         };
         (fold::hash(entity, &folded), writer.put(&folded))
     }
@@ -321,13 +366,16 @@ enum Natural<'a> {
         /// Its name.
         name: &'a str,
     },
+    /// An entitlement.
+    Entitlement(Parts<'a>),
 }
 
 impl<'a> Natural<'a> {
     /// What people know the row by, where the mapping names no key.
-    const fn shown(self) -> &'a str {
+    fn shown(self) -> Cow<'a, str> {
         match self {
-            Self::Name(text) | Self::Id(text) | Self::Field { name: text, .. } => text,
+            Self::Name(text) | Self::Id(text) | Self::Field { name: text, .. } => text.into(),
+            Self::Entitlement(parts) => parts.shown().into(),
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) struct Written {
     pub(super) details: Vec<WrittenValue>,
     pub(super) organizations: Option<WrittenReferences>,
     pub(super) products: Option<WrittenReferences>,
+    pub(super) hierarchy: Option<WrittenHierarchy>,
     pub(super) rules: Vec<(Text, Text)>,
 }
 
@@ -97,6 +98,7 @@ pub(super) struct WrittenValue {
     pub(super) region: Option<Text>,
     pub(super) empty: Option<Spanned<Empty>>,
     pub(super) verb: Option<Spanned<Verb>>,
+    pub(super) on_missing: Option<Spanned<OnMissing>>,
 }
 
 /// `[organizations]` or `[products]`.
@@ -106,6 +108,15 @@ pub(super) struct WrittenReferences {
     pub(super) section: Text,
     pub(super) names: Option<WrittenValue>,
     pub(super) on_missing: OnMissing,
+}
+
+/// `[hierarchy]`.
+#[derive(Debug, Clone)]
+pub(super) struct WrittenHierarchy {
+    /// The word `hierarchy`.
+    pub(super) section: Text,
+    /// The parent's name, a value that bears the detail's name; `None` when either is missing, which is a fault of its own.
+    pub(super) parent: Option<WrittenValue>,
 }
 
 /// Bytes of a mapping file; a larger one is something else.
@@ -202,9 +213,10 @@ impl Written {
         match (&self.operation, self.entity) {
             (Some(operation), _) => *operation.get_ref(),
             (None, Entity::DetailField) => Operation::Create,
-            (None, Entity::Product | Entity::Organization | Entity::Customer) => {
-                Operation::default()
-            }
+            (
+                None,
+                Entity::Product | Entity::Organization | Entity::Customer | Entity::Entitlement,
+            ) => Operation::default(),
         }
     }
 
@@ -227,6 +239,14 @@ pub(super) const fn field_names(entity: Entity, family: Family) -> &'static [&'s
         (Entity::Organization, Family::Details) => &["id"],
         (Entity::Product, _) => &["name"],
         (Entity::DetailField, _) => &["of", "name", "type", "options"],
+        (Entity::Entitlement, _) => &[
+            "customer",
+            "customer_id",
+            "organization",
+            "organization_id",
+            "product",
+            "product_id",
+        ],
     }
 }
 

@@ -14,6 +14,7 @@ mod compile;
 mod definition;
 mod diagnostic;
 mod draft;
+mod entitlement;
 mod expr;
 mod file;
 mod functions;

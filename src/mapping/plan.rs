@@ -6,6 +6,7 @@ use crate::mapping::compile;
 use crate::mapping::definition;
 use crate::mapping::diagnostic::Diagnostics;
 use crate::mapping::draft::Draft;
+use crate::mapping::entitlement::{self, Names};
 use crate::mapping::expr::{self, Evaluated, Expression};
 use crate::mapping::file::{Empty, MappingFile};
 use crate::mapping::payload::Template;
@@ -38,6 +39,8 @@ pub(super) struct Inner {
     pub(super) fields: Vec<ValuePlan>,
     pub(super) details: Vec<DetailPlan>,
     pub(super) detail_names: Vec<String>,
+    /// The detail, by number, that names the row's parent.
+    pub(super) parent: Option<usize>,
     pub(super) organizations: Option<ReferencePlan>,
     pub(super) products: Option<ReferencePlan>,
     pub(super) rules: Vec<RulePlan>,
@@ -83,6 +86,21 @@ pub(super) enum Identity {
     },
     /// A definition, identified by owner and name.
     DetailField(DefinitionFields),
+    /// An entitlement, identified by who has it and by its product. Names of organizations and products are references.
+    Entitlement(EntitlementFields),
+}
+
+/// The fields of an entitlement that are not looked up by name, by number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EntitlementFields {
+    /// The customer's e-mail.
+    pub(super) customer: Option<usize>,
+    /// The customer's id.
+    pub(super) customer_id: Option<usize>,
+    /// The organization's id.
+    pub(super) organization_id: Option<usize>,
+    /// The product's id.
+    pub(super) product_id: Option<usize>,
 }
 
 /// The fields of a detail field's definition, by number.
@@ -118,6 +136,11 @@ impl Plan {
         let identifying = match self.0.identity {
             Identity::Record { name, id } => id.or(name),
             Identity::DetailField(_) => None,
+            // what is written of it are its details
+            Identity::Entitlement(_) => {
+                let details = self.0.detail_names.iter();
+                return details.map(|name| format!("detail {name}")).collect();
+            }
         };
         let fields = self.0.fields.iter().enumerate();
         let fields = fields.filter(|(number, _)| Some(*number) != identifying);
@@ -181,6 +204,19 @@ impl Plan {
         &self.0.detail_names
     }
 
+    /// Whether rows name parents, which travel before them.
+    #[must_use]
+    pub fn has_parents(&self) -> bool {
+        self.0.parent.is_some()
+    }
+
+    /// The field that reasons about a row's parent name.
+    #[must_use]
+    pub fn parent_field(&self) -> Option<&str> {
+        let parent = self.0.parent?;
+        self.0.detail_names.get(parent).map(String::as_str)
+    }
+
     /// The detail field that holds the mapping's key, by which records can be found again.
     #[must_use]
     pub fn key_detail(&self) -> Option<&str> {
@@ -222,15 +258,15 @@ impl Plan {
             .iter()
             .map(|value| evaluation.value(value, &mut sink))
             .collect();
-        plan.require_identity(&fields, &mut sink);
         let details = plan.details.iter();
         let details: Vec<_> = details
             .map(|detail| evaluation.value(&detail.value, &mut sink))
             .collect();
-        let names = RefKind::ALL.map(|kind| {
+        let mut names = RefKind::ALL.map(|kind| {
             let plan = plan.references(kind)?;
             Some(evaluation.value(&plan.names, &mut sink))
         });
+        plan.require_identity(&fields, &mut names, &mut sink);
         for rule in &plan.rules {
             evaluation.rule(rule, &mut sink);
         }
@@ -286,8 +322,8 @@ impl Inner {
         (frame, casts)
     }
 
-    /// Rejects rows that have neither of two natural keys.
-    fn require_identity(&self, fields: &[Vec<Cell>], sink: &mut Sink) {
+    /// Rejects rows that lack what identifies them, where their values alone do not tell.
+    fn require_identity(&self, fields: &[Vec<Cell>], names: &mut Names, sink: &mut Sink) {
         // a single natural key is required by its own plan
         let (name, id) = match self.identity {
             Identity::Record {
@@ -297,6 +333,9 @@ impl Inner {
             Identity::Record { .. } => return,
             Identity::DetailField(definition) => {
                 return definition::check_options(definition, &self.fields, fields, sink);
+            }
+            Identity::Entitlement(which) => {
+                return entitlement::check_parts(which, self, fields, names, sink);
             }
         };
         if self.fields[name].required || self.fields[id].required {

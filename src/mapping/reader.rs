@@ -2,7 +2,8 @@
 
 use crate::mapping::diagnostic::Fault;
 use crate::mapping::file::{
-    Empty, Text, Written, WrittenColumn, WrittenReferences, WrittenSource, WrittenValue,
+    Empty, Text, Written, WrittenColumn, WrittenHierarchy, WrittenReferences, WrittenSource,
+    WrittenValue,
 };
 use crate::mapping::references::OnMissing;
 use crate::mapping::tree::{Key, Reader, Value, in_order, text};
@@ -12,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, Error};
 
 /// Keys of the file itself.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "entity",
     "api",
     "operation",
@@ -24,10 +25,11 @@ pub(super) const KEYS: [&str; 12] = [
     "details",
     "organizations",
     "products",
+    "hierarchy",
     "rules",
 ];
 /// Keys of a value.
-const VALUE_KEYS: [&str; 15] = [
+const VALUE_KEYS: [&str; 16] = [
     "column",
     "value",
     "sql",
@@ -43,11 +45,23 @@ const VALUE_KEYS: [&str; 15] = [
     "region",
     "empty",
     "verb",
+    "on_missing",
 ];
 /// Keys of an entry of `[columns]`.
 const COLUMN_KEYS: [&str; 2] = ["type", "format"];
 /// Keys of `[organizations]` and `[products]`.
 const REFERENCE_KEYS: [&str; 2] = ["names", "on_missing"];
+/// The words of `on_missing`.
+const ON_MISSING: [(&str, OnMissing); 3] = [
+    ("reject", OnMissing::Reject),
+    ("skip", OnMissing::Skip),
+    ("create", OnMissing::Create),
+];
+
+/// Keys of `[hierarchy]`.
+const HIERARCHY_KEYS: [&str; 2] = ["parent", "detail"];
+/// Keys of the `parent` of `[hierarchy]`: it is one text.
+const PARENT_KEYS: [&str; 6] = ["column", "value", "sql", "map", "default", "empty"];
 
 /// A fault for text that is not TOML.
 pub(super) fn syntax_fault(error: &Error) -> Fault {
@@ -74,13 +88,14 @@ impl Reader {
                     ("organization", Entity::Organization),
                     ("product", Entity::Product),
                     ("detail-field", Entity::DetailField),
+                    ("entitlement", Entity::Entitlement),
                 ],
             )
         } else {
             self.faults.push(
                 Fault::new(0..0, "the mapping does not say which entity it maps").help(
-                    "start it with entity = \"customer\", \"organization\", \"product\" or \
-                         \"detail-field\"",
+                    "start it with entity = \"customer\", \"organization\", \"product\", \
+                         \"entitlement\" or \"detail-field\"",
                 ),
             );
             None
@@ -105,6 +120,7 @@ impl Reader {
             details: self.section(table, "details", Self::value),
             organizations: self.references(table, "organizations"),
             products: self.references(table, "products"),
+            hierarchy: self.hierarchy(table),
             rules: self.section(table, "rules", |reader, key, value| {
                 Some((text(key), reader.text(value, "rule")?))
             }),
@@ -162,8 +178,19 @@ impl Reader {
 
     #[expect(clippy::unnecessary_wraps, reason = "the shape that `section` takes")]
     fn value(&mut self, key: Key<'_, '_>, value: Value<'_, '_>) -> Option<WrittenValue> {
+        Some(self.value_of(text(key), key.get_ref(), value, &VALUE_KEYS))
+    }
+
+    /// A value that faults call `name`, whose table may have these keys.
+    fn value_of(
+        &mut self,
+        shown: Text,
+        name: &str,
+        value: Value<'_, '_>,
+        keys: &[&str],
+    ) -> WrittenValue {
         let mut written = WrittenValue {
-            name: text(key),
+            name: shown,
             source: None,
             kind: None,
             map: None,
@@ -177,21 +204,22 @@ impl Reader {
             region: None,
             empty: None,
             verb: None,
+            on_missing: None,
         };
         if let Some(column) = value.get_ref().as_str() {
             let column = Spanned::new(value.span(), column.to_owned());
             written.source = Some(WrittenSource::Column(column));
-            return Some(written);
+            return written;
         }
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(
                 value,
-                key.get_ref(),
+                name,
                 "a column name, or a table with column, value or sql",
             );
-            return Some(written);
+            return written;
         };
-        self.refuse_unknown(table, "key", &VALUE_KEYS);
+        self.refuse_unknown(table, "key", keys);
         written.source = self.source(table, value.span());
         written.kind = self.optional(table, "type", Self::text);
         written.map = self.optional(table, "map", Self::map);
@@ -210,7 +238,10 @@ impl Reader {
             reader.placed_word(value, name, &words)
         });
         written.verb = self.optional(table, "verb", Self::verb);
-        Some(written)
+        written.on_missing = self.optional(table, "on_missing", |reader, value, name| {
+            reader.placed_word(value, name, &ON_MISSING)
+        });
+        written
     }
 
     fn verb(&mut self, value: Value<'_, '_>, name: &str) -> Option<Spanned<Verb>> {
@@ -262,20 +293,53 @@ impl Reader {
             None
         };
         let on_missing = self.optional(table, "on_missing", |reader, value, name| {
-            reader.word(
-                value,
-                name,
-                &[
-                    ("reject", OnMissing::Reject),
-                    ("skip", OnMissing::Skip),
-                    ("create", OnMissing::Create),
-                ],
-            )
+            reader.word(value, name, &ON_MISSING)
         });
         Some(WrittenReferences {
             section: text(section),
             names,
             on_missing: on_missing.unwrap_or_default(),
+        })
+    }
+
+    fn hierarchy(&mut self, table: &DeTable<'_>) -> Option<WrittenHierarchy> {
+        let (section, value) = table.get_key_value("hierarchy")?;
+        let table = self.table(value, "hierarchy")?;
+        self.refuse_unknown(table, "key", &HIERARCHY_KEYS);
+        let detail = self.optional(table, "detail", Self::text);
+        for (key, help) in [
+            (
+                "parent",
+                "add parent = \"…\", the column that holds the parent's name",
+            ),
+            (
+                "detail",
+                "add detail = \"…\", the text field of the site that takes the parent's name",
+            ),
+        ] {
+            if !table.contains_key(key) {
+                let fault = Fault::new(section.span(), format!("[hierarchy] has no {key}"));
+                self.faults.push(fault.help(help));
+            }
+        }
+        let parent = detail
+            .zip(table.get("parent"))
+            .map(|(detail, parent)| WrittenValue {
+                // keys that were refused have no other faults
+                kind: None,
+                split: None,
+                format: None,
+                options: None,
+                required: false,
+                min_length: None,
+                max_length: None,
+                region: None,
+                verb: None,
+                ..self.value_of(detail, "parent", parent, &PARENT_KEYS)
+            });
+        Some(WrittenHierarchy {
+            section: text(section),
+            parent,
         })
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Written {
     pub(super) identity: Range<usize>,
     pub(super) item: Range<usize>,
     pub(super) details: u64,
+    pub(super) parent: Option<KeyHash>,
 }
 
 /// A refused row.
@@ -90,6 +91,7 @@ impl Writer {
             identity: Slice::new(&buffer, row.identity),
             item: Slice::new(&buffer, row.item),
             details: row.details,
+            parent: row.parent,
             row: row.place.row(&buffer),
         });
         let rejected = self.rejected.into_iter();

@@ -137,6 +137,11 @@ codes! {
     OptionsInvalid = "OPTIONS_INVALID", Rejected,
         "a SELECT or MULTISELECT field lacks options or has too many, or a field of another type has some",
         "correct the row's options or its type";
+    // entitlements
+    /// Both a customer and an organization.
+    OwnerAmbiguous = "OWNER_AMBIGUOUS", Rejected,
+        "the row names a customer and an organization, and an entitlement belongs to one of them",
+        "leave one of the two empty in this row, or write a row for each";
     // references
     /// The row names an organization that the site does not have.
     OrganizationNotFound = "ORGANIZATION_NOT_FOUND", Rejected,
@@ -146,6 +151,19 @@ codes! {
     ProductNotFound = "PRODUCT_NOT_FOUND", Rejected,
         "the row names a product that the site does not have",
         "load the product first, correct the name, or set on_missing";
+    // hierarchies
+    /// Nobody has the organization that the row names as its parent.
+    ParentMissing = "PARENT_MISSING", Rejected,
+        "neither the input nor the site has the organization that [hierarchy] names as the row's parent",
+        "add the parent to the source, correct its name, or leave it empty";
+    /// The row's parent was rejected.
+    ParentRejected = "PARENT_REJECTED", Rejected,
+        "the row of its parent was rejected, so that the parent will not be there",
+        "correct the parent's row, then load both again";
+    /// The row is its own ancestor.
+    ParentCycle = "PARENT_CYCLE", Rejected,
+        "the row's parents lead back to the row itself; the message names the way round",
+        "correct the parent of one of the rows that the message names";
     // duplicates
     /// Another row with the same natural key was sent instead.
     DuplicateKey = "DUPLICATE_KEY", Duplicate,
@@ -189,6 +207,10 @@ codes! {
     AtlassianAccount = "ATLASSIAN_ACCOUNT", Failed,
         "the record belongs to an Atlassian account: its name and e-mail are its owner's, and only its id names it",
         "name it by customer_id, and leave email and display_name out; or take the row out of the source";
+    /// The row names a customer by an e-mail of which no customer is known.
+    CustomerNotFound = "CUSTOMER_NOT_FOUND", Failed,
+        "the row names a customer by e-mail, and no customer with this e-mail could be found",
+        "load the customer first, map customer_id instead, or set user_search = true in [contract]; a search finds new customers some minutes late";
     /// Some of the row's calls were accepted before one was refused.
     PartlyApplied = "PARTLY_APPLIED", Failed,
         "the row travelled by several calls, of which the first were accepted and a later one was refused",
@@ -232,6 +254,10 @@ codes! {
     RunStopped = "RUN_STOPPED", NotSent,
         "the run stopped before this row was sent",
         "see the run's last message, then load again";
+    /// The row's parent did not load.
+    ParentNotLoaded = "PARENT_NOT_LOADED", NotSent,
+        "the row of its parent did not load, so that this row was not sent",
+        "see the result of the parent's row; retry takes both, the parent first";
     /// The request never reached the site.
     SiteUnreachable = "SITE_UNREACHABLE", NotSent,
         "the site could not be reached; the request never left",

@@ -16,15 +16,18 @@ pub enum Entity {
     Organization,
     /// A customer, identified by e-mail or customer id.
     Customer,
+    /// A product that a customer or an organization has, identified by the two.
+    Entitlement,
 }
 
 impl Entity {
     /// Every entity, in the order in which stages run.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::DetailField,
         Self::Product,
         Self::Organization,
         Self::Customer,
+        Self::Entitlement,
     ];
 
     /// The name used in mapping files, job files, flags and results.
@@ -35,6 +38,7 @@ impl Entity {
             Self::Product => "product",
             Self::Organization => "organization",
             Self::Customer => "customer",
+            Self::Entitlement => "entitlement",
         }
     }
 }
@@ -54,7 +58,7 @@ impl FromStr for Entity {
             .find(|entity| entity.name() == text)
             .ok_or_else(|| {
                 format!(
-                    "unknown entity {text:?}; use detail-field, product, organization or customer"
+                    "unknown entity {text:?}; use detail-field, product, organization, customer or entitlement"
                 )
             })
     }

@@ -7,6 +7,7 @@
 pub mod cause;
 pub mod clock;
 pub mod code;
+pub mod entitlement;
 pub mod entity;
 pub mod event;
 pub mod failpoint;

@@ -78,6 +78,8 @@ pub struct PreparedRow {
     /// Bit *n* is set when the row carries a value for detail field *n* of the mapping's plan
     /// (a site has at most 50 fields an entity).
     pub details: u64,
+    /// Hash of the natural key of the record that has to be there before it: an organization's parent.
+    pub parent: Option<KeyHash>,
 }
 
 /// What became of the rows of one chunk: each is in exactly one of the lists, each in row order.

@@ -82,6 +82,11 @@ impl Directory {
         &self.good[random.index(self.good.len())]
     }
 
+    /// The names that the site knows.
+    pub(crate) fn good(&self) -> impl Iterator<Item = &str> {
+        self.good.iter().map(String::as_str)
+    }
+
     /// A name whose row did not load.
     pub(crate) fn any_refused(&self, random: &mut SplitMix64) -> &str {
         &self.refused[random.index(self.refused.len())]

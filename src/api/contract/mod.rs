@@ -181,7 +181,7 @@ pub const ORGANIZATION_DEFINITIONS_BULK: BulkEndpoint = BulkEndpoint {
     max_operations: None,
 };
 
-/// The bulk endpoint that takes an entity's rows. Products have none; definitions have one for each kind of record, see
+/// The bulk endpoint that takes an entity's rows. Products and entitlements have none; definitions have one for each kind of record, see
 /// [`definitions_bulk`].
 #[must_use]
 pub const fn bulk_endpoint(entity: Entity, family: Family) -> Option<BulkEndpoint> {
@@ -192,7 +192,7 @@ pub const fn bulk_endpoint(entity: Entity, family: Family) -> Option<BulkEndpoin
         (Entity::Organization, Family::Profile) => Some(ORGANIZATION_PROFILE_BULK),
         (Entity::Organization, Family::Account) => Some(ORGANIZATION_BULK),
         (Entity::Organization, Family::Details) => Some(ORGANIZATION_DETAILS_BULK),
-        (Entity::Product | Entity::DetailField, _) => None,
+        (Entity::Product | Entity::DetailField | Entity::Entitlement, _) => None,
     }
 }
 

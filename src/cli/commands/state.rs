@@ -85,7 +85,9 @@ fn forget(folder: &Path, key: &str, entity: Option<Entity>) -> Result<String, Le
 fn natural(entity: Entity, key: &str) -> Vec<KeyHash> {
     let folded = match entity {
         Entity::Customer => fold::email(key),
-        Entity::DetailField | Entity::Organization | Entity::Product => fold::name(key),
+        Entity::DetailField | Entity::Organization | Entity::Product | Entity::Entitlement => {
+            fold::name(key)
+        }
     };
     vec![
         fold::hash(entity, &folded),

@@ -93,6 +93,7 @@ fn row(id: u64, key: u64, content: u64) -> PreparedRow {
         identity: Slice::owned(identity),
         item: Slice::owned(format!("[{content},{key}]")),
         details: 0,
+        parent: None,
     }
 }
 

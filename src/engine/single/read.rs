@@ -39,7 +39,7 @@ fn record(contract: &Contract, entity: Entity, item: &Value) -> Option<Asks> {
             text(keys::DISPLAY_NAME),
         ),
         Entity::Organization => (text(keys::ORGANIZATION_ID), None, text(keys::NAME)),
-        Entity::Product | Entity::DetailField => return None,
+        Entity::Product | Entity::DetailField | Entity::Entitlement => return None,
     };
     let key = match entity {
         Entity::Customer => email.as_deref().map(fold::email),
@@ -70,7 +70,9 @@ fn record(contract: &Contract, entity: Entity, item: &Value) -> Option<Asks> {
 fn operations(contract: &Contract, entity: Entity, item: &Value) -> Option<Asks> {
     let id = match entity {
         Entity::Organization => contract.name(Name::OrganizationDetailsId),
-        Entity::Customer | Entity::Product | Entity::DetailField => keys::CUSTOMER_ID,
+        Entity::Customer | Entity::Product | Entity::DetailField | Entity::Entitlement => {
+            keys::CUSTOMER_ID
+        }
     };
     let operations = item.get(keys::OPERATIONS)?.as_array()?.iter();
     let details = operations.map(|operation| {

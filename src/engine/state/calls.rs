@@ -197,6 +197,7 @@ impl Engine {
         calling.unwritten += 1;
         let mut counts = Counts::default();
         counts.add(end.status, 1);
+        self.batcher.decided(&batch.rows()[index], end.status);
         let sent = end.status != Status::NotSent;
         let outcome = RowOutcome {
             row: batch.rows()[index].row.clone(),
@@ -299,9 +300,11 @@ impl Engine {
             }
             let rows = flight.batch.rows();
             let queue = std::mem::take(&mut calling.queue).into_iter();
-            let outcomes: Vec<_> = queue
-                .map(|index| super::not_sent(rows[index].row.clone(), why, now.unix))
-                .collect();
+            let mut outcomes = Vec::with_capacity(queue.len());
+            for index in queue {
+                self.batcher.decided(&rows[index], Status::NotSent);
+                outcomes.push(super::not_sent(rows[index].row.clone(), why, now.unix));
+            }
             let mut counts = Counts::default();
             counts.add(Status::NotSent, outcomes.len() as u64);
             calling.unwritten += 1;

@@ -208,6 +208,7 @@ impl Engine {
                     remote_id,
                 } = end?;
                 counts.add(status, 1);
+                self.batcher.decided(row, status);
                 Some(RowOutcome {
                     row: row.row.clone(),
                     status,

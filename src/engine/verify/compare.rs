@@ -1,9 +1,8 @@
 //! What a row sends against what the site holds. Pure.
 //!
 //! Only what the row names counts. E-mails and names are compared folded, as the site finds records by them; a display
-//! name but for the blanks around it; detail values as [`value`](super::value) says. Memberships and products only ever
-//! join: what is there besides does not matter to the row, but memberships are told, since a row that moves a customer
-//! means otherwise.
+//! name as a text; detail values as [`value`](super::value) says. Memberships and products only ever join: what is there
+//! besides does not matter to the row, but memberships are told, since a row that moves a customer means otherwise.
 
 use super::held::Held;
 use super::sent::{Act, Change, Sent};
@@ -98,7 +97,7 @@ fn own_fields(
     if let Some(sent) = &sent.name {
         let held = held.name.as_deref().unwrap_or_default();
         let (field, same) = if entity == Entity::Customer {
-            ("display_name", sent.trim() == held.trim())
+            ("display_name", value::text(sent) == value::text(held))
         } else {
             ("name", fold::name(sent) == fold::name(held))
         };

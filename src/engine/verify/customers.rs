@@ -8,6 +8,7 @@ use super::sought::{Found, Known, Sought};
 use crate::api::contract::CUSTOMER_ACCOUNT_ID;
 use crate::api::fold;
 use crate::model::entity::Entity;
+use crate::model::reply::{ApiError, ErrorClass};
 
 /// Pages of a search that are read: a key that more records carry than these hold says nothing.
 const SEARCH_PAGES: usize = 4;
@@ -23,11 +24,12 @@ pub(super) async fn find<S: Site>(
 ) -> Result<Vec<Found>, Halt> {
     let ids = rows.iter().filter_map(|row| row.known.id().cloned());
     let fetched = fetch::profiles(site, Entity::Customer, ids).await?;
+    let mut closed = Closed::default();
     let mut looks = Vec::with_capacity(rows.len());
     for row in rows.iter_mut() {
         looks.push(match by_id(row, &fetched) {
-            Some(found) => Look::Found(found),
-            None => search(site, key_detail, row).await?,
+            Ok(found) => Look::Found(found),
+            Err(unnamed) => search(site, key_detail, row, unnamed, &mut closed).await?,
         });
     }
     let candidates = looks.iter().flat_map(|look| match look {
@@ -60,29 +62,43 @@ struct Candidate {
     email: Option<String>,
 }
 
-/// By its id, unless that is not known (any more).
-fn by_id(row: &mut Sought, fetched: &Fetched) -> Option<Found> {
-    let id = row.known.id()?;
-    if let Some(error) = fetched.failed.get(id) {
-        return Some(Found::Unsure(format!("reading the record failed: {error}")));
-    }
-    let held = fetched.held.get(id);
-    if let Known::Named(_) = row.known {
-        return Some(match held {
-            Some(held) => Found::Here(Box::new(held.clone())),
-            None => Found::Nowhere { late: false },
-        });
-    }
-    let lost = match held {
-        // where the site hides e-mails, it is the id that it told for this one
-        Some(held) if has_email(row, held.email.as_deref()).unwrap_or(true) => {
-            return Some(Found::Here(Box::new(held.clone())));
+/// Why a row's record cannot be read by its id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unnamed {
+    /// No id is known.
+    Never,
+    /// The record with the remembered one is not there, at least not yet.
+    Gone,
+    /// It is another's.
+    Another,
+}
+
+impl Unnamed {
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Never => "the site's id of the record is not known",
+            Self::Gone => "the record whose id is remembered is not there",
+            Self::Another => "the record whose id is remembered has another e-mail now",
         }
-        Some(_) => "the record whose id is remembered has another e-mail now",
-        None => "the record whose id is remembered is not there",
-    };
-    row.known = Known::Unnamed(Some(lost));
-    None
+    }
+}
+
+/// By its id, where that is known and still the row's.
+fn by_id(row: &Sought, fetched: &Fetched) -> Result<Found, Unnamed> {
+    let id = row.known.id().ok_or(Unnamed::Never)?;
+    if let Some(error) = fetched.failed.get(id) {
+        return Ok(Found::Unsure(format!("reading the record failed: {error}")));
+    }
+    match (fetched.held.get(id), &row.known) {
+        (Some(held), Known::Named(_)) => Ok(Found::Here(Box::new(held.clone()))),
+        (None, Known::Named(_)) => Ok(Found::Nowhere { late: false }),
+        // where the site hides e-mails, it is the id that it told for this one
+        (Some(held), _) if has_email(row, held.email.as_deref()).unwrap_or(true) => {
+            Ok(Found::Here(Box::new(held.clone())))
+        }
+        (Some(_), _) => Err(Unnamed::Another),
+        (None, _) => Err(Unnamed::Gone),
+    }
 }
 
 /// Whether an e-mail is the row's; `None` where it is not told.
@@ -107,15 +123,28 @@ impl Vain {
     }
 }
 
+/// Ways that this account may not go, and the site's words.
+#[derive(Default)]
+struct Closed {
+    key: Option<String>,
+    users: Option<String>,
+}
+
 /// Looks for a row's record by what the row says of it.
-async fn search<S: Site>(site: &S, key_detail: Option<&str>, row: &Sought) -> Result<Look, Halt> {
-    let key = match by_key(site, row, key_detail).await? {
+async fn search<S: Site>(
+    site: &S,
+    key_detail: Option<&str>,
+    row: &Sought,
+    unnamed: Unnamed,
+    closed: &mut Closed,
+) -> Result<Look, Halt> {
+    let key = match by_key(site, row, key_detail, closed).await? {
         Ok(found) if !found.is_empty() => return Ok(Look::Among(found, false)),
         Ok(_) => None,
         Err(vain) => Some(vain),
     };
     let late = key.is_some();
-    let users = match by_user(site, row).await? {
+    let users = match by_user(site, row, closed).await? {
         Ok(found) if !found.is_empty() => return Ok(Look::Among(found, late)),
         Ok(_) => return Ok(Look::Found(Found::Nowhere { late })),
         Err(users) => users,
@@ -124,13 +153,9 @@ async fn search<S: Site>(site: &S, key_detail: Option<&str>, row: &Sought) -> Re
     let Some(key) = key else {
         return Ok(Look::Found(Found::Nowhere { late: false }));
     };
-    let known = match row.known {
-        Known::Unnamed(Some(lost)) => lost,
-        _ => "the site's id of the record is not known",
-    };
-    let why = format!("{known}; {}; {}", key.why, users.why);
+    let why = format!("{}; {}; {}", unnamed.why(), key.why, users.why);
     // a remembered record may only not be seen yet
-    let passing = key.passing || users.passing || row.known != Known::Unnamed(None);
+    let passing = key.passing || users.passing || unnamed != Unnamed::Never;
     Ok(Look::Found(if passing {
         Found::Unsure(why)
     } else {
@@ -143,6 +168,7 @@ async fn by_key<S: Site>(
     site: &S,
     row: &Sought,
     key_detail: Option<&str>,
+    closed: &mut Closed,
 ) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
     let Some(field) = key_detail else {
         return Ok(Err(Vain::never("the mapping has no key_detail")));
@@ -151,16 +177,16 @@ async fn by_key<S: Site>(
         let why = format!("the row has no value for its key_detail \"{field}\"");
         return Ok(Err(Vain::never(why)));
     };
+    if let Some(why) = &closed.key {
+        return Ok(Err(Vain::never(why.as_str())));
+    }
     let mut candidates = Vec::new();
     for page in 0..SEARCH_PAGES {
         let found = match site.with_value(field, value, page).await {
             Ok(found) => found,
             Err(error) => {
-                let error = Halt::unless_let_in(error)?;
-                return Ok(Err(Vain {
-                    why: format!("searching for its \"{field}\" failed: {error}"),
-                    passing: true,
-                }));
+                let what = format!("searching for its \"{field}\"");
+                return failed(&what, error, &mut closed.key).map(Err);
             }
         };
         let is_last = found.len() < SEARCH_PAGE;
@@ -179,28 +205,40 @@ async fn by_key<S: Site>(
 }
 
 /// Users that have, or may have, the row's e-mail.
-async fn by_user<S: Site>(site: &S, row: &Sought) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
+async fn by_user<S: Site>(
+    site: &S,
+    row: &Sought,
+    closed: &mut Closed,
+) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
     let Some(email) = row.sent.email.as_deref() else {
         return Ok(Err(Vain::never("the row sends no e-mail")));
     };
     if !site.contract().user_search {
         return Ok(Err(Vain::never("[contract] user_search is off")));
     }
+    if let Some(why) = &closed.users {
+        return Ok(Err(Vain::never(why.as_str())));
+    }
     let users = match site.users(email).await {
         Ok(users) => users,
-        Err(error) => {
-            let error = Halt::unless_let_in(error)?;
-            return Ok(Err(Vain {
-                why: format!("the user search failed: {error}"),
-                passing: true,
-            }));
-        }
+        Err(error) => return failed("the user search", error, &mut closed.users).map(Err),
     };
     let users = users.into_iter().map(|user| Candidate {
         id: user.id,
         email: user.email,
     });
     Ok(Ok(users.filter(|user| may_be(row, user)).collect()))
+}
+
+/// A way that failed; one that this account may not go is closed for the other rows too.
+fn failed(what: &str, error: ApiError, closed: &mut Option<String>) -> Result<Vain, Halt> {
+    let error = Halt::unless_expired(error)?;
+    let why = format!("{what} failed: {error}");
+    let passing = error.class != ErrorClass::AuthWrong;
+    if !passing {
+        *closed = Some(why.clone());
+    }
+    Ok(Vain { why, passing })
 }
 
 fn may_be(row: &Sought, candidate: &Candidate) -> bool {

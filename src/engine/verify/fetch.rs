@@ -16,6 +16,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 pub(super) struct Halt(pub(super) ApiError);
 
 impl Halt {
+    /// Passes on what only concerns one kind of read: an account may do the others without a permission for this one.
+    pub(super) fn unless_expired(error: ApiError) -> Result<ApiError, Self> {
+        match error.class {
+            ErrorClass::AuthExpired => Err(Self(error)),
+            _ => Ok(error),
+        }
+    }
+
     /// Passes on what only concerns one read.
     pub(super) fn unless_let_in(error: ApiError) -> Result<ApiError, Self> {
         match error.class {

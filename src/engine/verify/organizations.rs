@@ -18,7 +18,7 @@ pub(super) async fn find<S: Site>(site: &S, rows: &mut [&mut Sought]) -> Result<
     let mut names = Vec::new();
     for row in rows.iter_mut() {
         if is_another(row, &fetched) {
-            row.known = Known::Unnamed(None);
+            row.known = Known::Unnamed;
         }
         if row.known.id().is_none() {
             names.extend(row.sent.name.clone());

@@ -46,10 +46,10 @@ pub(super) async fn read<S: Site>(
         let mut next = None;
         for row in open.iter_mut().filter(|row| !row.settled) {
             if is_last {
-                row.give_up("the run stopped, and the one reading after that did not show the row");
+                row.stop_at("the run stopped, and the one reading after that did not show the row");
                 continue;
             }
-            let until = if row.late { patience * LATE } else { patience };
+            let until = patience.saturating_mul(if row.late { LATE } else { 1 });
             if waited >= until {
                 row.settled = true;
             } else {
@@ -59,7 +59,7 @@ pub(super) async fn read<S: Site>(
         if let Some(until) = next {
             let left = until.saturating_sub(site.now().saturating_duration_since(began));
             site.rest(pause.min(left)).await;
-            pause = (pause * 2).min(patience / LONGEST).max(pause);
+            pause = pause.saturating_mul(2).min(patience / LONGEST).max(pause);
         }
     }
     let unread = || Seen::Unknown {
@@ -80,8 +80,8 @@ fn sought<S: Site>(site: &S, target: &Target, row: &Wanted) -> Sought {
     let entity = target.entity;
     sought.give_up(match entity {
         Entity::Customer | Entity::Organization => "what the row sends is not what mappings write",
-        Entity::Product | Entity::DetailField => {
-            "products and detail fields are looked up by their own stages"
+        Entity::Product | Entity::DetailField | Entity::Entitlement => {
+            "products, detail fields and entitlements are looked up by their own stages"
         }
     });
     sought

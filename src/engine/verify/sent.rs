@@ -63,7 +63,7 @@ impl Sent {
                 text(keys::DISPLAY_NAME),
             ),
             Entity::Organization => (text(keys::ORGANIZATION_ID), None, text(keys::NAME)),
-            Entity::Product | Entity::DetailField => return None,
+            Entity::Product | Entity::DetailField | Entity::Entitlement => return None,
         };
         let ids = |outer: &str, inner: &str| match payload.get(outer) {
             None => Some(Vec::new()),
@@ -101,7 +101,7 @@ impl Sent {
         let id = match entity {
             Entity::Customer => keys::CUSTOMER_ID,
             Entity::Organization => contract.name(Name::OrganizationDetailsId),
-            Entity::Product | Entity::DetailField => return None,
+            Entity::Product | Entity::DetailField | Entity::Entitlement => return None,
         };
         let change = |operation: &Value| {
             let payload = operation.get(keys::PAYLOAD)?;

@@ -27,8 +27,8 @@ pub(super) enum Known {
     Named(String),
     /// By an id that the site once told for the row's natural key.
     Remembered(String),
-    /// Only by what the row says of it. The text tells what became of an id that was remembered.
-    Unnamed(Option<&'static str>),
+    /// Only by what the row says of it.
+    Unnamed,
 }
 
 impl Known {
@@ -36,7 +36,7 @@ impl Known {
     pub(super) fn id(&self) -> Option<&String> {
         match self {
             Self::Named(id) | Self::Remembered(id) => Some(id),
-            Self::Unnamed(_) => None,
+            Self::Unnamed => None,
         }
     }
 }
@@ -63,7 +63,7 @@ impl Sought {
         let known = match (&sent.id, &wanted.remote_id) {
             (Some(id), _) => Known::Named(id.clone()),
             (None, Some(id)) => Known::Remembered(id.clone()),
-            (None, None) => Known::Unnamed(None),
+            (None, None) => Known::Unnamed,
         };
         Self {
             sent,
@@ -110,6 +110,15 @@ impl Sought {
         self.seen = Some(seen);
         self.late = late;
         self.settled = settled;
+    }
+
+    /// Ends it after a stop: without patience, what is not there may only not be there yet.
+    pub(super) fn stop_at(&mut self, why: &str) {
+        match self.seen {
+            // it says better what is the matter
+            Some(Seen::Unknown { .. }) => self.settled = true,
+            _ => self.give_up(why),
+        }
     }
 
     /// Ends it without another reading: what does not hold cannot be told.

@@ -10,19 +10,33 @@
 //! | `URL` | `https://example.com` and `https://Example.com/` |
 //! | others, and a type that is not told | the same texts |
 //!
-//! Blanks around a value do not count, and an empty one is none. Whatever else a site may make of a value is another
-//! value: to call a row loaded takes more than a likeness.
+//! Blanks around a value do not count, nor do the ways to write a letter with its accents (NFC) and the end of a line; an
+//! empty value is none. Whatever else a site may make of a value is another value: to call a row loaded takes more than a
+//! likeness.
 
 use crate::api::fold;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use url::Url;
 
 /// Values as a set: fields that take several keep no order that a row could mean.
 pub(super) fn set<'a>(kind: Option<&str>, values: &'a [String]) -> BTreeSet<Cow<'a, str>> {
-    let values = values.iter().map(|value| value.trim());
-    let told = values.filter(|value| !value.is_empty());
-    told.map(|value| canonical(kind, value)).collect()
+    let told = values.iter().filter(|value| !value.trim().is_empty());
+    told.map(|value| match text(value) {
+        Cow::Borrowed(value) => canonical(kind, value),
+        Cow::Owned(value) => Cow::Owned(canonical(kind, &value).into_owned()),
+    })
+    .collect()
+}
+
+/// A text without what does not make another of it.
+pub(super) fn text(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes && !text.contains('\r') {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.nfc().collect::<String>().replace("\r\n", "\n"))
 }
 
 fn canonical<'a>(kind: Option<&str>, text: &'a str) -> Cow<'a, str> {
@@ -149,7 +163,9 @@ mod tests {
 
     #[test]
     fn without_a_type_texts_are_compared() {
-        assert!(same(None, " x", "x"));
+        for (left, right) in [(" x", "x"), ("Cafe\u{301}", "Café"), ("a\r\nb", "a\nb")] {
+            assert!(same(None, left, right), "{left} {right}");
+        }
         for (left, right) in [
             ("1.10", "1.1"),
             ("yes", "true"),

@@ -13,7 +13,14 @@ impl Compiler<'_> {
         let written = &self.file.written;
         let mut seen: HashMap<String, &str> = HashMap::new();
         let names = written.details.iter().map(|detail| &detail.name);
-        for (index, name) in names.chain(&written.key_detail).enumerate() {
+        let parent = written
+            .hierarchy
+            .iter()
+            .filter_map(|hierarchy| hierarchy.parent.as_ref());
+        let names = names
+            .chain(&written.key_detail)
+            .chain(parent.map(|parent| &parent.name));
+        for (index, name) in names.enumerate() {
             let folded = fold::name(name.get_ref()).into_owned();
             if let Some(first) = seen.insert(folded, name.get_ref()) {
                 let message = format!("the detail \"{}\" is mapped twice", name.get_ref());
@@ -79,7 +86,7 @@ impl Compiler<'_> {
                 "a detail field has no details",
                 "its type and options stand in [fields]",
             )),
-            Entity::Customer | Entity::Organization => None,
+            Entity::Customer | Entity::Organization | Entity::Entitlement => None,
         };
         if let Some((message, help)) = none {
             self.fault(Fault::new(name.span(), message).help(help));
@@ -107,6 +114,7 @@ fn is_bare(written: &WrittenValue) -> bool {
         region,
         empty,
         verb: _,
+        on_missing,
     } = written;
     matches!(source, Some(WrittenSource::Missing(_)))
         && [kind, default, split, format, region]
@@ -118,4 +126,5 @@ fn is_bare(written: &WrittenValue) -> bool {
         && min_length.is_none()
         && max_length.is_none()
         && empty.is_none()
+        && on_missing.is_none()
 }

@@ -13,7 +13,10 @@ impl Compiler<'_> {
         let written = &self.file.written;
         let (entity, mut family) = (written.entity, written.family());
         if let Some(api) = &written.api
-            && matches!(entity, Entity::Product | Entity::DetailField)
+            && matches!(
+                entity,
+                Entity::Product | Entity::DetailField | Entity::Entitlement
+            )
         {
             let message = format!("{} has no endpoint families", with_article(entity.name()));
             let fault = Fault::new(api.span(), message);

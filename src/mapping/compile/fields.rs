@@ -1,9 +1,10 @@
 //! `[fields]`: which there are, and which identify a record.
 
+use super::entitlement::named;
 use super::{Compiler, Role, with_article};
 use crate::mapping::diagnostic::Fault;
 use crate::mapping::file::{WrittenValue, field_names};
-use crate::mapping::plan::{DefinitionFields, Identity};
+use crate::mapping::plan::{DefinitionFields, EntitlementFields, Identity};
 use crate::mapping::suggest;
 use crate::mapping::value::ValuePlan;
 use crate::model::entity::{Entity, Family};
@@ -17,6 +18,8 @@ const fn needed(entity: Entity, family: Family) -> &'static [&'static str] {
         (Entity::Organization, Family::Details) => &["id"],
         (Entity::Product, _) => &["name"],
         (Entity::DetailField, _) => &["of", "name", "type"],
+        // one of several, twice
+        (Entity::Entitlement, _) => &[],
     }
 }
 
@@ -31,8 +34,12 @@ impl Compiler<'_> {
                 .unwrap_or_else(|| self.unknown_field(name, known));
             self.fault(Fault::new(written.name.span(), message).help(help));
         }
-        let options = entity == Entity::DetailField && name == "options";
-        self.value(written, if options { Role::Options } else { Role::Field })
+        let role = match name {
+            "options" if entity == Entity::DetailField => Role::Options,
+            name if named(entity, name).is_some() => Role::Name,
+            _ => Role::Field,
+        };
+        self.value(written, role)
     }
 
     fn unknown_field(&self, name: &str, known: &[&str]) -> (String, String) {
@@ -44,7 +51,7 @@ impl Compiler<'_> {
             || match entity {
                 Entity::Product => "a product has only \"name\"".to_owned(),
                 Entity::DetailField => format!("{noun} has {}", suggest::list(known)),
-                Entity::Customer | Entity::Organization => format!(
+                Entity::Customer | Entity::Organization | Entity::Entitlement => format!(
                     "{noun} has {}; other fields of the site stand in [details]",
                     suggest::list(known)
                 ),
@@ -58,6 +65,9 @@ impl Compiler<'_> {
     pub(super) fn require_fields(&mut self) {
         let written = &self.file.written;
         let entity = written.entity;
+        if entity == Entity::Entitlement {
+            return self.require_owner_and_product();
+        }
         let needed = needed(entity, written.family());
         let missing: Vec<_> = needed
             .iter()
@@ -109,6 +119,12 @@ impl Compiler<'_> {
                 kind: number("type")?,
                 options: number("options"),
             }),
+            Entity::Entitlement => Identity::Entitlement(EntitlementFields {
+                customer: number("customer"),
+                customer_id: number("customer_id"),
+                organization_id: number("organization_id"),
+                product_id: number("product_id"),
+            }),
         };
         match identity {
             Identity::Record {
@@ -119,7 +135,7 @@ impl Compiler<'_> {
                 name: None,
                 id: Some(only),
             } => fields[only].required = true,
-            Identity::Record { .. } => {}
+            Identity::Record { .. } | Identity::Entitlement(_) => {}
             Identity::DetailField(definition) => {
                 for field in [definition.of, definition.name, definition.kind] {
                     fields[field].required = true;

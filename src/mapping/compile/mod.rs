@@ -1,8 +1,10 @@
 //! [`MappingFile`] + source schema → [`Inner`], collecting every fault on the way.
 
 mod details;
+mod entitlement;
 mod family;
 mod fields;
+mod hierarchy;
 mod references;
 mod value;
 
@@ -17,6 +19,7 @@ use crate::mapping::references::RefKind;
 use crate::mapping::suggest;
 use crate::mapping::types::moment::DateFormat;
 use crate::model::code::Code;
+use crate::model::entity::Entity;
 use crate::source::chunk::SourceSchema;
 use polars::prelude::DataType;
 use std::collections::BTreeSet;
@@ -69,6 +72,10 @@ enum Role {
     Field,
     Detail,
     Names,
+    /// The name of an organization's parent: a detail that is one text.
+    Parent,
+    /// The name of one record that is looked up.
+    Name,
     /// The options of a detail field's definition.
     Options,
 }
@@ -104,9 +111,14 @@ impl Compiler<'_> {
             .filter_map(|field| self.field(field))
             .collect();
         self.require_fields();
-        let details = self.details();
-        let organizations = self.references(RefKind::Organization, written.organizations.as_ref());
-        let products = self.references(RefKind::Product, written.products.as_ref());
+        let mut details = self.details();
+        let parent = self.hierarchy();
+        let mut organizations =
+            self.references(RefKind::Organization, written.organizations.as_ref());
+        let mut products = self.references(RefKind::Product, written.products.as_ref());
+        if written.entity == Entity::Entitlement {
+            [organizations, products] = self.names_of_entitlements(&mut fields);
+        }
         let rules: Vec<_> = written
             .rules
             .iter()
@@ -116,6 +128,10 @@ impl Compiler<'_> {
             return None;
         }
         let identity = self.identity(&mut fields)?;
+        let parent = parent.map(|parent| {
+            details.push(parent);
+            details.len() - 1
+        });
         let key_detail = written.key_detail.as_ref().map(Text::get_ref);
         let detail_names: Vec<String> = details
             .iter()
@@ -140,6 +156,7 @@ impl Compiler<'_> {
             fields,
             details,
             detail_names,
+            parent,
             organizations,
             products,
             rules,

@@ -24,6 +24,9 @@ impl Compiler<'_> {
             let message = format!("{} has no [{section}]", with_article(entity.name()));
             let fault = Fault::new(written.section.span(), message);
             self.fault(fault.help(match kind {
+                _ if entity == Entity::Entitlement => {
+                    "an entitlement's organization and product stand in [fields]"
+                }
                 RefKind::Organization => "only customers belong to organizations",
                 RefKind::Product => "customers and organizations have products",
             }));

@@ -1,5 +1,6 @@
 //! One value of the mapping, and the expressions and texts it is made of.
 
+use super::entitlement::named;
 use super::{Compiler, Role};
 use crate::mapping::diagnostic::Fault;
 use crate::mapping::expr;
@@ -24,12 +25,17 @@ impl Compiler<'_> {
         let kind = self.kind(written, role);
         let is = |wanted: &str| kind.is_some_and(|kind| kind == wanted);
         let shape = match role {
-            Role::Names => Shape::Names,
+            Role::Names | Role::Name => Shape::Names,
             Role::Options => Shape::Many,
             Role::Field | Role::Detail if is("multiselect") => Shape::Many,
-            Role::Field | Role::Detail => Shape::One,
+            Role::Field | Role::Detail | Role::Parent => Shape::One,
         };
         let sound = self.options_fit(written, kind.unwrap_or_default(), role);
+        let looked_up = match role {
+            Role::Name => named(self.file.written.entity, written.name.get_ref()),
+            Role::Field | Role::Detail | Role::Names | Role::Options | Role::Parent => None,
+        };
+        self.on_missing_fits(written, looked_up);
         let format = written.format.as_ref().filter(|_| is("date"));
         let format = format.map(|format| self.format(format));
         let region = written.region.as_ref().filter(|_| is("phone"));
@@ -39,6 +45,9 @@ impl Compiler<'_> {
             .as_ref()
             .and_then(|source| self.source(source));
         let (source, casts) = source?;
+        if role == Role::Name && !self.is_one(written, &source) {
+            return None;
+        }
         if !sound || matches!(format, Some(None)) || matches!(region, Some(None)) {
             return None;
         }
@@ -88,7 +97,11 @@ impl Compiler<'_> {
 
     /// The type's name, when it is known and fits the place.
     fn kind(&mut self, written: &WrittenValue, role: Role) -> Option<&'static str> {
-        let email = role == Role::Field && written.name.get_ref() == "email";
+        let email = role == Role::Field
+            && match (self.file.written.entity, written.name.get_ref().as_str()) {
+                (Entity::Entitlement, name) => name == "customer",
+                (_, name) => name == "email",
+            };
         let definition = role == Role::Field && self.file.written.entity == Entity::DetailField;
         let own = match written.name.get_ref().as_str() {
             "of" if definition => Some(OWNER),
@@ -104,20 +117,27 @@ impl Compiler<'_> {
             return None;
         };
         let refused = match role {
-            Role::Names if name != "text" => Some(("names are text", "leave type out")),
+            Role::Names | Role::Name if name != "text" => {
+                Some(("names are text", "leave type out"))
+            }
             Role::Options if name != "text" => Some(("options are text", "leave type out")),
             Role::Field if own.is_some() => Some((
                 "this field has a type of its own",
                 "leave type out; other words can be mapped with map",
             )),
             Role::Field if email && name != "email" => {
-                Some(("the field \"email\" is an e-mail address", "leave type out"))
+                Some(("this field is an e-mail address", "leave type out"))
             }
             Role::Field if name == "multiselect" => Some((
                 "a field has one value",
                 "multiselect is for [details]; leave type out",
             )),
-            Role::Field | Role::Detail | Role::Names | Role::Options => None,
+            Role::Field
+            | Role::Detail
+            | Role::Names
+            | Role::Name
+            | Role::Options
+            | Role::Parent => None,
         };
         if let Some((message, help)) = refused {
             self.fault(Fault::new(kind.span(), message).help(help));
@@ -164,7 +184,7 @@ impl Compiler<'_> {
         );
         refuse(
             written.empty.as_ref().map(toml::Spanned::span),
-            role == Role::Detail,
+            matches!(role, Role::Detail | Role::Parent),
             "only details can be cleared",
             "leave empty out: a field without a value keeps what the site has",
         );
@@ -183,6 +203,22 @@ impl Compiler<'_> {
             );
         }
         self.faults.len() == before
+    }
+
+    /// Refuses a source of lists for what is one name.
+    fn is_one(&mut self, written: &WrittenValue, source: &Source) -> bool {
+        let list = match source {
+            Source::Constant(_) => false,
+            Source::Column(name) => self.schema.get(name).is_some_and(DataType::is_list),
+            Source::Expression(number) => self.expressions[*number].kind.is_list(),
+        };
+        if list {
+            let name = written.name.get_ref();
+            let message = format!("{name} is one name; this is a list");
+            let fault = Fault::new(written.name.span(), message);
+            self.fault(fault.help("write one row for each, or take one with sql"));
+        }
+        !list
     }
 
     fn region(&mut self, region: &Text) -> Option<phonenumber::country::Id> {

@@ -5,8 +5,10 @@
 //! | [`record`] | products, and customers and organizations as profiles or accounts |
 //! | [`operations`] | detail values of customers and organizations |
 //! | [`definition`] | detail fields |
+//! | [`entitlement`] | entitlements |
 
 mod definition;
+mod entitlement;
 mod operations;
 mod record;
 
@@ -17,6 +19,7 @@ use crate::mapping::references::RefKind;
 use crate::mapping::value::{Cell, Sink, ValuePlan};
 use crate::model::entity::{Entity, Family};
 use definition::DefinitionTemplate;
+use entitlement::EntitlementTemplate;
 use operations::OperationsTemplate;
 use record::RecordTemplate;
 
@@ -29,6 +32,8 @@ pub(super) enum Template {
     Operations(OperationsTemplate),
     /// The definition of a detail field.
     Definition(DefinitionTemplate),
+    /// An entitlement.
+    Entitlement(EntitlementTemplate),
 }
 
 /// Values of a row beyond its fields and details.
@@ -86,6 +91,10 @@ impl Template {
         let names = fields.iter().map(|field| field.name.as_str());
         match (written.entity, written.family()) {
             (Entity::DetailField, _) => Self::Definition(DefinitionTemplate::new(names)),
+            (Entity::Entitlement, _) => {
+                let details = details.map(|(name, _)| name);
+                Self::Entitlement(EntitlementTemplate::new(names, details))
+            }
             (Entity::Customer | Entity::Organization, Family::Details) => {
                 Self::Operations(OperationsTemplate::new(written.entity, details, contract))
             }
@@ -113,6 +122,7 @@ impl Template {
             Self::Record(template) => template.write(out, values, field, detail, references),
             Self::Operations(template) => template.write(out, values, field, detail),
             Self::Definition(template) => template.write(out, values, field),
+            Self::Entitlement(template) => template.write(out, values, field, detail, references),
         }
     }
 }

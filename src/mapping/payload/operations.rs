@@ -58,7 +58,9 @@ impl OperationsTemplate {
         let mut open = b"{".to_vec();
         let id = match entity {
             Entity::Organization => contract.name(Name::OrganizationDetailsId),
-            Entity::Customer | Entity::Product | Entity::DetailField => keys::CUSTOMER_ID,
+            Entity::Customer | Entity::Product | Entity::DetailField | Entity::Entitlement => {
+                keys::CUSTOMER_ID
+            }
         };
         key(&mut open, id);
         Self {

@@ -28,7 +28,9 @@ fn payload_key(entity: Entity, field: &str) -> &'static str {
         (Entity::Customer, "email") => keys::EMAIL,
         (Entity::Customer, _) => keys::DISPLAY_NAME,
         (Entity::Organization, "id") => keys::ORGANIZATION_ID,
-        (Entity::Organization | Entity::Product | Entity::DetailField, _) => keys::NAME,
+        (Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement, _) => {
+            keys::NAME
+        }
     }
 }
 
@@ -56,7 +58,7 @@ impl RecordTemplate {
         contract: &Contract,
     ) -> Self {
         let (mut open, close): (Vec<u8>, &[u8]) = match entity {
-            Entity::Product | Entity::DetailField => (Vec::new(), b"}"),
+            Entity::Product | Entity::DetailField | Entity::Entitlement => (Vec::new(), b"}"),
             Entity::Customer | Entity::Organization => {
                 let mut open = b"{".to_vec();
                 key(&mut open, keys::OPERATION);

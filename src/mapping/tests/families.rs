@@ -105,6 +105,22 @@ fn results_show_the_common_verb_or_the_files() {
 }
 
 #[test]
+fn a_plan_tells_which_detail_holds_the_key() {
+    let of = |key_detail: &str| {
+        let mapping = format!(
+            "entity = \"customer\"\nkey = \"cid\"\n{key_detail}[fields]\nemail = \"email\"\n[details]\nTags = \"tags\"\n"
+        );
+        let plan = plan_for(&mapping, &columns());
+        plan.key_detail().map(str::to_owned)
+    };
+    assert_eq!(
+        of("key_detail = \"External ID\"\n").as_deref(),
+        Some("External ID")
+    );
+    assert_eq!(of(""), None);
+}
+
+#[test]
 fn guessed_names_and_the_form_of_ids_come_from_the_contract() {
     let mut contract = Contract::default()
         .with(Name::AssociateOrganizations, "orgs")

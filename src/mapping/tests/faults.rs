@@ -66,7 +66,7 @@ fn a_missing_or_unknown_entity_is_the_first_thing_to_mend() {
     1 | [fields]
       | ^
       |
-      = help: start it with entity = "customer", "organization", "product" or "detail-field"
+      = help: start it with entity = "customer", "organization", "product", "entitlement" or "detail-field"
     "#);
     insta::assert_snapshot!(faults("entity = \"costumer\"\noperation = \"merge\"\n"), @r#"
     error: unknown entity "costumer"
@@ -94,7 +94,7 @@ fn a_missing_or_unknown_entity_is_the_first_thing_to_mend() {
       |
       = help: write text in quotes
     ");
-    insta::assert_snapshot!(faults(""), @r#"error: m.toml: the mapping does not say which entity it maps; start it with entity = "customer", "organization", "product" or "detail-field""#);
+    insta::assert_snapshot!(faults(""), @r#"error: m.toml: the mapping does not say which entity it maps; start it with entity = "customer", "organization", "product", "entitlement" or "detail-field""#);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn unknown_keys_are_shown_with_the_nearest_known_one() {
     5 | D = { column = "region", requird = true, colour = 1 }
       |                                          ^^^^^^
       |
-      = help: the keys are "column", "value", "sql", "type", "map", "default", "split", "format", "options", "required", "min_length", "max_length", "region", "empty", "verb"
+      = help: the keys are "column", "value", "sql", "type", "map", "default", "split", "format", "options", "required", "min_length", "max_length", "region", "empty", "verb", "on_missing"
     "#);
     insta::assert_snapshot!(faults(
         "entity = \"customer\"\n[columns]\nregion = { type = \"date\", from = \"x\" }\n[fields]\nemail = \"contact_email\"\n[products]\nname = \"region\"\n"
@@ -563,7 +563,7 @@ fn keys_that_do_not_fit_their_value_are_refused() {
     insta::assert_snapshot!(faults(
         "entity = \"customer\"\n[fields]\nemail = { column = \"contact_email\", type = \"text\", empty = \"clear\" }\ndisplay_name = { column = \"region\", type = \"multiselect\", split = \";\" }\n[products]\nnames = { column = \"region\", type = \"select\" }\n"
     ), @r#"
-    error: the field "email" is an e-mail address
+    error: this field is an e-mail address
      --> m.toml:3:44
       |
     3 | email = { column = "contact_email", type = "text", empty = "clear" }

@@ -1,8 +1,10 @@
 //! Tests of the mapping as its users see it: faults of files, rows of chunks, properties.
 
 mod definitions;
+mod entitlements;
 mod families;
 mod faults;
+mod hierarchy;
 mod properties;
 mod rows;
 

@@ -291,6 +291,7 @@ pub(super) fn item_wanted(item: &Value) -> Wanted {
             identity: Slice::owned("key"),
             item: Slice::owned(item.to_string()),
             details: 0,
+            parent: None,
         },
         remote_id: None,
     }

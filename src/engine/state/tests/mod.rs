@@ -19,7 +19,7 @@ use uuid::Uuid;
 const BATCH: BatchSeq = BatchSeq(1);
 
 /// A stage of no more than these slots, whose rows can be found again.
-fn config(batches: BatchLimits) -> StageConfig {
+pub(crate) fn config(batches: BatchLimits) -> StageConfig {
     StageConfig {
         stage: 0,
         batches,

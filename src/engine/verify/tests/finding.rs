@@ -155,6 +155,13 @@ async fn a_remembered_id_that_is_anothers_now_is_not_trusted() {
 }
 
 #[tokio::test]
+async fn a_remembered_record_may_only_not_be_seen_yet() {
+    let site = MadeUp::of([(40, ana())]);
+    let seen = one(&site, &target(Entity::Customer, None), row(Some("qm:1"))).await;
+    assert_eq!(seen, holds("qm:1"));
+}
+
+#[tokio::test]
 async fn the_user_search_is_given_minutes_and_its_answers_are_compared() {
     let like = held("qm:4", Some("ana@example.com.au"), "Ana", &[]);
     let mut site = MadeUp::of([(0, like), (0, ana())]);
@@ -292,6 +299,36 @@ async fn a_site_that_is_not_well_leaves_rows_unknown_and_one_that_lets_nobody_in
         }
         assert_eq!((site.requests(), site.passed()), (1, Duration::ZERO));
     }
+}
+
+#[tokio::test]
+async fn a_search_that_is_not_allowed_leaves_what_is_known_by_id() {
+    let mut site = MadeUp::of([(0, ana())]);
+    site.contract.user_search = true;
+    site.closed = Some(failed(ErrorClass::AuthWrong, Some(403)));
+    let rows = [row(None), row(Some("qm:1")), row(None)];
+    let mut seen = read(
+        &site,
+        &target(Entity::Customer, Some("Key")),
+        &rows,
+        PATIENCE,
+    )
+    .await;
+    insta::assert_snapshot!(tried(seen.remove(2)), @r#"the site's id of the record is not known; searching for its "Key" failed: POST /somewhere was answered 403: no; the user search failed: POST /somewhere was answered 403: no"#);
+    assert!(matches!(seen[0], Seen::Unknown { .. }), "{seen:?}");
+    assert_eq!(seen[1], holds("qm:1"));
+    insta::assert_snapshot!(log(&site), @r"
+    profiles qm:1
+    search Key=17 0
+    users Ana@example.com
+    ");
+    assert_eq!(site.passed(), Duration::ZERO);
+    site.closed = Some(failed(ErrorClass::AuthExpired, Some(401)));
+    let seen = one(&site, &target(Entity::Customer, Some("Key")), row(None)).await;
+    assert_eq!(
+        tried(seen),
+        "the site could not be read: POST /somewhere was answered 401: no"
+    );
 }
 
 #[tokio::test]

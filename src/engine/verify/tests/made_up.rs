@@ -29,6 +29,8 @@ pub(super) struct MadeUp {
     pub(super) stumbles_over: Vec<String>,
     /// What every request is answered, if so.
     pub(super) error: Option<ApiError>,
+    /// What searches are answered, if so.
+    pub(super) closed: Option<ApiError>,
     /// Whether searches tell e-mails.
     pub(super) hides_emails: bool,
     pub(super) fields: Vec<DetailField>,
@@ -51,6 +53,7 @@ impl MadeUp {
             user_lag: Duration::ZERO,
             stumbles_over: Vec::new(),
             error: None,
+            closed: None,
             hides_emails: false,
             fields: Vec::new(),
             stop: None,
@@ -141,6 +144,7 @@ impl Site for MadeUp {
         page: usize,
     ) -> Result<Vec<Found>, ApiError> {
         self.asked(format!("search {field}={value} {page}"))?;
+        self.closed.clone().map_or(Ok(()), Err)?;
         let has = |held: &&Held| {
             let mut details = held.details.iter().flatten();
             details.any(|detail| detail.name == field && detail.values.iter().any(|v| v == value))
@@ -158,6 +162,7 @@ impl Site for MadeUp {
 
     async fn users(&self, email: &str) -> Result<Vec<User>, ApiError> {
         self.asked(format!("users {email}"))?;
+        self.closed.clone().map_or(Ok(()), Err)?;
         let like = |held: &&Held| {
             let known = held.email.as_deref().unwrap_or_default();
             known.to_lowercase().contains(&email.to_lowercase())

@@ -35,6 +35,7 @@ fn prepared(hash: u128, payload: &serde_json::Value) -> PreparedRow {
         identity: Slice::owned("identity"),
         item: Slice::owned(item.to_string()),
         details: 0,
+        parent: None,
     }
 }
 

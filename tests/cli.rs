@@ -163,8 +163,8 @@ fn help_of_load_lists_every_flag() {
               [env: CSM_LOADER_SINGLE_IN_FLIGHT]
 
           --verify <ROWS>
-              Of which rows it is read back what the site holds: failed (those in doubt), sample or
-              all [default: sample]
+              Of which rows it is read back what the site holds: failed (those in doubt), sample or all
+              [default: sample]
 
               [env: CSM_LOADER_VERIFY]
 

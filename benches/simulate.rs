@@ -17,9 +17,11 @@ mod parts {
     pub(super) use csm_loader::api::client::Gate;
     pub(super) use csm_loader::api::contract::Endpoint;
     pub(super) use csm_loader::engine::batcher::BatchLimits;
-    pub(super) use csm_loader::engine::limits::TaskSlots;
-    pub(super) use csm_loader::engine::message::{Command, Durable, Event, Now, StageConfig};
+    pub(super) use csm_loader::engine::limits::{TaskSlots, Verify};
+    pub(super) use csm_loader::engine::message::{Command, Event, Now, StageConfig};
     pub(super) use csm_loader::engine::pace::{Pace, Passage, polls_per_second};
+    pub(super) use csm_loader::engine::route::Wish;
+    pub(super) use csm_loader::engine::seen::{Called, Seen};
     pub(super) use csm_loader::engine::state::Engine;
     pub(super) use csm_loader::ledger::record::Record;
     pub(super) use csm_loader::model::clock::{Clock, UnixMillis};
@@ -32,7 +34,7 @@ mod parts {
 }
 
 use loader::Load;
-use parts::TaskSlots;
+use parts::{TaskSlots, Verify, Wish};
 use site::{Dice, Terms};
 use std::time::{Duration, Instant};
 use world::World;
@@ -75,6 +77,9 @@ fn main() {
             items: 100,
             stretch: 2_000,
             latency: (30, 80),
+            route: Wish::Bulk,
+            verify: Verify::Sample,
+            findable: true,
         };
         let started = Instant::now();
         let mut world = World::new(terms, vec![load], 1);

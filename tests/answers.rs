@@ -326,6 +326,14 @@ fn says(code: Code) -> String {
     format!("`{}` `{code}`", code.status())
 }
 
+/// What reading back leaves of a doubt.
+fn found_else(code: Code) -> String {
+    format!(
+        "as the site holds it; where that cannot be told, {}",
+        says(code)
+    )
+}
+
 /// The first table: one row for each meaning that an answer has, with the kinds of requests that it has it for.
 fn requests() -> String {
     let mut table = String::from(
@@ -368,7 +376,7 @@ fn tasks() -> String {
         ),
         (
             "FINISHED, no failure that may be the row's",
-            "",
+            "reads one in a hundred back (`verify`)",
             "`loaded`".to_owned(),
         ),
         (
@@ -378,29 +386,33 @@ fn tasks() -> String {
         ),
         (
             "FINISHED, with a failure that fits several rows",
-            "does not guess",
-            says(Code::FailureAmbiguous),
+            "reads them back; of those that are not there, sends by single calls what no failure must mean",
+            found_else(Code::FailureAmbiguous),
         ),
         (
             "FAILED, with failures or without",
-            "its rows may be on the site",
-            says(Code::TaskFailed),
+            "reads its rows back, and sends again what is not there",
+            found_else(Code::TaskFailed),
         ),
         (
             "404, 410: the site knows no such task",
-            "asks once more where it was accepted just now",
-            says(Code::TaskGone),
+            "asks once more where it was accepted just now; then as FAILED",
+            found_else(Code::TaskGone),
         ),
-        ("no end within the deadline", "", says(Code::TaskTimeout)),
+        (
+            "no end within the deadline",
+            "as FAILED",
+            found_else(Code::TaskTimeout),
+        ),
         (
             "looks that are refused or make no sense, one after the other",
-            "gives up after as many as a request has attempts, and goes on without it",
-            says(Code::AnswerLost),
+            "gives up after as many as a request has attempts; then as FAILED",
+            found_else(Code::AnswerLost),
         ),
         (
             "no answer to be had until the deadline",
-            "",
-            says(Code::AnswerLost),
+            "as FAILED",
+            found_else(Code::AnswerLost),
         ),
         (
             "the credentials suffice no more",
@@ -409,8 +421,8 @@ fn tasks() -> String {
         ),
         (
             "interrupted runs: the acceptance is not known",
-            "sends it again with the same key and bytes, while the site remembers the key",
-            format!("as above, later {}", says(Code::AnswerLost)),
+            "sends it again with the same key and bytes, while the site remembers the key; later as FAILED",
+            format!("as above, later {}", found_else(Code::AnswerLost)),
         ),
         (
             "interrupted runs: the task is known",
@@ -433,9 +445,13 @@ Made from what the program decides: `tests/answers.rs` compares this file with `
 
 *bulk* is a request with an idempotency key, *single* a write of one record, *read* changes nothing. A request is sent at most
 {ATTEMPTS} times; the last column is what holds after the last attempt. Where an earlier attempt of the same request may have been
-applied, whatever comes last, the rows are {lost}. The site's own words stand in `message`, and the answer's trace id
+applied, a refusal that comes last has the rows [read back](#reading-back); anything else leaves them {lost}, until a later
+load goes on with the request. The site's own words stand in `message`, and the answer's trace id
 (`Atl-Traceid`, else `Atl-Request-Id`, else `X-ARequestId`) in `trace_id`: of an accepted batch that of its acceptance, of a refused one
 that of the refusal.
+
+A bulk request that is refused wrote nothing, and one bad row is enough for that: its halves are sent by themselves, each under a key of
+its own, down to the row that is refused alone. One bad row of a hundred costs at most 15 requests more.
 
 A bulk request that is given up after its last attempt stops the run, as credentials do that do not suffice: what was not sent yet is
 {stopped}, and a later load sends it. Once a run stops, nothing waits for the site any more: a request that is told to
@@ -447,6 +463,15 @@ wait then, or finds no slot, ends as one that was not sent.
 An accepted request is not loaded: its task is asked for until it ends. What a read that fails means for its rows stands here.
 
 {tasks}
+## Reading back
+
+Rows in doubt hold no task slot. They are read from the site until they are there, or `read_patience` has passed, and compared with what
+was sent, field by field. What is there is `loaded`. What is not was not applied, and is sent again: up to four rows by single calls;
+more of them as a batch under a new key, twice; then in halves, and at last by single calls. A record that lacks but its organizations is
+made their member where `[contract] membership` allows it, and read again; else it is `failed` {association}. What cannot be read is
+`unconfirmed`, and its message says what was tried. Where another run takes a run's place nothing is sent again, and what is not there is
+{applied}.
+
 A look-up (organizations and products by name, the site's products) that fails for good stops the stage before anything of it is sent: its rows
 are {stopped}.
 ",
@@ -454,6 +479,8 @@ are {stopped}.
         requests = requests(),
         tasks = tasks(),
         stopped = says(Code::RunStopped),
+        association = format_args!("`{}`", Code::AssociationMissing),
+        applied = says(Code::NotApplied),
     )
 }
 

@@ -17,6 +17,8 @@ fn help_lists_the_commands_and_exit_codes() {
     Commands:
       load         Load rows into a site and write a results file
       check        Read, map and validate without a site; write the rows that would not load
+      plan         Say what a load would create, update and leave alone, and how long it would take;
+                   nothing is sent
       auth         Get credentials from a site, and see what they are good for
       doctor       Look at a site from outside in, and say what is wrong and what to do; find out how it
                    behaves
@@ -156,12 +158,34 @@ fn help_of_load_lists_every_flag() {
 
               [env: CSM_LOADER_MAX_ERRORS]
 
+          --route <ROUTE>
+              Which way rows travel: bulk, single, or auto: whichever is faster [default: bulk]
+
+              [env: CSM_LOADER_ROUTE]
+
+          --single-in-flight <N>
+              Rows that may travel by single calls at a time [default: 8]
+
+              [env: CSM_LOADER_SINGLE_IN_FLIGHT]
+
+          --verify <ROWS>
+              Of which rows it is read back what the site holds: failed (those in doubt), sample or all
+              [default: sample]
+
+              [env: CSM_LOADER_VERIFY]
+
           --gone <report>
               List customers and organizations that were loaded before and that the input, a full
               export, no longer has
 
               Possible values:
               - report: They are listed
+
+          --max-changes <N|P%>
+              Send nothing when more rows than this would create or change a record: a number, or a
+              percentage of the rows read
+
+              [env: CSM_LOADER_MAX_CHANGES]
 
       -h, --help
               Print help (see a summary with '-h')
@@ -259,6 +283,8 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     Commands:
       load         Load rows into a site and write a results file
       check        Read, map and validate without a site; write the rows that would not load
+      plan         Say what a load would create, update and leave alone, and how long it would take;
+                   nothing is sent
       auth         Get credentials from a site, and see what they are good for
       doctor       Look at a site from outside in, and say what is wrong and what to do; find out how it
                    behaves
@@ -452,7 +478,7 @@ fn job_files_are_checked_whole_before_anything_happens() {
       |
     2 | task_slotz = 3
       | ^^^^^^^^^^
-    unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `max_errors`
+    unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`
     ");
     assert_snapshot!(refused("[site]\ntarget = \"sandbox\"\n"), @"error: the job file job.toml has no [[stage]]; add one for each entity to load");
     assert_snapshot!(refused(&format!("[site]\ntarget = \"sandbox\"\n{stage}{stage}")), @"error: two stages would write people-results.csv; give each its own results");

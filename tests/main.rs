@@ -25,6 +25,7 @@ mod ledger;
 mod malformed;
 mod manual;
 mod mapping;
+mod plan;
 mod policies;
 mod retry;
 mod retry_files;

@@ -3,7 +3,8 @@
 use super::contract::Span;
 use super::job::{AuthMethod, Gone};
 use crate::dedupe::Policy;
-use crate::engine::limits::{MaxErrors, TaskSlots};
+use crate::engine::limits::{MaxChanges, MaxErrors, TaskSlots, Verify};
+use crate::engine::route::Wish;
 use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
 use crate::model::outcome::Status;
@@ -33,6 +34,8 @@ pub(super) enum Command {
     Load(Box<LoadArgs>),
     /// Read, map and validate without a site; write the rows that would not load
     Check(Box<CheckArgs>),
+    /// Say what a load would create, update and leave alone, and how long it would take; nothing is sent
+    Plan(Box<LoadArgs>),
     /// Get credentials from a site, and see what they are good for
     #[command(subcommand)]
     Auth(AuthCommand),
@@ -85,6 +88,14 @@ pub(super) struct LoadArgs {
     /// List customers and organizations that were loaded before and that the input, a full export, no longer has
     #[arg(long, value_enum, value_name = "report")]
     pub(super) gone: Option<Gone>,
+    /// Send nothing when more rows than this would create or change a record: a number, or a percentage of the rows read
+    #[arg(
+        long,
+        value_name = "N|P%",
+        env = "CSM_LOADER_MAX_CHANGES",
+        hide_env_values = true
+    )]
+    pub(super) max_changes: Option<MaxChanges>,
 }
 
 /// Where rows are sent, and how.
@@ -136,6 +147,30 @@ pub(super) struct SendArgs {
         hide_env_values = true
     )]
     pub(super) max_errors: Option<MaxErrors>,
+    /// Which way rows travel: bulk, single, or auto: whichever is faster [default: bulk]
+    #[arg(
+        long,
+        value_name = "ROUTE",
+        env = "CSM_LOADER_ROUTE",
+        hide_env_values = true
+    )]
+    pub(super) route: Option<Wish>,
+    /// Rows that may travel by single calls at a time [default: 8]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "CSM_LOADER_SINGLE_IN_FLIGHT",
+        hide_env_values = true
+    )]
+    pub(super) single_in_flight: Option<NonZeroUsize>,
+    /// Of which rows it is read back what the site holds: failed (those in doubt), sample or all [default: sample]
+    #[arg(
+        long,
+        value_name = "ROWS",
+        env = "CSM_LOADER_VERIFY",
+        hide_env_values = true
+    )]
+    pub(super) verify: Option<Verify>,
 }
 
 #[derive(Debug, clap::Args)]

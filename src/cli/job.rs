@@ -92,6 +92,10 @@ pub(super) struct LimitsTable {
     pub(super) task_slots: Option<Text>,
     pub(super) requests_per_second: Option<std::num::NonZeroU32>,
     pub(super) max_errors: Option<Text>,
+    pub(super) route: Option<Text>,
+    pub(super) single_in_flight: Option<NonZeroUsize>,
+    pub(super) verify: Option<Text>,
+    pub(super) max_changes: Option<Text>,
 }
 
 /// `[state]`
@@ -240,7 +244,7 @@ mod tests {
           |
         5 | task_slot = 3
           | ^^^^^^^^^
-        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`
+        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`
         "#);
     }
 

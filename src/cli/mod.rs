@@ -42,6 +42,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args.command {
         Command::Load(args) => commands::load::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Plan(args) => commands::plan::run(&args),
         Command::Auth(AuthCommand::Login(args)) => commands::auth::login(&args),
         Command::Auth(AuthCommand::Status(args)) => commands::auth::status(&args),
         Command::Doctor(args) => commands::doctor::run(&args),

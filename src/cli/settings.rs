@@ -5,8 +5,9 @@ use super::exit::{Exit, Failure};
 use super::job::{AuthTable, CsvTable, Job, SandboxTable, SiteTable, StageTable};
 use crate::api::contract::{self, Contract};
 use crate::dedupe::Policy;
-use crate::engine::limits::{MaxErrors, TaskSlots};
+use crate::engine::limits::{MaxChanges, MaxErrors, TaskSlots, Verify};
 use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
+use crate::engine::route::Wish;
 use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
 use crate::sandbox::{self, PolicyChoice};
@@ -31,6 +32,17 @@ pub(super) enum SiteSettings {
     Host { host: String, origin: String },
     /// A site by its cloud id.
     Cloud { cloud_id: String, origin: String },
+}
+
+impl SiteSettings {
+    /// What people call it, and the ledger.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Sandbox { .. } => "sandbox",
+            Self::Host { host, .. } => host,
+            Self::Cloud { cloud_id, .. } => cloud_id,
+        }
+    }
 }
 
 /// One stage.
@@ -124,6 +136,9 @@ impl AuthSettings {
     }
 }
 
+/// Rows by single calls at a time. No limit of calls in flight is documented; a cost guide advises five to ten.
+const DEFAULT_SINGLE_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+
 /// What `load` needs.
 #[derive(Debug)]
 pub(super) struct LoadSettings {
@@ -133,6 +148,14 @@ pub(super) struct LoadSettings {
     pub(super) slots: TaskSlots,
     pub(super) requests_per_second: NonZeroU32,
     pub(super) max_errors: Option<MaxErrors>,
+    /// Which way rows travel.
+    pub(super) route: Wish,
+    /// Rows that may travel by single calls at a time.
+    pub(super) single_in_flight: NonZeroUsize,
+    /// Of which rows it is read back what the site holds.
+    pub(super) verify: Verify,
+    /// How many records may be created or changed.
+    pub(super) max_changes: Option<MaxChanges>,
     /// What the job says of the API otherwise.
     pub(super) contract: Arc<Contract>,
     /// Whether rows are sent that have not changed since they were confirmed.
@@ -177,7 +200,18 @@ impl LoadSettings {
             stage.gone |= args.gone.is_some();
         }
         let state_dir = args.stage.state_dir.as_deref();
-        Self::of_job(job, &base, state_dir, &args.send, stages, var)
+        let of_job = job.limits.max_changes.take();
+        let mut settings = Self::of_job(job, &base, state_dir, &args.send, stages, var)?;
+        settings.max_changes = match (args.max_changes, of_job) {
+            (Some(most), _) => Some(most),
+            (None, Some(text)) => Some(
+                text.into_word()
+                    .parse()
+                    .map_err(|error: String| input(format!("max_changes in [limits]: {error}")))?,
+            ),
+            (None, None) => None,
+        };
+        Ok(settings)
     }
 
     /// Resolves the settings of `retry`, which has no stages: what it loads is not said by flags.
@@ -220,6 +254,22 @@ impl LoadSettings {
             ),
             (None, None) => None,
         };
+        let route = match (args.route, job.limits.route) {
+            (Some(route), _) => route,
+            (None, Some(text)) => text
+                .into_word()
+                .parse()
+                .map_err(|error| in_limits("route", error))?,
+            (None, None) => Wish::Bulk,
+        };
+        let verify = match (args.verify, job.limits.verify) {
+            (Some(verify), _) => verify,
+            (None, Some(text)) => text
+                .into_word()
+                .parse()
+                .map_err(|error| in_limits("verify", error))?,
+            (None, None) => Verify::default(),
+        };
         // a test tool: no flag
         let sandbox_traffic = var("CSM_LOADER_SANDBOX_TRAFFIC").map(PathBuf::from);
         let of_job = job.sandbox.traffic.clone().map(|path| base.join(path));
@@ -240,6 +290,13 @@ impl LoadSettings {
                 .or(job.limits.requests_per_second)
                 .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
             max_errors,
+            route,
+            single_in_flight: args
+                .single_in_flight
+                .or(job.limits.single_in_flight)
+                .unwrap_or(DEFAULT_SINGLE_IN_FLIGHT),
+            verify,
+            max_changes: None,
             contract: Arc::new(job.contract.0),
             full: args.full,
             refresh_after: job.state.refresh_after.map(|span| span.0),
@@ -511,6 +568,9 @@ mod tests {
         assert_eq!(settings.slots, TaskSlots::Auto);
         assert_eq!(settings.requests_per_second.get(), 50);
         assert_eq!(settings.max_errors, None);
+        assert_eq!(settings.route, Wish::Bulk);
+        assert_eq!(settings.single_in_flight.get(), 8);
+        assert_eq!(settings.verify, Verify::Sample);
         assert_eq!(settings.state_dir, Path::new(STATE_DIR));
         assert_eq!(settings.stages[0].duplicates, Policy::Last);
         assert_eq!(settings.stages[0].csv.max_record, 16 << 20);
@@ -520,7 +580,7 @@ mod tests {
     fn a_job_file_gives_way_to_flags_and_its_paths_start_from_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let job = folder.path().join("job.toml");
-        let text = "[site]\ntarget = \"sandbox\"\n[limits]\ntask_slots = 3\nmax_errors = \"5%\"\n\
+        let text = "[site]\ntarget = \"sandbox\"\n[limits]\ntask_slots = 3\nmax_errors = \"5%\"\nroute = \"single\"\nverify = \"all\"\n\
                     [[stage]]\nentity = \"customer\"\nmapping = \"c.toml\"\ninput = \"c.csv\"\nresults = \"out/c.csv\"\n\
                     [[stage]]\nentity = \"product\"\nmapping = \"p.toml\"\ninput = [\"p.csv\"]\n";
         std::fs::write(&job, text).unwrap();
@@ -537,6 +597,10 @@ mod tests {
         let settings = LoadSettings::resolve(&args, |_| None).unwrap();
         assert_eq!(settings.slots, TaskSlots::Fixed(4));
         assert_eq!(settings.max_errors, Some(MaxErrors::Percent(5.0)));
+        assert_eq!(
+            (settings.route, settings.verify),
+            (Wish::Single, Verify::All)
+        );
         assert_eq!(settings.state_dir, folder.path().join(STATE_DIR));
         let order: Vec<_> = settings.stages.iter().map(|stage| stage.entity).collect();
         assert_eq!(order, [Some(Entity::Customer), Some(Entity::Product)]);

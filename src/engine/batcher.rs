@@ -168,6 +168,39 @@ impl Batcher {
         self.admit(row)
     }
 
+    /// A batch of rows that were in one before and are not decided: their keys stay busy. `None` without any.
+    pub fn again(&mut self, rows: Vec<PreparedRow>) -> Option<Batch> {
+        if rows.is_empty() {
+            return None;
+        }
+        let seq = BatchSeq(self.next);
+        self.next += 1;
+        Some(Batch {
+            seq,
+            rows,
+            list_key: self.limits.list_key.clone(),
+        })
+    }
+
+    /// The rows of a batch that was not sent, apart: those that are chosen under its number, the others under a new
+    /// one. Either may be empty.
+    pub fn apart(
+        &mut self,
+        mut batch: Batch,
+        mut chosen: impl FnMut(usize, &PreparedRow) -> bool,
+    ) -> (Option<Batch>, Option<Batch>) {
+        let rows = std::mem::take(&mut batch.rows).into_iter().enumerate();
+        let (first, second): (Vec<_>, Vec<_>) = rows.partition(|(index, row)| chosen(*index, row));
+        let rows = |rows: Vec<(usize, PreparedRow)>| rows.into_iter().map(|(_, row)| row).collect();
+        let (first, second): (Vec<_>, Vec<_>) = (rows(first), rows(second));
+        if first.is_empty() {
+            batch.rows = second;
+            return (None, Some(batch));
+        }
+        batch.rows = first;
+        (Some(batch), self.again(second))
+    }
+
     /// Whether a row of the key is under way, or waits to be.
     fn is_pending(&self, key: KeyHash) -> bool {
         self.busy.contains(&key) || self.waiting.contains(&key)
@@ -175,7 +208,12 @@ impl Batcher {
 
     /// Frees the keys of a settled batch; gives the batches that become full.
     pub fn settled(&mut self, batch: &Batch) -> Vec<Batch> {
-        for row in &batch.rows {
+        self.free(&batch.rows)
+    }
+
+    /// Frees the keys of settled rows; gives the batches that become full.
+    pub fn free<'a>(&mut self, rows: impl IntoIterator<Item = &'a PreparedRow>) -> Vec<Batch> {
+        for row in rows {
             self.busy.remove(&row.hash);
         }
         if self.deferred.is_empty() {
@@ -318,6 +356,27 @@ pub(crate) mod tests {
         assert_eq!(second.rows()[0].row.id, RowId(3));
         assert!(batcher.settled(&second).is_empty());
         assert_eq!(batcher.flush().unwrap().rows()[0].row.id, RowId(4));
+    }
+
+    #[test]
+    fn rows_that_leave_again_keep_their_keys_busy() {
+        let mut batcher = Batcher::new(LIMITS);
+        for (id, key) in [(1, 1), (2, 2), (3, 3)] {
+            assert_eq!(batcher.push(row(id, key, "{}")), None);
+        }
+        let first = batcher.flush().unwrap();
+        let (odd, even) = batcher.apart(first, |_, row| row.row.id.0 % 2 == 1);
+        let (odd, even) = (odd.unwrap(), even.unwrap());
+        assert_eq!((odd.seq(), even.seq()), (BatchSeq(1), BatchSeq(2)));
+        assert!(batcher.settled(&odd).is_empty());
+        let again = batcher.again(even.rows().to_vec()).unwrap();
+        assert_eq!(again.seq(), BatchSeq(3));
+        assert_eq!(batcher.push(row(4, 2, "{}")), None);
+        assert_eq!(batcher.push(row(5, 1, "{}")), None);
+        assert_eq!(batcher.deferred(), 1);
+        assert_eq!(batcher.again(Vec::new()), None);
+        let (none, all) = batcher.apart(again, |_, _| false);
+        assert_eq!((none, all.unwrap().seq()), (None, BatchSeq(3)));
     }
 
     fn child(id: u64, key: u64, parent: u64) -> PreparedRow {

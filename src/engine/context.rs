@@ -1,8 +1,9 @@
 //! What every stage of a run shares: the client, the clock, the ledger, the audience.
 
-use super::limits::{MaxErrors, TaskSlots};
+use super::limits::{MaxErrors, TaskSlots, Verify};
 use super::retry;
 pub use super::retry::Tries;
+use super::route::Wish;
 use super::stop::Stop;
 use crate::api::client::Client;
 use crate::ledger::RunHandle;
@@ -11,6 +12,7 @@ use crate::model::event::RunEvent;
 use crate::model::reply::ApiError;
 use crate::report::progress::Reporter;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -76,6 +78,14 @@ pub struct Context {
     pub nonce: Uuid,
     /// Task slots wanted.
     pub slots: TaskSlots,
+    /// Which way rows travel.
+    pub route: Wish,
+    /// Requests that may leave in a second.
+    pub requests_per_second: f64,
+    /// Rows that may travel by single calls at a time.
+    pub single_in_flight: NonZeroUsize,
+    /// Of which rows it is read back what the site holds.
+    pub verify: Verify,
     /// Polls that may leave in a second.
     pub polls_per_second: f64,
     /// Repetitions that look-ups and single calls may make.

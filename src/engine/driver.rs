@@ -7,8 +7,9 @@ use super::feed::Feed;
 use super::limits::MaxErrors;
 use super::message::{Command, Durable, Event, Now, Recovered};
 use super::products::Products;
+use super::seen::{Target, Wanted};
 use super::state::{Engine, not_sent};
-use super::why;
+use super::{single, verify, why};
 use crate::api::contract::BulkEndpoint;
 use crate::ledger::record::Record;
 use crate::ledger::{LedgerError, OpenBatch, RowSet};
@@ -16,6 +17,7 @@ use crate::model::cause::chain;
 use crate::model::entity::{Entity, Operation};
 use crate::model::event::{Progress, RunEvent};
 use crate::model::outcome::{BatchSeq, Counts};
+use crate::model::row::PreparedRow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,16 +41,16 @@ pub(super) struct Sent {
     pub(super) broken_off: bool,
     /// Batches were given up that a later process goes on with.
     pub(super) suspended: bool,
+    /// Rows that were sent again, because a reading did not show them.
+    pub(super) sent_again: u64,
 }
 
-/// Which way a stage's bulk requests go.
-#[derive(Debug, Clone, Copy)]
+/// Which way a stage's requests go.
+#[derive(Debug, Clone)]
 pub(super) struct Route {
-    /// The stage's number in the run.
-    pub(super) stage: u32,
-    /// What it loads.
-    pub(super) entity: Entity,
-    /// Where to.
+    /// What it writes.
+    pub(super) target: Arc<Target>,
+    /// Where bulk requests go.
     pub(super) endpoint: BulkEndpoint,
 }
 
@@ -95,7 +97,7 @@ pub(super) async fn bulk(
     rows: Option<u64>,
 ) -> Result<Sent, DriveError> {
     let (events, mut heard) = unbounded_channel();
-    let stage = route.stage;
+    let stage = route.target.stage;
     let performer = Performer {
         context,
         route,
@@ -158,6 +160,7 @@ pub(super) async fn bulk(
     sent.counts = engine.counts();
     sent.requests = engine.requests();
     sent.suspended = engine.suspended();
+    sent.sent_again = engine.sent_again();
     Ok(sent)
 }
 
@@ -208,9 +211,47 @@ impl Performer<'_> {
                 });
             }
             Command::Identify(batch, ids) => {
-                let (stage, entity) = (self.route.stage, self.route.entity);
+                let (stage, entity) = (self.route.target.stage, self.route.target.entity);
                 self.spawn(|context| async move {
                     Event::Identified(batch, identify(&context, stage, entity, &ids).await)
+                });
+            }
+            Command::ReadBack(batch, rows) => {
+                let target = Arc::clone(&self.route.target);
+                self.spawn(|context| async move {
+                    let wanted = remembered(&context, &target, rows).await;
+                    let patience = context.client.contract().read_patience;
+                    Event::ReadBack(
+                        batch,
+                        verify::read_back(&context, &target, &wanted, patience).await,
+                    )
+                });
+            }
+            Command::Join {
+                batch,
+                index,
+                record,
+                organizations,
+            } => {
+                let target = Arc::clone(&self.route.target);
+                self.spawn(|context| async move {
+                    let called = single::join(&context, &target, &record, &organizations).await;
+                    Event::Joined(batch, index, called)
+                });
+            }
+            Command::Call {
+                batch,
+                index,
+                row,
+                look_first,
+            } => {
+                let target = Arc::clone(&self.route.target);
+                self.spawn(|context| async move {
+                    let wanted = remembered(&context, &target, vec![row.clone()]).await;
+                    let remote_id = wanted.into_iter().find_map(|wanted| wanted.remote_id);
+                    let wanted = Wanted { row, remote_id };
+                    let called = single::call(&context, &target, &wanted, look_first).await;
+                    Event::Called(batch, index, called)
                 });
             }
             Command::Tell(event) => self.context.audience.tell(&event),
@@ -265,6 +306,22 @@ impl<E: Into<DriveError>> Drop for Answer<E> {
     fn drop(&mut self) {
         if let Some(error) = self.otherwise.take() {
             let _ = self.events.send(Heard::Broken(error.into()));
+        }
+    }
+}
+
+/// Rows with the ids under which their records are remembered. A ledger that cannot be read costs these, and no more.
+async fn remembered(context: &Context, target: &Target, rows: Vec<PreparedRow>) -> Vec<Wanted> {
+    match verify::remembered(context, target.entity, rows.clone()).await {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            let message = format!("the ids of records cannot be looked up: {}", chain(&error));
+            context.audience.notice(target.stage, message);
+            let wanted = |row| Wanted {
+                row,
+                remote_id: None,
+            };
+            rows.into_iter().map(wanted).collect()
         }
     }
 }

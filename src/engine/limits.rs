@@ -1,5 +1,6 @@
 //! What a load may use and bear.
 
+use super::route::Wish;
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,6 +55,36 @@ impl FromStr for MaxErrors {
     }
 }
 
+/// How many records a load may create or change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MaxChanges(MaxErrors);
+
+impl MaxChanges {
+    /// Whether so many changes of so many rows read are too many.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a percentage of row counts")]
+    pub fn exceeded(self, changes: u64, read: u64) -> bool {
+        match self.0 {
+            MaxErrors::Rows(most) => changes > most,
+            MaxErrors::Percent(most) => changes as f64 * 100.0 > read as f64 * most,
+        }
+    }
+}
+
+impl fmt::Display for MaxChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for MaxChanges {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
 /// How many task slots to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TaskSlots {
@@ -78,6 +109,48 @@ impl FromStr for TaskSlots {
     }
 }
 
+/// Of which rows it is read back what the site holds of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// Those in doubt.
+    Failed,
+    /// Those, and of each batch that the site reports as written one row in a hundred.
+    #[default]
+    Sample,
+    /// All.
+    All,
+}
+
+impl FromStr for Verify {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "failed" => Ok(Self::Failed),
+            "sample" => Ok(Self::Sample),
+            "all" => Ok(Self::All),
+            _ => Err(format!(
+                "{text:?} is none of \"failed\", \"sample\" and \"all\""
+            )),
+        }
+    }
+}
+
+impl FromStr for Wish {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "bulk" => Ok(Self::Bulk),
+            "single" => Ok(Self::Single),
+            _ => Err(format!(
+                "{text:?} is none of \"auto\", \"bulk\" and \"single\""
+            )),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,9 +168,37 @@ mod tests {
     }
 
     #[test]
+    fn changes_are_counted_however_few_rows_there_are() {
+        let percent: MaxChanges = "50%".parse().unwrap();
+        assert!(!percent.exceeded(1, 2));
+        assert!(percent.exceeded(2, 2));
+        let rows: MaxChanges = "3".parse().unwrap();
+        assert!(!rows.exceeded(3, 9));
+        assert!(rows.exceeded(4, 9));
+        assert!(!percent.exceeded(0, 0));
+    }
+
+    #[test]
     fn slots_are_auto_or_a_small_number() {
         assert_eq!("auto".parse(), Ok(TaskSlots::Auto));
         assert_eq!("5".parse(), Ok(TaskSlots::Fixed(5)));
         assert!("0".parse::<TaskSlots>().is_err() && "many".parse::<TaskSlots>().is_err());
+    }
+
+    #[test]
+    fn words_are_read_and_others_refused_with_those_that_are_known() {
+        assert_eq!("all".parse(), Ok(Verify::All));
+        assert_eq!("single".parse(), Ok(Wish::Single));
+        insta::assert_snapshot!(
+            [
+                "some".parse::<Verify>().unwrap_err(),
+                "both".parse::<Wish>().unwrap_err()
+            ]
+            .join("\n"),
+            @r#"
+        "some" is none of "failed", "sample" and "all"
+        "both" is none of "auto", "bulk" and "single"
+        "#
+        );
     }
 }

@@ -1,14 +1,16 @@
 //! What goes into the state machine and what comes out of it.
 
 use super::batcher::BatchLimits;
-use super::limits::{MaxErrors, TaskSlots};
+use super::limits::{MaxErrors, TaskSlots, Verify};
+use super::route::Wish;
+use super::seen::{Called, Seen};
 use crate::ledger::record::Record;
 use crate::model::clock::UnixMillis;
 use crate::model::event::RunEvent;
 use crate::model::outcome::{BatchSeq, Counts, RowOutcome};
 use crate::model::reply::{Accepted, ApiError, TaskId, TaskView};
-use crate::model::row::PreparedRow;
-use std::collections::HashMap;
+use crate::model::row::{PreparedRow, RowId};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -42,6 +44,24 @@ pub struct StageConfig {
     pub max_errors: Option<MaxErrors>,
     /// The detail fields of the plan, by bit.
     pub details: Vec<String>,
+    /// Which way rows travel.
+    pub route: Wish,
+    /// Requests that may leave in a second.
+    pub requests_per_second: f64,
+    /// Rows of the stage that are to be sent, at most.
+    pub expected_rows: u64,
+    /// Calls that it takes to write a row by itself; `None` where that may not come to the same.
+    pub calls: Box<dyn Fn(&PreparedRow) -> Option<f64> + Send>,
+    /// Rows that may travel by single calls at a time.
+    pub single_in_flight: usize,
+    /// Of which rows it is read back what the site holds.
+    pub verify: Verify,
+    /// Whether all its rows can be found again on the site: else only those in doubt are looked for.
+    pub findable: bool,
+    /// Whether a row names organizations or products that its record is to belong to.
+    pub associates: Box<dyn Fn(&PreparedRow) -> bool + Send>,
+    /// Whether a row that was not applied may be sent again: not where another run takes this one's place.
+    pub resend: bool,
     /// Folds what the site calls a record, for comparison with natural keys.
     pub fold: fn(&str) -> String,
     /// Uniform in 0..1, for jitter.
@@ -57,7 +77,7 @@ pub struct Undecided {
     pub key: String,
     /// The exact bytes that may have gone out.
     pub body: Arc<Vec<u8>>,
-    /// Its rows, in the body's order; their payloads are in the body alone.
+    /// Its rows, in the body's order.
     pub rows: Vec<PreparedRow>,
     /// Its task, if the site is known to have accepted it.
     pub task: Option<TaskId>,
@@ -74,6 +94,8 @@ pub struct Recovered {
     pub last: Option<BatchSeq>,
     /// Batches without a durable outcome, in their order.
     pub undecided: Vec<Undecided>,
+    /// Rows without an outcome that are read again, and that may have been sent.
+    pub begun: HashSet<RowId>,
 }
 
 /// What happened.
@@ -96,6 +118,12 @@ pub enum Event {
     Polled(BatchSeq, Result<TaskView, ApiError>),
     /// Remote ids named in failures were looked up: id → folded identity, as far as they were found.
     Identified(BatchSeq, HashMap<String, String>),
+    /// What the site holds of the rows that [`Command::ReadBack`] named, in their order.
+    ReadBack(BatchSeq, Vec<Seen>),
+    /// The memberships of a row, by its index in the batch, were repaired, or were not.
+    Joined(BatchSeq, usize, Called),
+    /// The calls of a row, by its index in the batch, ended.
+    Called(BatchSeq, usize, Called),
     /// The moment that [`Engine::next_wake`](super::state::Engine::next_wake) named has come.
     Woken,
     /// Send nothing new; wait for what is in flight.
@@ -109,6 +137,10 @@ pub enum Durable {
     Intent(BatchSeq),
     /// A batch's outcomes.
     Settled(BatchSeq),
+    /// The intent of the calls of a row, by its index in the batch.
+    Calling(BatchSeq, usize),
+    /// Outcomes of rows of a batch on the single route.
+    Called(BatchSeq, Counts),
     /// Outcomes of rows that never were in a batch.
     Rows(Counts),
     /// Something nobody waits for.
@@ -135,6 +167,30 @@ pub enum Command {
     Poll(BatchSeq, TaskId),
     /// Find out whom remote ids mean.
     Identify(BatchSeq, Vec<String>),
+    /// Find out what the site holds of these rows of a batch.
+    ReadBack(BatchSeq, Vec<PreparedRow>),
+    /// Make a record a member of organizations.
+    Join {
+        /// The batch.
+        batch: BatchSeq,
+        /// The row's index in it.
+        index: usize,
+        /// The record's id.
+        record: String,
+        /// The organizations' ids.
+        organizations: Vec<String>,
+    },
+    /// Write a row by calls of its own.
+    Call {
+        /// The batch.
+        batch: BatchSeq,
+        /// The row's index in it.
+        index: usize,
+        /// The row.
+        row: PreparedRow,
+        /// Whether to look for its record first: an earlier process may have made the calls.
+        look_first: bool,
+    },
     /// Tell everyone who watches.
     Tell(RunEvent),
 }

@@ -1,7 +1,7 @@
 //! Decides in plain functions of (state, event, now), acts in one driver.
 //!
 //! Duty: cut batches, hold the site's task slots, send, wait, repeat, and end every row in exactly one status.
-//! Guarantee: [`batcher`], [`state`], [`slots`], [`quiet`], [`retry`], [`poll`] and [`attribute`] do no I/O, read no clock and
+//! Guarantee: [`batcher`], [`state`], [`slots`], [`route`], [`quiet`], [`retry`], [`poll`] and [`attribute`] do no I/O, read no clock and
 //! await nothing. Must not know: how files are read, what mappings mean, how results are shown.
 
 pub mod attribute;
@@ -12,14 +12,17 @@ mod definitions;
 pub mod drafts;
 pub mod driver;
 mod entitlements;
+pub mod estimate;
 pub mod feed;
 mod flight;
 pub mod gone;
 pub mod hierarchy;
+mod judging;
 pub mod limits;
 pub mod message;
 pub mod pace;
 pub mod poll;
+pub mod preview;
 mod products;
 pub mod publish;
 pub mod quiet;
@@ -29,6 +32,7 @@ pub mod reread;
 pub mod resolve;
 mod resume;
 pub mod retry;
+pub mod route;
 pub mod run;
 pub mod seen;
 pub mod settle;

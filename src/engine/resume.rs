@@ -16,6 +16,8 @@ use crate::model::outcome::Counts;
 use crate::model::row::PreparedRow;
 use crate::model::slice::Slice;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -84,6 +86,7 @@ fn taken_up(
         counts: progress.counts,
         last: progress.last_batch,
         undecided: Vec::new(),
+        begun: progress.called.iter().map(|call| call.row).collect(),
     };
     let mut definitions = Vec::new();
     for open in progress.undecided {
@@ -117,7 +120,7 @@ pub(super) fn undecided(
     let items = items(&open.body);
     let rows = open.rows.iter().enumerate();
     let rows = rows.map(|(index, sent)| {
-        let item = items.get(index).unwrap_or(&Value::Null);
+        let item = items.get(index).map_or("", |item| item.get());
         prepared(entity, sent, item, details, id_key)
     });
     let age = u64::try_from(now.saturating_sub(open.sent_at)).unwrap_or(0);
@@ -131,30 +134,30 @@ pub(super) fn undecided(
     }
 }
 
-/// The elements of a bulk request's one list.
-fn items(body: &[u8]) -> Vec<Value> {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let list = body.as_object().and_then(|body| body.values().next());
-    list.and_then(Value::as_array).cloned().unwrap_or_default()
+/// The elements of a bulk request's one list, byte for byte.
+fn items(body: &[u8]) -> Vec<&RawValue> {
+    let lists: BTreeMap<&str, Vec<&RawValue>> = serde_json::from_slice(body).unwrap_or_default();
+    lists.into_values().next().unwrap_or_default()
 }
 
 fn prepared(
     entity: Entity,
     sent: &SentRow,
-    item: &Value,
+    text: &str,
     details: &[String],
     id_key: &str,
 ) -> PreparedRow {
-    let payload = item.get(keys::PAYLOAD).unwrap_or(item);
-    let text = |key| payload.get(key).and_then(Value::as_str);
+    let item: Value = serde_json::from_str(text).unwrap_or_default();
+    let payload = item.get(keys::PAYLOAD).unwrap_or(&item);
+    let word = |key| payload.get(key).and_then(Value::as_str);
     let (ids, name) = match entity {
         Entity::Customer => ([keys::CUSTOMER_ID, keys::CUSTOMER_ID], keys::EMAIL),
         Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             ([keys::ORGANIZATION_ID, id_key], keys::NAME)
         }
     };
-    let id = ids.into_iter().find_map(text);
-    let folded = text(name).map(|name| match entity {
+    let id = ids.into_iter().find_map(word);
+    let folded = word(name).map(|name| match entity {
         Entity::Customer => fold::email(name).into_owned(),
         Entity::Organization | Entity::Product | Entity::DetailField | Entity::Entitlement => {
             fold::name(name).into_owned()
@@ -168,7 +171,7 @@ fn prepared(
             None => fold::hash(entity, &identity),
         },
         identity: Slice::owned(identity),
-        item: Slice::owned(""),
+        item: Slice::owned(text),
         details: carried(payload, details),
         parent: None,
     }
@@ -225,6 +228,16 @@ mod tests {
         assert_eq!(undecided.age, Duration::from_mins(1));
         assert_eq!(undecided.body.as_slice(), body.as_bytes());
         let rows = undecided.rows.iter();
+        if let Ok(Value::Object(lists)) = serde_json::from_str(body) {
+            let list = lists.values().next().and_then(Value::as_array).unwrap();
+            for (item, row) in list.iter().zip(rows.clone()) {
+                assert!(body.contains(row.item.as_str()));
+                assert_eq!(
+                    serde_json::from_str::<Value>(row.item.as_str()).unwrap(),
+                    *item
+                );
+            }
+        }
         rows.map(|row| (row.identity.as_str().to_owned(), row.details))
             .collect()
     }

@@ -16,19 +16,21 @@ use super::rejected::RejectedSpill;
 use super::reread::{Kept, Rereader};
 use super::resolve::Resolver;
 use super::resume::{Before, take_up};
+use super::seen::Target;
 use super::state::Engine;
 use super::survey::{Names, SurveyError, Surveyor, each_once, in_order};
-use crate::api::contract::{self, BulkEndpoint};
+use super::{single, verify};
+use crate::api::contract::{self, BulkEndpoint, Contract, Name};
 use crate::api::fold;
 use crate::dedupe::{Decided, Losers, Policy};
 use crate::ledger::record::{Record, Shape, StageHeader};
 use crate::ledger::{LedgerError, Memory, OpenBatch, RowSet};
 use crate::mapping::{Draft, Known, Plan, RefKind, References};
 use crate::model::cause::chain;
-use crate::model::entity::Entity;
+use crate::model::entity::{Entity, Operation};
 use crate::model::event::{Gone, Phase, RunEvent, StageSummary};
 use crate::model::outcome::{Counts, Status};
-use crate::model::row::RowId;
+use crate::model::row::{PreparedRow, RowId};
 use crate::report::results::ResultsHeader;
 use crate::source::{Dataset, RecordedSource, RowCells, digest};
 use std::collections::BTreeMap;
@@ -253,6 +255,7 @@ async fn run_stage(
                 top_codes: Vec::new(),
                 results: header.results.clone(),
                 requests: 0,
+                sent_again: 0,
                 gone: None,
                 took: started.elapsed(),
             };
@@ -324,6 +327,7 @@ async fn run_stage(
         top_codes,
         results: Some(job.results.display().to_string()),
         requests: sent.requests,
+        sent_again: sent.sent_again,
         gone,
         took: started.elapsed(),
     };
@@ -358,13 +362,21 @@ async fn send(
         max_errors,
     } = left;
     if let Some(endpoint) = contract::bulk_endpoint(entity, job.plan.family()) {
-        let mut engine = Engine::new(stage_config(context, stage, job, endpoint, max_errors));
+        let plan = &job.plan;
+        let target = Target {
+            stage,
+            entity,
+            family: plan.family(),
+            asked: plan.asked(),
+            key_detail: plan.key_detail().map(str::to_owned),
+        };
+        let config = stage_config(context, job, &target, endpoint, rows, max_errors);
+        let mut engine = Engine::new(config);
         if job.plan.has_parents() {
             engine.follow_parents();
         }
         let route = driver::Route {
-            stage,
-            entity,
+            target: Arc::new(target),
             endpoint,
         };
         return driver::bulk(context, route, engine, recovered, feed, rows).await;
@@ -631,13 +643,23 @@ fn second_reading(
 
 fn stage_config(
     context: &Context,
-    stage: u32,
     job: &StageJob,
+    target: &Target,
     endpoint: BulkEndpoint,
+    rows: Option<u64>,
     max_errors: Option<MaxErrors>,
 ) -> StageConfig {
     StageConfig {
-        stage,
+        stage: target.stage,
+        route: context.route,
+        requests_per_second: context.requests_per_second,
+        expected_rows: rows.unwrap_or(0),
+        calls: calls(context.client.contract(), target),
+        single_in_flight: context.single_in_flight.get(),
+        verify: context.verify,
+        findable: verify::can_find(context.client.contract(), target).is_ok(),
+        associates: associates(context.client.contract()),
+        resend: true,
         batches: batch_limits(context, endpoint),
         nonce: context.nonce,
         key_lifetime: context.client.contract().key_lifetime,
@@ -649,6 +671,29 @@ fn stage_config(
         fold: fold_of(job.plan.entity()),
         random: Box::new(random),
     }
+}
+
+/// How many calls write a row by itself. A customer that may be on the site under an id that nobody can find is written
+/// by bulk requests alone.
+fn calls(contract: &Contract, target: &Target) -> Box<dyn Fn(&PreparedRow) -> Option<f64> + Send> {
+    let sure =
+        target.asked == Operation::Create.into() || verify::can_find(contract, target).is_ok();
+    let (contract, target) = (contract.clone(), target.clone());
+    Box::new(move |row| {
+        let calls = || single::calls_of(&contract, &target, &row.item, None);
+        sure.then(|| f64::from(calls()))
+    })
+}
+
+/// Whether a row's payload names organizations or products. A value that reads like their key is taken for it, which
+/// costs a reading.
+pub(super) fn associates(contract: &Contract) -> Box<dyn Fn(&PreparedRow) -> bool + Send> {
+    let names = [Name::AssociateOrganizations, Name::AssociateProducts];
+    let keys = names.map(|name| format!("\"{}\":", contract.name(name)));
+    Box::new(move |row| {
+        let item = row.item.as_str();
+        keys.iter().any(|key| item.contains(key.as_str()))
+    })
 }
 
 /// The caps of an endpoint's requests.

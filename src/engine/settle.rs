@@ -4,11 +4,14 @@
 use super::context::{Context, random};
 use super::definitions;
 use super::driver;
-use super::limits::TaskSlots;
+use super::limits::{TaskSlots, Verify};
 use super::publish;
 use super::resume::undecided;
-use super::run::{RunError, batch_limits, fold_of};
+use super::route::Wish;
+use super::run::{RunError, associates, batch_limits, fold_of};
+use super::seen::Target;
 use super::state::{Engine, not_sent};
+use super::verify;
 use crate::api::contract::{self, Name};
 use crate::ledger::record::Record;
 use crate::ledger::{RowSet, StageInfo, StageProgress};
@@ -123,7 +126,8 @@ async fn finish_requests(
         let mut all = Family::ALL.into_iter();
         all.find(|family| family.name() == shape.family)
     });
-    let endpoint = family.and_then(|family| contract::bulk_endpoint(entity, family));
+    let endpoint =
+        family.and_then(|family| Some((contract::bulk_endpoint(entity, family)?, family)));
     let mut counts = progress.counts;
     let (calls, last) = (progress.called.clone(), progress.last_batch);
     if let Some(endpoint) = endpoint {
@@ -134,8 +138,26 @@ async fn finish_requests(
         let contract = context.client.contract();
         let id_key = contract.name(Name::OrganizationDetailsId);
         let now = context.clock.unix_millis();
+        let target = Target {
+            stage: number,
+            entity,
+            family: endpoint.1,
+            asked: stage.header.operation,
+            // without the plan records are found by their ids, and by search, alone
+            key_detail: None,
+        };
+        let endpoint = endpoint.0;
         let engine = Engine::new(super::message::StageConfig {
             stage: number,
+            route: Wish::Bulk,
+            requests_per_second: context.requests_per_second,
+            expected_rows: 0,
+            calls: Box::new(|_| None),
+            single_in_flight: context.single_in_flight.get(),
+            verify: Verify::Failed,
+            findable: verify::can_find(contract, &target).is_ok(),
+            associates: associates(contract),
+            resend: false,
             batches: batch_limits(context, endpoint),
             nonce: context.nonce,
             key_lifetime: contract.key_lifetime,
@@ -157,12 +179,12 @@ async fn finish_requests(
             counts,
             last,
             undecided: undecided.collect(),
+            ..super::message::Recovered::default()
         };
         let (nothing, feed) = channel(1);
         drop(nothing);
         let route = driver::Route {
-            stage: number,
-            entity,
+            target: Arc::new(target),
             endpoint,
         };
         let sent = driver::bulk(context, route, engine, recovered, feed, None).await?;

@@ -1,26 +1,32 @@
 //! The bulk route as a state machine: events in, commands out. No I/O, no clock, no await.
 //!
 //! ```text
-//! Preparing ──durable──▶ Queued ──slot free──▶ Sending ──accepted──▶ Waiting ──ended──▶ Settling ──durable──▶ gone
-//!                          ▲                      │ │                    │ ▲
-//!                          └──── no slot ─────────┘ └─▶ Backoff          └─┘ poll
+//! Preparing ──durable──▶ Queued ──slot free──▶ Sending ──accepted──▶ Waiting ──ended──▶ Judging ──▶ Settling ──durable──▶ gone
+//!                          ▲                      │ │                    │ ▲              │ ▲            │
+//!                          └──── no slot ─────────┘ └─▶ Backoff          └─┘ poll         └─┘ reading    └─▶ rows that were not
+//! Calling: a row by its own calls, as many at a time as may be ──durable──▶ gone                             applied, in new batches
 //! ```
 //!
 //! The intent is durable before a request leaves; an outcome is durable before anyone is told; a batch's slot is
 //! free as soon as its task has ended.
 
 mod answers;
+mod calls;
+mod judge;
 mod recover;
+mod routing;
+mod successors;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verdicts;
 
 use super::batcher::{Batch, Batcher};
-use super::flight::{Flight, Phase};
+use super::flight::{End, Flight, Left, Phase};
 use super::message::{Command, Durable, Event, Now, StageConfig};
 use super::poll::Polling;
 use super::quiet::Quiet;
-use super::retry::{Budget, Tries};
+use super::retry::Budget;
+use super::route::Router;
 use super::slots::SlotGate;
 use super::why;
 use crate::ledger::record::{ContentHash, Record, RowHashes, SentRow};
@@ -30,7 +36,8 @@ use crate::model::event::RunEvent;
 use crate::model::outcome::{BatchSeq, Counts, RowOutcome, Status};
 use crate::model::reply::Throttle;
 use crate::model::row::{PreparedRow, Reason, RowId, RowRef};
-use std::collections::{BTreeMap, VecDeque};
+use routing::{Way, router};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -40,6 +47,8 @@ use xxhash_rust::xxh3::xxh3_128;
 const MAX_DEFERRED: usize = 1_000;
 /// Stretches of decided rows that may wait for the ledger before reading stops.
 const MAX_UNWRITTEN: usize = 4;
+/// Batches that may be judged at a time before no more are sent.
+const MAX_JUDGING: usize = 64;
 
 /// What the site may ask us to leave for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +81,14 @@ pub struct Engine {
     unwritten: usize,
     requests: u64,
     suspended: bool,
+    router: Router,
+    /// When it is asked again, if nothing happens before.
+    ask_router: Option<Instant>,
+    /// Rows that an interrupted run may have sent.
+    begun: HashSet<RowId>,
+    /// Of each batch all associations are read back: one was found missing.
+    check_associations: bool,
+    sent_again: u64,
 }
 
 impl Engine {
@@ -93,6 +110,11 @@ impl Engine {
             unwritten: 0,
             requests: 0,
             suspended: false,
+            router: router(&config),
+            ask_router: None,
+            begun: HashSet::new(),
+            check_associations: false,
+            sent_again: 0,
             config,
         }
     }
@@ -103,7 +125,13 @@ impl Engine {
         self.counts
     }
 
-    /// Bulk requests that the site accepted.
+    /// Rows that were sent again, because a reading did not show them.
+    #[must_use]
+    pub fn sent_again(&self) -> u64 {
+        self.sent_again
+    }
+
+    /// Bulk requests, and rows by single calls, that the site accepted.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.requests
@@ -159,9 +187,11 @@ impl Engine {
                 | Phase::Preparing
                 | Phase::Sending
                 | Phase::Identifying { .. }
+                | Phase::Judging(_)
+                | Phase::Calling(_)
                 | Phase::Settling { .. } => None,
             });
-        due.min()
+        due.chain(self.ask_router).min()
     }
 
     /// The one entry: takes what happened, gives what to do.
@@ -185,6 +215,13 @@ impl Engine {
             Event::Polled(seq, Ok(view)) => self.viewed(now, seq, view, &mut commands),
             Event::Polled(seq, Err(error)) => self.unseen(now, seq, &error, &mut commands),
             Event::Identified(seq, known) => self.identified(now, seq, &known, &mut commands),
+            Event::ReadBack(seq, seen) => self.read_back(now, seq, seen, &mut commands),
+            Event::Joined(seq, index, called) => {
+                self.joined(now, seq, index, called, &mut commands);
+            }
+            Event::Called(seq, index, called) => {
+                self.called(now, seq, index, called, &mut commands);
+            }
             Event::Woken => {}
             Event::Stop(why) => self.stop(why),
         }
@@ -239,13 +276,23 @@ impl Engine {
         self.gate.tick(now.at, active);
         // as many again are made durable ahead, so that a freed slot is refilled at once
         let mut taken = active + self.flights.values().filter(|f| waiting(f)).count();
-        while taken < 2 * self.gate.ceiling()
+        while let Some((way, most_rows)) = self.choose(now.at, taken, commands)
             && let Some(batch) = self.held.pop_front()
         {
-            self.prepare(now, batch, commands);
-            taken += 1;
+            let (batch, rest) = self.batcher.apart(batch, |index, _| index < most_rows);
+            if let Some(rest) = rest {
+                self.held.push_front(rest);
+            }
+            if let Some(batch) = batch {
+                taken += self.begin(now, batch, way, commands);
+            }
         }
+        self.call_due(now, commands);
         if self.quiet.until(Call::Submit, now.at).is_none() {
+            self.send_due(now, active, commands);
+            // a quiet minute may have passed while there was a slot to spare: it counts once there is none
+            let active = self.active();
+            self.gate.tick(now.at, active);
             self.send_due(now, active, commands);
         }
         if self.quiet.until(Call::Poll, now.at).is_none() {
@@ -268,7 +315,34 @@ impl Engine {
         }
     }
 
-    fn prepare(&mut self, now: Now, batch: Batch, commands: &mut Vec<Command>) {
+    /// Begins a batch; gives how many wait for a slot for it. Rows that may have been sent before are judged first, by
+    /// themselves.
+    fn begin(&mut self, now: Now, batch: Batch, way: Way, commands: &mut Vec<Command>) -> usize {
+        let begun = &self.begun;
+        let (begun, fresh) = self
+            .batcher
+            .apart(batch, |_, row| begun.contains(&row.row.id));
+        if let Some(batch) = begun {
+            self.look_before(now, batch, commands);
+        }
+        match (fresh, way) {
+            (None, _) => 0,
+            (Some(batch), Way::Single) => {
+                self.begin_calls(batch);
+                0
+            }
+            (Some(batch), Way::Bulk) => {
+                let (flight, record) = self.intent(now, batch);
+                let seq = flight.batch.seq();
+                commands.push(Command::Persist(vec![record], Durable::Intent(seq)));
+                self.flights.insert(seq, flight);
+                1
+            }
+        }
+    }
+
+    /// A batch that is about to be sent, and what is written down before.
+    fn intent(&self, now: Now, batch: Batch) -> (Flight, Record) {
         let seq = batch.seq();
         let name = format!("{}/{}/0", self.config.stage, seq.0);
         let key = Uuid::new_v5(&self.config.nonce, name.as_bytes()).to_string();
@@ -281,25 +355,13 @@ impl Engine {
             rows: batch.rows().iter().map(sent_row).collect(),
             at: now.unix,
         };
-        commands.push(Command::Persist(vec![record], Durable::Intent(seq)));
-        let flight = Flight {
-            batch,
-            key,
-            body,
-            phase: Phase::Preparing,
-            attempts: 0,
-            tries: Tries::default(),
-            maybe_applied: false,
-            first_sent: None,
-            depth: 0,
-        };
-        self.flights.insert(seq, flight);
+        (Flight::new(batch, key, body), record)
     }
 
     fn send_due(&mut self, now: Now, mut active: usize, commands: &mut Vec<Command>) {
         // those still on their way may reach the site in any order
         let waiting = |flight: &&Flight| matches!(flight.phase, Phase::Waiting(_));
-        let depth = 1 + self.flights.values().filter(waiting).count();
+        let before = self.queue(waiting);
         for (seq, flight) in &mut self.flights {
             let due = match flight.phase {
                 Phase::Queued => self.gate.open(now.at, active),
@@ -314,7 +376,7 @@ impl Engine {
             }
             flight.phase = Phase::Sending;
             flight.attempts += 1;
-            flight.depth = depth;
+            flight.before = before;
             flight.first_sent.get_or_insert(now.at);
             commands.push(Command::Submit {
                 batch: *seq,
@@ -347,21 +409,23 @@ impl Engine {
                 let Some(flight) = self.flights.remove(seq) else {
                     return;
                 };
-                let freed = self.batcher.settled(&flight.batch);
-                self.held.extend(freed);
-                if let Phase::Settling { counts } = flight.phase {
-                    let took = flight
-                        .first_sent
-                        .map_or(Duration::ZERO, |sent| now.at.duration_since(sent));
-                    let stage = self.config.stage;
-                    commands.push(Command::Tell(RunEvent::BatchSettled {
-                        stage,
-                        batch: *seq,
-                        counts,
-                        took,
-                    }));
+                if let Phase::Settling { counts, left } = flight.phase {
+                    let Left { rows, flights } = left;
+                    let left: HashSet<usize> = rows.into_iter().collect();
+                    let decided = flight.batch.rows().iter().enumerate();
+                    let decided = decided.filter(|(index, _)| !left.contains(index));
+                    let freed = self.batcher.free(decided.map(|(_, row)| row));
+                    self.held.extend(freed);
+                    self.flights
+                        .extend(flights.into_iter().map(|left| (left.batch.seq(), left)));
+                    self.tell_settled(now, *seq, flight.first_sent, counts, commands);
                     self.count(counts);
                 }
+            }
+            Durable::Calling(seq, index) => self.call(now, *seq, *index, commands),
+            Durable::Called(seq, counts) => {
+                self.count(*counts);
+                self.wrote_calls(now, *seq, *counts, commands);
             }
             Durable::Rows(counts) => {
                 self.unwritten -= 1;
@@ -369,6 +433,23 @@ impl Engine {
             }
             Durable::Noted => {}
         }
+    }
+
+    fn tell_settled(
+        &self,
+        now: Now,
+        seq: BatchSeq,
+        since: Option<Instant>,
+        counts: Counts,
+        commands: &mut Vec<Command>,
+    ) {
+        let took = since.map_or(Duration::ZERO, |sent| now.at.duration_since(sent));
+        commands.push(Command::Tell(RunEvent::BatchSettled {
+            stage: self.config.stage,
+            batch: seq,
+            counts,
+            took,
+        }));
     }
 
     /// Rows that need no request.
@@ -425,15 +506,12 @@ impl Engine {
             let Some(flight) = self.flights.get(&seq) else {
                 continue;
             };
-            let reason = stop_reason(&why);
-            let ends = flight
-                .batch
-                .rows()
-                .iter()
-                .map(|_| (Status::NotSent, vec![reason.clone()]))
-                .collect();
+            let end = End::new(Status::NotSent, vec![stop_reason(&why)]);
+            let ends = vec![end; flight.batch.rows().len()];
             self.settle(now, seq, ends, None, commands);
         }
+        self.abandon_calls(now, &why, commands);
+        self.abandon_joins(now, commands);
     }
 
     /// The site asks us to wait: with calls of one kind, or with all of them.

@@ -30,6 +30,7 @@ pub mod record;
 mod remember;
 mod schema;
 mod store;
+mod tempo;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -46,5 +47,6 @@ pub use prune::KEEP_RUNS;
 pub use read::StoredRow;
 pub use reader::{Reader, RunInfo, RunState, StageInfo};
 pub use store::{Ledger, RunHandle};
+pub use tempo::PastTask;
 
 use store::FILE;

@@ -282,7 +282,7 @@ impl Reader {
             .map_err(self.failed())
     }
 
-    fn prepare(&self, sql: &str) -> Result<rusqlite::Statement<'_>, LedgerError> {
+    pub(super) fn prepare(&self, sql: &str) -> Result<rusqlite::Statement<'_>, LedgerError> {
         self.db.prepare(sql).map_err(self.failed())
     }
 

@@ -84,6 +84,15 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// The same, where there is one: none is made.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_existing(folder: StateFolder) -> Result<Option<Self>, LedgerError> {
+        let exists = folder.path().join(FILE).exists();
+        exists.then(|| Self::open(folder)).transpose()
+    }
+
     /// The state folder.
     #[must_use]
     pub fn folder(&self) -> &StateFolder {

@@ -245,6 +245,10 @@ codes! {
     AnswerLost = "ANSWER_LOST", Unconfirmed,
         "the request was sent and no answer arrived, however often it was repeated",
         "look the record up on the site, or load the row again: upsert is safe to repeat";
+    /// A reading did not show the row, and it was not sent again.
+    NotApplied = "NOT_APPLIED", Unconfirmed,
+        "the row was sent, however patiently the site was read it did not show it, and it was not sent again",
+        "load the row again";
     // not sent
     /// The run stopped before the row was sent.
     RunStopped = "RUN_STOPPED", NotSent,

@@ -137,6 +137,8 @@ pub struct StageSummary {
     pub results: Option<String>,
     /// Bulk requests and single calls that were accepted.
     pub requests: u64,
+    /// Rows that were sent again, because a reading did not show what was sent before.
+    pub sent_again: u64,
     /// What the input lacks that was loaded before, where that was asked for.
     pub gone: Option<Gone>,
     /// How long it took.

@@ -7,6 +7,7 @@
 
 pub mod codes;
 pub(crate) mod figures;
+pub mod forecast;
 pub mod progress;
 pub mod results;
 pub mod summary;

@@ -97,6 +97,13 @@ fn write_stage(f: &mut fmt::Formatter<'_>, stage: &StageSummary) -> fmt::Result 
     if stage.requests > 0 {
         write!(f, ", {}", counted(stage.requests, "request"))?;
     }
+    if stage.sent_again > 0 {
+        let rows = counted(stage.sent_again, "row");
+        write!(
+            f,
+            ", {rows} sent again after a reading that did not show them"
+        )?;
+    }
     writeln!(f)?;
     let shown: Vec<_> = Status::ALL
         .into_iter()
@@ -248,6 +255,7 @@ mod tests {
             top_codes: Vec::new(),
             results: Some("out/organizations-results.csv".into()),
             requests: 2,
+            sent_again: 0,
             gone: None,
             took: Duration::from_millis(4_200),
         }
@@ -289,6 +297,7 @@ mod tests {
             ],
             results: Some("out/customers-results.csv".into()),
             requests: 12_346,
+            sent_again: 240,
             gone: Some(Gone {
                 records: 1_042,
                 keyless: 3,
@@ -311,7 +320,7 @@ mod tests {
           loaded       150
           results: out/organizations-results.csv
 
-        customer: 1,235,674 rows in 2 h 05 m, 165 rows/s, 12,346 requests
+        customer: 1,235,674 rows in 2 h 05 m, 165 rows/s, 12,346 requests, 240 rows sent again after a reading that did not show them
           loaded       1,234,567
           rejected         1,090
           failed               7
@@ -349,6 +358,7 @@ mod tests {
         let summary = StageSummary {
             counts: counts(&[(Status::Unconfirmed, 1), (Status::NotSent, 149)]),
             requests: 1,
+            sent_again: 0,
             results: None,
             ..organizations()
         };
@@ -373,6 +383,7 @@ mod tests {
         let summary = StageSummary {
             counts: Counts::default(),
             requests: 0,
+            sent_again: 0,
             took: Duration::ZERO,
             ..organizations()
         };

@@ -1,5 +1,6 @@
 //! `csm-loader load`: the main job.
 
+use super::plan::{Forecaster, hold_to};
 use super::show::{self, Collected};
 use crate::cli::args::{LoadArgs, StageArgs};
 use crate::cli::exit::{Exit, Failure};
@@ -13,6 +14,7 @@ use crate::ledger::record::Invocation;
 use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
 use crate::model::entity::Entity;
+use crate::report::progress::Reporters;
 use chrono::{DateTime, Utc};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -63,6 +65,16 @@ pub(super) fn load(
     drop(entered);
     let ledger = Ledger::open(state).map_err(|error| Failure::of(Exit::Input, &error))?;
     let (audience, summary) = show::audience(&args.show, &clock)?;
+    if let Some(most) = settings.max_changes {
+        let forecaster = Forecaster {
+            settings: &settings,
+            ledger: Some(&ledger),
+            spool: &spool,
+            clock: &*clock,
+            audience: &Audience::new(Box::new(Reporters::default())),
+        };
+        hold_to(most, &forecaster, &jobs)?;
+    }
     let ended = runtime.block_on(async {
         let loader = Loader {
             settings,

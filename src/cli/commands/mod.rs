@@ -7,6 +7,7 @@ pub(super) mod contract;
 pub(super) mod doctor;
 pub(super) mod load;
 pub(super) mod manual;
+pub(super) mod plan;
 pub(super) mod report;
 pub(super) mod resume;
 pub(super) mod retry;

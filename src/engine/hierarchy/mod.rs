@@ -22,5 +22,5 @@ mod waiting;
 
 pub use behind::Behind;
 pub use kin::{Children, Kin, KinError, Refused};
-pub use tree::Tree;
+pub use tree::{Tree, Turn};
 pub use waiting::Waiting;

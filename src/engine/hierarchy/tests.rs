@@ -8,14 +8,14 @@ use crate::engine::batcher::tests::{LIMITS, row as plain};
 use crate::engine::limits::TaskSlots;
 use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
 use crate::engine::state::Engine;
+use crate::engine::state::tests::config;
 use crate::model::outcome::BatchSeq;
 use crate::model::row::{FileId, KeyHash, PreparedRow, RowId, RowRef};
 use crate::model::slice::Slice;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::time::{Duration, Instant};
-use uuid::Uuid;
+use std::time::Instant;
 
 /// A row: its key, its parent's key, and whether validation took it.
 type Row = (u64, Option<u64>, bool);
@@ -204,17 +204,8 @@ fn too_many_rows_are_refused_with_a_way_out() {
 #[test]
 fn a_batch_that_is_not_full_leaves_when_all_others_wait_and_a_slot_is_free() {
     let mut engine = Engine::new(StageConfig {
-        stage: 0,
-        batches: LIMITS,
-        nonce: Uuid::nil(),
-        key_lifetime: Duration::from_hours(24),
         slots: TaskSlots::Fixed(2),
-        most_slots: 5,
-        polls_per_second: 40.0,
-        max_errors: None,
-        details: Vec::new(),
-        fold: str::to_lowercase,
-        random: Box::new(|| 0.0),
+        ..config(LIMITS)
     });
     engine.follow_parents();
     // one full batch, more children than may wait, and a root that fills no batch
@@ -241,6 +232,9 @@ fn a_batch_that_is_not_full_leaves_when_all_others_wait_and_a_slot_is_free() {
                 Command::Persist(..)
                 | Command::Poll(..)
                 | Command::Identify(..)
+                | Command::ReadBack(..)
+                | Command::Join { .. }
+                | Command::Call { .. }
                 | Command::Tell(_) => {}
             }
         }

@@ -3,7 +3,7 @@
 use super::parts::{
     ApiError, BatchLimits, BatchSeq, Clock, Endpoint, Engine, ErrorClass, Event, FileId, Gate,
     KeyHash, Pace, PreparedRow, Record, RowId, RowOutcome, RowRef, Slice, StageConfig, Status,
-    TaskId, TaskSlots, Throttle, polls_per_second,
+    TaskId, TaskSlots, Throttle, Verify, Wish, polls_per_second,
 };
 use super::site::Dice;
 use std::collections::{HashMap, HashSet};
@@ -11,6 +11,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Rows that a loader may have on the single route at a time.
+pub(super) const SINGLE_IN_FLIGHT: usize = 8;
 pub(super) const SUBMIT: Endpoint = Endpoint::BulkCustomerProfiles;
 
 /// What a load is like.
@@ -27,6 +29,11 @@ pub(super) struct Load {
     pub(super) stretch: u64,
     /// There and back, in milliseconds: from, up to.
     pub(super) latency: (u64, u64),
+    pub(super) route: Wish,
+    /// Of which rows it is read back what the site holds.
+    pub(super) verify: Verify,
+    /// Whether rows can be found again.
+    pub(super) findable: bool,
 }
 
 /// A request on its way.
@@ -50,7 +57,14 @@ pub(super) struct Loader {
     pub(super) engine: Engine,
     pub(super) load: Load,
     pub(super) pace: Pace,
+    /// Its number, which its rows' content names.
+    number: u64,
     read: usize,
+    /// Rows on the single route.
+    pub(super) calling: HashSet<RowId>,
+    pub(super) calls: usize,
+    /// Rows that a reading did not show.
+    pub(super) not_shown: HashSet<u64>,
     /// How each row ended.
     pub(super) ended: Vec<Option<Status>>,
     pub(super) intents: HashSet<BatchSeq>,
@@ -66,7 +80,7 @@ pub(super) struct Loader {
     pub(super) most_slots_used: usize,
 }
 
-fn row(id: u64, key: u64) -> PreparedRow {
+fn row(id: u64, key: u64, content: u64) -> PreparedRow {
     let identity = format!("c{key}@example.com");
     PreparedRow {
         row: RowRef {
@@ -77,14 +91,14 @@ fn row(id: u64, key: u64) -> PreparedRow {
         },
         hash: KeyHash(u128::from(key)),
         identity: Slice::owned(identity),
-        item: Slice::owned("{}"),
+        item: Slice::owned(format!("[{content},{key}]")),
         details: 0,
         parent: None,
     }
 }
 
 impl Loader {
-    pub(super) fn new(load: Load, seed: u64, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(load: Load, number: u64, seed: u64, clock: Arc<dyn Clock>) -> Self {
         let mut jitter = Dice::new(seed ^ 7);
         let rate = NonZeroU32::new(load.requests_per_second).unwrap_or(NonZeroU32::MIN);
         let engine = Engine::new(StageConfig {
@@ -103,13 +117,26 @@ impl Loader {
             polls_per_second: polls_per_second(rate),
             max_errors: None,
             details: Vec::new(),
+            route: load.route,
+            requests_per_second: load.requests_per_second.into(),
+            expected_rows: load.keys.len() as u64,
+            calls: Box::new(|_| Some(1.0)),
+            single_in_flight: SINGLE_IN_FLIGHT,
+            verify: load.verify,
+            findable: load.findable,
+            associates: Box::new(|_| false),
+            resend: true,
             fold: str::to_lowercase,
             random: Box::new(move || jitter.share()),
         });
         Self {
             engine,
             pace: Pace::with_clock(rate, clock),
+            number,
             read: 0,
+            calling: HashSet::new(),
+            calls: 0,
+            not_shown: HashSet::new(),
             ended: vec![None; load.keys.len()],
             load,
             intents: HashSet::new(),
@@ -131,7 +158,13 @@ impl Loader {
             return Event::InputEnded;
         }
         let rows = (self.read..until)
-            .map(|index| row(index as u64, self.load.keys[index]))
+            .map(|index| {
+                row(
+                    index as u64,
+                    self.load.keys[index],
+                    self.content(index as u64),
+                )
+            })
             .collect();
         self.read = until;
         Event::Rows {
@@ -140,9 +173,24 @@ impl Loader {
         }
     }
 
-    pub(super) fn record(&mut self, record: Record) {
+    /// What a row writes: no two write the same.
+    pub(super) fn content(&self, row: u64) -> u64 {
+        (self.number << 32) | row
+    }
+
+    /// Gives what the rows wrote that ended as loaded.
+    pub(super) fn record(&mut self, record: Record) -> Vec<u64> {
         match record {
+            Record::Calling { rows, .. } => {
+                for row in rows.iter() {
+                    let key = self.load.keys[usize::try_from(row.row.id.0).unwrap_or(usize::MAX)];
+                    assert!(self.keys.insert(key), "key {key} is in flight twice");
+                    self.calling.insert(row.row.id);
+                }
+                Vec::new()
+            }
             Record::Sending { batch, rows, .. } => {
+                self.intents.insert(batch);
                 let keys: Vec<u64> = rows
                     .iter()
                     .map(|row| self.load.keys[usize::try_from(row.row.id.0).unwrap_or(usize::MAX)])
@@ -151,6 +199,7 @@ impl Loader {
                     assert!(self.keys.insert(*key), "key {key} is in flight twice");
                 }
                 self.flying.insert(batch, keys);
+                Vec::new()
             }
             Record::Settled {
                 batch, outcomes, ..
@@ -162,19 +211,28 @@ impl Loader {
                     self.keys.remove(&key);
                 }
                 self.sent.remove(&batch);
-                self.keep(&outcomes);
+                self.keep(&outcomes)
             }
             Record::Rows { outcomes, .. } => self.keep(&outcomes),
-            _ => {}
+            _ => Vec::new(),
         }
     }
 
-    fn keep(&mut self, outcomes: &[RowOutcome]) {
+    fn keep(&mut self, outcomes: &[RowOutcome]) -> Vec<u64> {
         for outcome in outcomes {
             let index = usize::try_from(outcome.row.id.0).unwrap_or(usize::MAX);
             let before = self.ended[index].replace(outcome.status);
             assert!(before.is_none(), "two outcomes for a row");
+            if self.calling.remove(&outcome.row.id) {
+                self.keys.remove(&self.load.keys[index]);
+            }
         }
+        let loaded = outcomes
+            .iter()
+            .filter(|outcome| outcome.status == Status::Loaded);
+        loaded
+            .map(|outcome| self.content(outcome.row.id.0))
+            .collect()
     }
 
     /// A request leaves: nothing may speak against it.

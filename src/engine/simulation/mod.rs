@@ -14,9 +14,11 @@ mod parts {
     pub(super) use crate::api::client::Gate;
     pub(super) use crate::api::contract::Endpoint;
     pub(super) use crate::engine::batcher::BatchLimits;
-    pub(super) use crate::engine::limits::TaskSlots;
-    pub(super) use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
+    pub(super) use crate::engine::limits::{TaskSlots, Verify};
+    pub(super) use crate::engine::message::{Command, Event, Now, StageConfig};
     pub(super) use crate::engine::pace::{Pace, Passage, polls_per_second};
+    pub(super) use crate::engine::route::Wish;
+    pub(super) use crate::engine::seen::{Called, Seen};
     pub(super) use crate::engine::state::Engine;
     pub(super) use crate::ledger::record::Record;
     pub(super) use crate::model::clock::{Clock, UnixMillis};

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::loader::Load;
-use super::parts::{Status, TaskSlots};
+use super::parts::{Status, TaskSlots, Verify, Wish};
 use super::site::{Dice, Terms};
 use super::world::World;
 use std::time::Duration;
@@ -51,6 +51,9 @@ fn load(rows: u64, slots: TaskSlots, most_slots: usize) -> Load {
         items: 100,
         stretch: 2_000,
         latency: (30, 80),
+        route: Wish::Bulk,
+        verify: Verify::Sample,
+        findable: true,
     }
 }
 

@@ -1,6 +1,8 @@
 //! A made-up site: task slots, workers, and moods. Knows the time only as an argument.
 
-use super::parts::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView, Throttle};
+use super::parts::{
+    Accepted, ApiError, Called, ErrorClass, Seen, TaskFailure, TaskId, TaskView, Throttle,
+};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -60,6 +62,18 @@ pub(super) struct Task {
     pub(super) work: Duration,
     /// When a poll first found it ended.
     pub(super) seen: Option<Instant>,
+    fate: Fate,
+    /// Content and key of the rows that it writes at its end, by its key.
+    writes: Vec<(u64, u64)>,
+    key: String,
+}
+
+/// How a task ends, as far as anyone is told.
+#[derive(Debug, Clone)]
+enum Fate {
+    Finished(Vec<TaskFailure>),
+    Failed,
+    Gone,
 }
 
 pub(super) struct Site {
@@ -68,8 +82,17 @@ pub(super) struct Site {
     dice: Dice,
     by_key: HashMap<String, usize>,
     unfinished: Vec<usize>,
+    /// Tasks that have not written yet.
+    unapplied: Vec<usize>,
     idle_from: Option<Instant>,
+    /// The content of each record.
+    held: HashMap<u64, u64>,
+    /// Which requests wrote what.
+    writers: HashMap<u64, Vec<String>>,
 }
+
+/// What a request writes: content and key of each row.
+type Body = HashMap<String, Vec<(u64, u64)>>;
 
 pub(super) fn error(class: ErrorClass) -> ApiError {
     ApiError {
@@ -95,7 +118,97 @@ impl Site {
             dice: Dice::new(seed),
             by_key: HashMap::new(),
             unfinished: Vec::new(),
+            unapplied: Vec::new(),
             idle_from: None,
+            held: HashMap::new(),
+            writers: HashMap::new(),
+        }
+    }
+
+    /// Writes what tasks have brought about until now.
+    fn settle(&mut self, now: Instant) {
+        let tasks = &self.tasks;
+        let due = self
+            .unapplied
+            .extract_if(.., |index| tasks[*index].ends <= now);
+        let mut due: Vec<_> = due.collect();
+        due.sort_by_key(|index| tasks[*index].ends);
+        for index in due {
+            let task = &mut self.tasks[index];
+            for (content, key) in std::mem::take(&mut task.writes) {
+                self.held.insert(key, content);
+                let writers = self.writers.entry(content).or_default();
+                writers.push(task.key.clone());
+            }
+        }
+    }
+
+    /// Whether this was ever written.
+    pub(super) fn wrote(&mut self, now: Instant, content: u64) -> bool {
+        self.settle(now);
+        self.writers.contains_key(&content)
+    }
+
+    /// What was written by more than one request.
+    pub(super) fn written_twice(&self) -> impl Iterator<Item = u64> {
+        let twice = self.writers.iter().filter(|(_, writers)| writers.len() > 1);
+        twice.map(|(content, _)| *content)
+    }
+
+    /// What it holds of a row; a hostile site may not be made to tell.
+    pub(super) fn find(&mut self, now: Instant, content: u64, key: u64) -> Seen {
+        self.settle(now);
+        if self.mood(10) == 0 {
+            return Seen::Unknown {
+                tried: "asked".to_owned(),
+            };
+        }
+        match self.held.get(&key) {
+            Some(held) if *held == content => Seen::Holds {
+                remote_id: None,
+                notes: Vec::new(),
+            },
+            Some(_) => Seen::Differs {
+                remote_id: None,
+                fields: vec!["content".to_owned()],
+                missing: Vec::new(),
+                why: None,
+            },
+            None => Seen::Absent,
+        }
+    }
+
+    /// Writes a row by a call of its own.
+    pub(super) fn call(&mut self, now: Instant, content: u64, key: u64) -> Called {
+        self.settle(now);
+        let refused = || error(ErrorClass::Refused);
+        let lost = || Called::Lost {
+            error: refused(),
+            tried: "asked".to_owned(),
+        };
+        match self.mood(12) {
+            0 => {
+                return Called::Refused {
+                    reasons: Vec::new(),
+                    remote_id: None,
+                    trace_id: None,
+                };
+            }
+            1 => return lost(),
+            2 => return Called::NotSent { error: refused() },
+            _ => {}
+        }
+        self.held.insert(key, content);
+        self.writers
+            .entry(content)
+            .or_default()
+            .push("a call".to_owned());
+        if self.mood(12) == 0 {
+            return lost();
+        }
+        Called::Loaded {
+            remote_id: None,
+            calls: 1,
         }
     }
 
@@ -121,7 +234,12 @@ impl Site {
         }
     }
 
-    pub(super) fn submit(&mut self, now: Instant, key: &str) -> Result<Accepted, ApiError> {
+    pub(super) fn submit(
+        &mut self,
+        now: Instant,
+        key: &str,
+        body: &[u8],
+    ) -> Result<Accepted, ApiError> {
         let mood = self.mood(16);
         let scope = [Throttle::Burst, Throttle::Quota][usize::from(mood == 2)];
         match mood {
@@ -141,7 +259,7 @@ impl Site {
         let index = match self.by_key.get(key).copied() {
             Some(index) => index,
             None if self.busy(now) >= self.terms.slots => return Err(error(ErrorClass::Busy)),
-            None => self.begin(now, key),
+            None => self.begin(now, key, body),
         };
         if mood == 6 {
             return Err(error(ErrorClass::MaybeApplied));
@@ -152,7 +270,46 @@ impl Site {
         })
     }
 
-    fn begin(&mut self, now: Instant, key: &str) -> usize {
+    /// How a task ends, and which of its rows it writes.
+    fn fate(&mut self, mut rows: Vec<(u64, u64)>) -> (Fate, Vec<(u64, u64)>) {
+        let fate = match self.mood(10) {
+            0 => (Fate::Failed, 0),
+            1 => (Fate::Failed, 1),
+            2 => (Fate::Failed, 2),
+            3 => (Fate::Gone, 0),
+            4 => (Fate::Gone, 1),
+            5 | 6 => return self.poisoned(rows),
+            _ => (Fate::Finished(Vec::new()), 0),
+        };
+        match fate.1 {
+            0 => {}
+            1 => rows.clear(),
+            _ => rows.retain(|_| self.dice.roll(2) == 0),
+        }
+        (fate.0, rows)
+    }
+
+    /// Some rows fail, and the failures say whose they are, or do not.
+    fn poisoned(&mut self, mut rows: Vec<(u64, u64)>) -> (Fate, Vec<(u64, u64)>) {
+        let (mut failures, named) = (Vec::new(), self.dice.roll(2) == 0);
+        rows.retain(|(_, key)| {
+            let poison = self.dice.roll(4) == 0;
+            if poison {
+                failures.push(TaskFailure {
+                    entity_id: named.then(|| format!("C{key}@EXAMPLE.com")),
+                    error: ["Invalid", "Wrong"][usize::from(self.dice.roll(2) == 0)].into(),
+                    ..TaskFailure::default()
+                });
+            }
+            !poison
+        });
+        (Fate::Finished(failures), rows)
+    }
+
+    fn begin(&mut self, now: Instant, key: &str, body: &[u8]) -> usize {
+        let body: Body = serde_json::from_slice(body).expect("a body of rows");
+        let rows = body.into_values().next().unwrap_or_default();
+        let (fate, writes) = self.fate(rows);
         let work = (self.terms.time)(&mut self.dice);
         let starts = match self.idle_from {
             Some(from) if self.terms.serial => from.max(now),
@@ -165,9 +322,13 @@ impl Site {
             ends: starts + work,
             work,
             seen: None,
+            fate,
+            writes,
+            key: key.to_owned(),
         });
         self.by_key.insert(key.to_owned(), index);
         self.unfinished.push(index);
+        self.unapplied.push(index);
         index
     }
 
@@ -196,15 +357,10 @@ impl Site {
             return Ok(TaskView::Running);
         }
         task.seen.get_or_insert(now);
-        Ok(match mood {
-            4 => TaskView::Failed(Vec::new()),
-            5 => TaskView::Gone,
-            6 => TaskView::Finished(vec![TaskFailure {
-                entity_id: Some("C1@EXAMPLE.com".into()),
-                error: "Invalid".into(),
-                ..TaskFailure::default()
-            }]),
-            _ => TaskView::Finished(Vec::new()),
+        Ok(match &task.fate {
+            Fate::Failed => TaskView::Failed(Vec::new()),
+            Fate::Gone => TaskView::Gone,
+            Fate::Finished(failures) => TaskView::Finished(failures.clone()),
         })
     }
 }

@@ -1,7 +1,10 @@
 //! Loaders, a network and a site in made-up time, watched for an end.
 
-use super::loader::{Load, Loader, Request, SUBMIT};
-use super::parts::{Clock, Command, Durable, Endpoint, Event, Now, Passage, TaskSlots, UnixMillis};
+use super::loader::{Load, Loader, Request, SINGLE_IN_FLIGHT, SUBMIT};
+use super::parts::{
+    BatchSeq, Clock, Command, Endpoint, Event, Now, Passage, PreparedRow, Seen, TaskSlots,
+    UnixMillis,
+};
 use super::site::{Dice, Site, Terms};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -27,6 +30,19 @@ enum Happening {
     /// It asks the gate whether it may leave.
     AtGate(Request, Passage),
     AtSite(Request),
+    /// Rows are read, for so many times yet.
+    Reading(BatchSeq, Vec<PreparedRow>, u32),
+    /// A row's call arrives.
+    Called(BatchSeq, usize, PreparedRow),
+}
+
+/// Readings until a row counts as not there, and the time between them.
+const READINGS: u32 = 3;
+const BETWEEN_READINGS: Duration = Duration::from_secs(30);
+
+/// Content and key of a row.
+fn writes(row: &PreparedRow) -> (u64, u64) {
+    serde_json::from_slice(&row.item).expect("an item of ours")
 }
 
 pub(super) struct World {
@@ -49,7 +65,7 @@ impl World {
             .zip(loads)
             .map(|(number, load)| {
                 let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&hand);
-                Loader::new(load, seed.wrapping_add(number), clock)
+                Loader::new(load, number, seed.wrapping_add(number), clock)
             })
             .collect();
         Self {
@@ -88,6 +104,13 @@ impl World {
             let total = loader.engine.counts().total();
             assert_eq!(total, loader.ended.len() as u64, "rows without an outcome");
             assert!(loader.ended.iter().all(Option::is_some));
+        }
+        for content in self.site.written_twice() {
+            let known = |loader: &Loader| loader.not_shown.contains(&content);
+            assert!(
+                self.loaders.iter().any(known),
+                "{content:x} was written twice, though every reading showed it"
+            );
         }
     }
 
@@ -171,8 +194,8 @@ impl World {
             }
             Happening::AtSite(request) => {
                 let event = match request {
-                    Request::Submit(batch, key, _) => {
-                        Event::Submitted(batch, self.site.submit(now, &key))
+                    Request::Submit(batch, key, body) => {
+                        Event::Submitted(batch, self.site.submit(now, &key, &body))
                     }
                     Request::Poll(batch, task) => Event::Polled(batch, self.site.poll(now, &task)),
                 };
@@ -180,7 +203,49 @@ impl World {
                 let way = self.way(index);
                 self.later(way, index, Happening::Heard(event));
             }
+            Happening::Reading(batch, rows, left) => self.read_rows(now, index, batch, rows, left),
+            Happening::Called(batch, row, prepared) => {
+                let (content, key) = writes(&prepared);
+                let called = self.site.call(now, content, key);
+                self.loaders[index].calls -= 1;
+                let way = self.way(index);
+                let event = Event::Called(batch, row, called);
+                self.later(way, index, Happening::Heard(event));
+            }
         }
+    }
+
+    /// Patiently: what is not there is looked for again.
+    fn read_rows(
+        &mut self,
+        now: Instant,
+        index: usize,
+        batch: BatchSeq,
+        rows: Vec<PreparedRow>,
+        left: u32,
+    ) {
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (content, key) = writes(row);
+            found.push(if self.loaders[index].load.findable {
+                self.site.find(now, content, key)
+            } else {
+                let tried = "nothing names it".to_owned();
+                Seen::Unknown { tried }
+            });
+        }
+        let held = |seen: &Seen| matches!(seen, Seen::Holds { .. });
+        if left > 0 && !found.iter().all(held) {
+            let again = Happening::Reading(batch, rows, left - 1);
+            return self.later(BETWEEN_READINGS, index, again);
+        }
+        let lacking = rows
+            .iter()
+            .zip(&found)
+            .filter(|(_, seen)| matches!(seen, Seen::Absent | Seen::Differs { .. }));
+        let lacking: Vec<_> = lacking.map(|(row, _)| writes(row).0).collect();
+        self.loaders[index].not_shown.extend(lacking);
+        self.hear(index, Event::ReadBack(batch, found));
     }
 
     fn hear(&mut self, index: usize, event: Event) {
@@ -218,12 +283,14 @@ impl World {
                 self.later(soon, index, Happening::Heard(event));
             }
             Command::Persist(records, then) => {
-                let loader = &mut self.loaders[index];
+                let at = self.now();
                 for record in records {
-                    loader.record(record);
-                }
-                if let Durable::Intent(seq) = then {
-                    loader.intents.insert(seq);
+                    for content in self.loaders[index].record(record) {
+                        assert!(
+                            self.site.wrote(at, content),
+                            "{content:x} is loaded, and was never written"
+                        );
+                    }
                 }
                 let soon = self.soon();
                 self.later(soon, index, Happening::Heard(Event::Durable(then)));
@@ -245,6 +312,27 @@ impl World {
                     index,
                     Happening::Heard(Event::Identified(batch, nobody)),
                 );
+            }
+            Command::ReadBack(batch, rows) => {
+                let way = self.way(index);
+                self.later(way, index, Happening::Reading(batch, rows, READINGS));
+            }
+            Command::Join { .. } => panic!("nothing here belongs to anything"),
+            Command::Call {
+                batch,
+                index: row,
+                row: prepared,
+                ..
+            } => {
+                let loader = &mut self.loaders[index];
+                assert!(
+                    loader.calling.contains(&prepared.row.id),
+                    "called before its intent was durable"
+                );
+                loader.calls += 1;
+                assert!(loader.calls <= SINGLE_IN_FLIGHT, "too many calls at a time");
+                let way = self.way(index);
+                self.later(way, index, Happening::Called(batch, row, prepared));
             }
             Command::Tell(_) => {}
         }

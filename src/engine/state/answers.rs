@@ -1,7 +1,7 @@
 //! What an answer of the site means for its batch.
 
 use super::{Call, Engine};
-use crate::engine::flight::{Phase, Wait};
+use crate::engine::flight::{End, Phase, Wait};
 use crate::engine::message::{Command, Durable, Now};
 use crate::engine::retry::{self, Tries};
 use crate::engine::slots::Ended;
@@ -102,27 +102,7 @@ impl Engine {
                 flight.phase = Phase::Queued;
                 self.gate.busy(now.at, unfinished, random);
             }
-            // an earlier attempt may have been accepted: this answer speaks of itself alone
-            retry::Decision::Refused if flight.maybe_applied => {
-                self.end_whole(
-                    now,
-                    seq,
-                    Status::Unconfirmed,
-                    Code::AnswerLost,
-                    error,
-                    commands,
-                );
-            }
-            retry::Decision::Refused => {
-                self.end_whole(
-                    now,
-                    seq,
-                    Status::Failed,
-                    Code::RequestRejected,
-                    error,
-                    commands,
-                );
-            }
+            retry::Decision::Refused => self.isolate(now, seq, error, commands),
             retry::Decision::Stop => {
                 self.stop(why::not_let_in(error));
                 self.give_up(now, seq, Code::RunStopped, error, commands);
@@ -166,17 +146,8 @@ impl Engine {
         let Some(flight) = self.flights.get(&seq) else {
             return;
         };
-        let reason = Reason {
-            code: code.into(),
-            field: None,
-            message: error.message.clone(),
-        };
-        let ends = flight
-            .batch
-            .rows()
-            .iter()
-            .map(|_| (status, vec![reason.clone()]))
-            .collect();
+        let end = End::new(status, vec![reason(code, error)]);
+        let ends = vec![end; flight.batch.rows().len()];
         self.settle(now, seq, ends, error.trace_id.clone(), commands);
     }
 
@@ -196,13 +167,14 @@ impl Engine {
         };
         self.budget.succeeded();
         let age = now.at.duration_since(wait.since);
+        let (rows, before) = (flight.batch.rows().len(), flight.before);
         let asked = wait.asked.take().unwrap_or(now.at);
         let asked = asked.duration_since(wait.since);
         // the site looked somewhere between
         let looked = (asked + age) / 2;
         let ended = |clean| Ended {
             took: age,
-            depth: flight.depth,
+            depth: flight.before.tasks + 1,
             clean,
         };
         match view {
@@ -213,24 +185,28 @@ impl Engine {
                 wait.running = Some(looked);
                 wait.next_poll = wait.since + self.polling.next(asked, age);
                 self.gate.unfinished(now.at, age);
+                if !wait.inherited {
+                    self.router.task_running(rows, age, before);
+                }
                 if age >= poll::DEADLINE {
-                    self.end_unconfirmed(now, seq, Code::TaskTimeout, &[], commands);
+                    self.end_in_doubt(now, seq, Code::TaskTimeout, &[], commands);
                 }
             }
             TaskView::Finished(failures) => {
                 if !wait.inherited {
                     self.polling.learn(wait.running, looked, active);
                     self.gate.ended(now.at, ended(true));
+                    self.router.task_ended(rows, age, before);
                 }
-                self.finished_with(now, seq, failures, commands);
+                self.ended_with(now, seq, true, failures, commands);
             }
             TaskView::Failed(failures) => {
                 if !wait.inherited {
                     self.polling.learn(wait.running, looked, active);
+                    self.router.task_ended(rows, age, before);
                 }
                 self.gate.ended(now.at, ended(false));
-                let errors: Vec<_> = failures.into_iter().map(|failure| failure.error).collect();
-                self.end_unconfirmed(now, seq, Code::TaskFailed, &errors, commands);
+                self.ended_with(now, seq, false, failures, commands);
             }
             // a site whose reads lag may not know a task yet that it has just accepted
             TaskView::Gone if !wait.gone && age < SURELY_KNOWN => {
@@ -239,7 +215,7 @@ impl Engine {
             }
             TaskView::Gone => {
                 self.gate.ended(now.at, ended(false));
-                self.end_unconfirmed(now, seq, Code::TaskGone, &[], commands);
+                self.end_in_doubt(now, seq, Code::TaskGone, &[], commands);
             }
         }
     }
@@ -265,7 +241,7 @@ impl Engine {
         let late = now.at.duration_since(wait.since) > poll::DEADLINE;
         if late || wait.senseless >= retry::ATTEMPTS {
             let errors = [error.message.clone()];
-            return self.end_unconfirmed(now, seq, Code::AnswerLost, &errors, commands);
+            return self.end_in_doubt(now, seq, Code::AnswerLost, &errors, commands);
         }
         match &error.class {
             ErrorClass::AuthExpired | ErrorClass::AuthWrong => {
@@ -287,6 +263,15 @@ impl Engine {
                 wait.next_poll = now.at + wait.tries.backoff(random);
             }
         }
+    }
+}
+
+/// A reason in the site's words.
+pub(super) fn reason(code: Code, error: &ApiError) -> Reason {
+    Reason {
+        code: code.into(),
+        field: None,
+        message: error.message.clone(),
     }
 }
 

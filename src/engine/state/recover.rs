@@ -2,14 +2,15 @@
 //!
 //! A batch whose task is known is waited for. One whose acceptance is not known goes out again with the same key and
 //! bytes, for as long as the site remembers the key; after that a repetition could be applied a second time, and its
-//! rows are unconfirmed.
+//! rows are looked for.
 
 use super::Engine;
 use crate::engine::flight::{Flight, Phase, Wait};
+use crate::engine::judging::{Doubt, Judging};
 use crate::engine::message::{Command, Now, Recovered, Undecided};
 use crate::engine::retry::Tries;
 use crate::model::code::Code;
-use crate::model::outcome::{Counts, Status};
+use crate::model::outcome::Counts;
 use crate::model::row::Reason;
 
 /// Why a batch is not sent again.
@@ -26,6 +27,7 @@ impl Engine {
         if let Some(last) = recovered.last {
             self.batcher.continue_after(last);
         }
+        self.begun = recovered.begun;
         for undecided in recovered.undecided {
             self.given += undecided.rows.len() as u64;
             self.take_up(now, undecided, &mut commands);
@@ -61,28 +63,23 @@ impl Engine {
             }),
             None => Phase::Queued,
         };
+        let rows = batch.rows().len();
         let flight = Flight {
-            batch,
-            key,
-            body,
             phase,
             // it may have left; how often is not known
             attempts: 1,
-            tries: Tries::default(),
             maybe_applied: true,
             first_sent: Some(now.at),
-            depth: 0,
+            ..Flight::new(batch, key, body)
         };
         self.flights.insert(seq, flight);
         if forgotten {
-            let reason = Reason {
+            let doubt = Doubt::Ended(Reason {
                 code: Code::AnswerLost.into(),
                 field: None,
                 message: FORGOTTEN.to_owned(),
-            };
-            let rows = self.flights[&seq].batch.rows().len();
-            let ends = vec![(Status::Unconfirmed, vec![reason]); rows];
-            self.settle(now, seq, ends, None, commands);
+            });
+            self.judge(now, seq, Judging::of_all(doubt, rows), commands);
         }
     }
 }

@@ -1,22 +1,23 @@
 //! From a task's end to one outcome per row.
 
 use super::Engine;
-use crate::engine::attribute::{Verdict, attribute};
-use crate::engine::flight::Phase;
+use crate::engine::attribute::attribute;
+use crate::engine::flight::{End, Left, Phase};
+use crate::engine::judging::{Doubt, Judging, unconfirmed};
 use crate::engine::message::{Command, Durable, Now};
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::outcome::{BatchSeq, Counts, Route, RowOutcome, Status};
 use crate::model::reply::TaskFailure;
-use crate::model::row::Reason;
 use std::collections::HashMap;
 
 impl Engine {
-    /// Reads a finished task's failures; remote ids that match no row are looked up first.
-    pub(super) fn finished_with(
+    /// Reads the failures of a task that ended; remote ids that match no row are looked up first.
+    pub(super) fn ended_with(
         &mut self,
         now: Now,
         seq: BatchSeq,
+        finished: bool,
         failures: Vec<TaskFailure>,
         commands: &mut Vec<Command>,
     ) {
@@ -40,9 +41,9 @@ impl Engine {
         unknown.sort_unstable();
         unknown.dedup();
         if unknown.is_empty() {
-            return self.judge(now, seq, &failures, &HashMap::new(), commands);
+            return self.attribute(now, seq, finished, &failures, &HashMap::new(), commands);
         }
-        flight.phase = Phase::Identifying { failures };
+        flight.phase = Phase::Identifying { finished, failures };
         commands.push(Command::Identify(seq, unknown));
     }
 
@@ -56,17 +57,18 @@ impl Engine {
         let Some(flight) = self.flights.get_mut(&seq) else {
             return;
         };
-        let Phase::Identifying { failures } = &mut flight.phase else {
+        let Phase::Identifying { finished, failures } = &mut flight.phase else {
             return;
         };
-        let failures = std::mem::take(failures);
-        self.judge(now, seq, &failures, known, commands);
+        let (finished, failures) = (*finished, std::mem::take(failures));
+        self.attribute(now, seq, finished, &failures, known, commands);
     }
 
-    pub(super) fn judge(
+    fn attribute(
         &mut self,
         now: Now,
         seq: BatchSeq,
+        finished: bool,
         failures: &[TaskFailure],
         known: &HashMap<String, String>,
         commands: &mut Vec<Command>,
@@ -74,28 +76,27 @@ impl Engine {
         let Some(flight) = self.flights.get(&seq) else {
             return;
         };
-        let rows = flight.batch.rows();
-        let ends = attribute(
-            rows,
+        let (verdicts, suspects) = attribute(
+            flight.batch.rows(),
             failures,
             &self.config.details,
             known,
             self.config.fold,
-        )
-        .into_iter()
-        .map(|verdict| match verdict {
-            Verdict::Clean => (Status::Loaded, Vec::new()),
-            Verdict::Refused(reasons) => (Status::Failed, reasons),
-            Verdict::Ambiguous(errors) => (
-                Status::Unconfirmed,
-                vec![unconfirmed(Code::FailureAmbiguous, &errors)],
-            ),
-        })
-        .collect();
-        self.settle(now, seq, ends, None, commands);
+        );
+        let doubt = if finished {
+            Doubt::Finished
+        } else {
+            let errors: Vec<_> = failures
+                .iter()
+                .map(|failure| failure.error.clone())
+                .collect();
+            Doubt::Ended(unconfirmed(Code::TaskFailed, &errors))
+        };
+        self.judge(now, seq, Judging::new(doubt, verdicts, suspects), commands);
     }
 
-    pub(super) fn end_unconfirmed(
+    /// Ends a batch whose task ended without a word, or was never seen to end: its rows are looked for.
+    pub(super) fn end_in_doubt(
         &mut self,
         now: Now,
         seq: BatchSeq,
@@ -106,35 +107,60 @@ impl Engine {
         let Some(flight) = self.flights.get(&seq) else {
             return;
         };
-        let reason = unconfirmed(code, errors);
-        let ends = flight
-            .batch
-            .rows()
-            .iter()
-            .map(|_| (Status::Unconfirmed, vec![reason.clone()]))
-            .collect();
-        self.settle(now, seq, ends, None, commands);
+        let doubt = Doubt::Ended(unconfirmed(code, errors));
+        let judging = Judging::of_all(doubt, flight.batch.rows().len());
+        self.judge(now, seq, judging, commands);
     }
 
     pub(super) fn settle(
         &mut self,
         now: Now,
         seq: BatchSeq,
-        ends: Vec<(Status, Vec<Reason>)>,
+        ends: Vec<End>,
         trace_id: Option<String>,
         commands: &mut Vec<Command>,
     ) {
-        let Some(outcomes) = self.outcomes(now, seq, ends) else {
+        let ends = ends.into_iter().map(Some).collect();
+        self.settle_and(
+            now,
+            seq,
+            ends,
+            trace_id,
+            (Left::default(), Vec::new()),
+            commands,
+        );
+    }
+
+    /// Ends those rows of a batch that have an end, and begins what the others go on in: one transaction.
+    pub(super) fn settle_and(
+        &mut self,
+        now: Now,
+        seq: BatchSeq,
+        ends: Vec<Option<End>>,
+        trace_id: Option<String>,
+        (left, intents): (Left, Vec<Record>),
+        commands: &mut Vec<Command>,
+    ) {
+        let Some(outcomes) = self.outcomes(now, seq, ends, left) else {
             return;
         };
-        let record = Record::Settled {
-            stage: self.config.stage,
-            batch: seq,
-            trace_id,
-            outcomes,
-            at: now.unix,
+        let stage = self.config.stage;
+        // rows that were judged before anything was sent for them were in no request
+        let mut records = if self.flights[&seq].route == Route::Bulk {
+            vec![Record::Settled {
+                stage,
+                batch: seq,
+                trace_id,
+                outcomes,
+                at: now.unix,
+            }]
+        } else if outcomes.is_empty() {
+            Vec::new()
+        } else {
+            vec![Record::Rows { stage, outcomes }]
         };
-        commands.push(Command::Persist(vec![record], Durable::Settled(seq)));
+        records.extend(intents);
+        commands.push(Command::Persist(records, Durable::Settled(seq)));
     }
 
     /// Gives a batch up while its fate is open: a later process goes on with it.
@@ -149,11 +175,9 @@ impl Engine {
             .flights
             .get(&seq)
             .map_or(0, |flight| flight.batch.rows().len());
-        let end = (
-            Status::Unconfirmed,
-            vec![unconfirmed(Code::AnswerLost, errors)],
-        );
-        let Some(outcomes) = self.outcomes(now, seq, vec![end; rows]) else {
+        let reason = unconfirmed(Code::AnswerLost, errors);
+        let end = Some(End::new(Status::Unconfirmed, vec![reason]));
+        let Some(outcomes) = self.outcomes(now, seq, vec![end; rows], Left::default()) else {
             return;
         };
         self.suspended = true;
@@ -170,45 +194,35 @@ impl Engine {
         &mut self,
         now: Now,
         seq: BatchSeq,
-        ends: Vec<(Status, Vec<Reason>)>,
+        ends: Vec<Option<End>>,
+        left: Left,
     ) -> Option<Vec<RowOutcome>> {
         let flight = self.flights.get_mut(&seq)?;
         let mut counts = Counts::default();
-        let outcomes = flight
-            .batch
-            .rows()
-            .iter()
-            .zip(ends)
-            .map(|(row, (status, reasons))| {
+        let rows = flight.batch.rows().iter().zip(ends);
+        let outcomes = rows
+            .filter_map(|(row, end)| {
+                let End {
+                    status,
+                    reasons,
+                    remote_id,
+                } = end?;
                 counts.add(status, 1);
                 self.batcher.decided(row, status);
-                RowOutcome {
+                Some(RowOutcome {
                     row: row.row.clone(),
                     status,
                     reasons,
-                    remote_id: None,
-                    route: Some(Route::Bulk)
+                    remote_id,
+                    route: Some(flight.route)
                         .filter(|_| flight.attempts > 0 && status != Status::NotSent),
-                    batch: Some(seq),
+                    batch: Some(seq).filter(|_| flight.route == Route::Bulk),
                     attempts: flight.attempts,
                     finished_at: now.unix,
-                }
+                })
             })
             .collect();
-        flight.phase = Phase::Settling { counts };
+        flight.phase = Phase::Settling { counts, left };
         Some(outcomes)
-    }
-}
-
-/// Why a row is unconfirmed, with the first of what the site said.
-pub(super) fn unconfirmed(code: Code, errors: &[String]) -> Reason {
-    let mut message = code.cause().to_owned();
-    if let Some(first) = errors.first() {
-        message = format!("{message}; the site said: {first}");
-    }
-    Reason {
-        code: code.into(),
-        field: None,
-        message,
     }
 }

@@ -152,6 +152,7 @@ impl Serialize for Record<'_> {
                     top_codes,
                     results,
                     requests,
+                    sent_again,
                     gone,
                     took,
                 } = summary;
@@ -161,6 +162,9 @@ impl Serialize for Record<'_> {
                 object.serialize_entry("codes", &Codes(top_codes))?;
                 object.serialize_entry("results", results)?;
                 object.serialize_entry("requests", requests)?;
+                if *sent_again > 0 {
+                    object.serialize_entry("sent_again", sent_again)?;
+                }
                 if let Some(gone) = gone {
                     object.serialize_entry("gone", &gone.records)?;
                     object.serialize_entry("gone_keyless", &gone.keyless)?;

@@ -122,6 +122,7 @@ fn organizations() -> StageSummary {
         top_codes: Vec::new(),
         results: Some("out/organizations-results.csv".into()),
         requests: 2,
+        sent_again: 0,
         gone: None,
         took: Duration::from_secs(3),
     }
@@ -141,6 +142,7 @@ fn customers() -> StageSummary {
         }],
         results: Some("out/customers-results.csv".into()),
         requests: 50,
+        sent_again: 0,
         gone: None,
         took: Duration::from_secs(75),
     }

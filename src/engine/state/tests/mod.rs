@@ -1,9 +1,14 @@
 //! What becomes of one batch when its answers contradict each other, or a stop comes between.
 
+mod judging;
+
 use super::Engine;
+use crate::engine::batcher::BatchLimits;
 use crate::engine::batcher::tests::{LIMITS, row};
-use crate::engine::limits::TaskSlots;
+use crate::engine::limits::{TaskSlots, Verify};
 use crate::engine::message::{Command, Durable, Event, Now, StageConfig};
+use crate::engine::route::Wish;
+use crate::engine::seen::Seen;
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::outcome::{BatchSeq, Status};
@@ -13,7 +18,33 @@ use uuid::Uuid;
 
 const BATCH: BatchSeq = BatchSeq(1);
 
-/// An engine whose one batch is on its way.
+/// A stage of no more than these slots, whose rows can be found again.
+pub(crate) fn config(batches: BatchLimits) -> StageConfig {
+    StageConfig {
+        stage: 0,
+        batches,
+        nonce: Uuid::nil(),
+        key_lifetime: Duration::from_hours(24),
+        slots: TaskSlots::Fixed(1),
+        most_slots: 5,
+        polls_per_second: 40.0,
+        max_errors: None,
+        details: Vec::new(),
+        route: Wish::Bulk,
+        requests_per_second: 50.0,
+        expected_rows: 100,
+        calls: Box::new(|_| Some(1.0)),
+        single_in_flight: 2,
+        verify: Verify::Sample,
+        findable: true,
+        associates: Box::new(|_| false),
+        resend: true,
+        fold: str::to_lowercase,
+        random: Box::new(|| 0.0),
+    }
+}
+
+/// An engine whose one batch is on its way, and whose rows cannot be found again.
 struct OneBatch {
     engine: Engine,
     now: Instant,
@@ -22,17 +53,8 @@ struct OneBatch {
 impl OneBatch {
     fn sending() -> Self {
         let engine = Engine::new(StageConfig {
-            stage: 0,
-            batches: LIMITS,
-            nonce: Uuid::nil(),
-            key_lifetime: Duration::from_hours(24),
-            slots: TaskSlots::Fixed(1),
-            most_slots: 5,
-            polls_per_second: 40.0,
-            max_errors: None,
-            details: Vec::new(),
-            fold: str::to_lowercase,
-            random: Box::new(|| 0.0),
+            findable: false,
+            ..config(LIMITS)
         });
         let mut one = Self {
             engine,
@@ -72,6 +94,15 @@ impl OneBatch {
             trace_id: None,
         };
         let mut commands = self.step(Event::Submitted(BATCH, Err(error)));
+        let read = commands.iter().find_map(|command| match command {
+            Command::ReadBack(_, rows) => Some(rows.len()),
+            _ => None,
+        });
+        if let Some(rows) = read {
+            let tried = "nothing names it".to_owned();
+            let seen = vec![Seen::Unknown { tried }; rows];
+            commands.extend(self.step(Event::ReadBack(BATCH, seen)));
+        }
         self.now += Duration::from_hours(1);
         commands.extend(self.step(Event::Woken));
         commands
@@ -106,15 +137,6 @@ fn a_refusal_after_an_attempt_that_may_have_been_accepted_is_unconfirmed() {
     assert_eq!(
         ends(&last),
         [(Status::Unconfirmed, Code::AnswerLost.to_string())]
-    );
-}
-
-#[test]
-fn a_refusal_of_the_only_attempt_is_a_failure() {
-    let last = OneBatch::sending().answered(ErrorClass::Refused);
-    assert_eq!(
-        ends(&last),
-        [(Status::Failed, Code::RequestRejected.to_string())]
     );
 }
 

@@ -1,0 +1,243 @@
+//! How long a stage will take, and what it costs, by each way.
+//!
+//! Duty: turn what is known of a site's times into durations, requests and points. Guarantee: no I/O and no clock.
+//! Must not know: where the times come from, and how estimates are shown.
+
+use super::limits::TaskSlots;
+use super::route::{CallTimes, TaskTimes};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+/// Points of the platform's hourly quota for apps: OAuth requests count against it, those with API tokens do not.
+pub const POINTS_AN_HOUR: u64 = 65_000;
+/// Polls of a task: few of a short one, whose end is news at once.
+const POLLS: f64 = 5.0;
+const POLLS_OF_SHORT: f64 = 1.5;
+/// Seconds below which a task is short.
+const SHORT: f64 = 0.5;
+/// Points of a poll: a read of one object. Any write is one point.
+const POINTS_A_POLL: f64 = 2.0;
+/// Tasks that are gone through one by one; the others take as long as the last of these.
+const TRIED: u64 = 2_000;
+/// Slots that are held at first where they are learned.
+const FIRST_SLOTS: usize = 2;
+
+/// What is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Work {
+    /// Rows.
+    pub rows: u64,
+    /// Rows that a bulk request holds.
+    pub batch_rows: usize,
+    /// Single calls that a row takes.
+    pub calls: f64,
+}
+
+/// What is known of a site, and what may be used of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Means {
+    /// Task slots that are wanted.
+    pub slots: TaskSlots,
+    /// Task slots that the contract grants.
+    pub most_slots: usize,
+    /// Single calls in flight.
+    pub single_in_flight: usize,
+    /// Requests that may leave in a second.
+    pub requests_per_second: f64,
+    /// Tasks' times.
+    pub tasks: TaskTimes,
+    /// Single calls' times.
+    pub calls: CallTimes,
+}
+
+/// What one way costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// From the first request to the last end.
+    pub took: Duration,
+    /// Tasks.
+    pub tasks: u64,
+    /// Requests, polls among them.
+    pub requests: u64,
+    /// Points of the hourly quota.
+    pub points: u64,
+}
+
+/// By bulk requests.
+#[must_use]
+pub fn by_bulk(work: &Work, means: &Means) -> Cost {
+    if work.rows == 0 {
+        return Cost::default();
+    }
+    let tasks = work.rows.div_ceil(work.batch_rows.max(1) as u64);
+    let rows = work
+        .batch_rows
+        .min(usize::try_from(work.rows).unwrap_or(usize::MAX));
+    let each = means.tasks.alone(rows);
+    let polls = if each < SHORT { POLLS_OF_SHORT } else { POLLS };
+    let paced = float(tasks) * (1.0 + polls.min(POLLS_OF_SHORT)) / means.requests_per_second;
+    Cost {
+        took: Duration::from_secs_f64(in_turns(tasks, each, means).max(paced)),
+        tasks,
+        requests: tasks + whole(float(tasks) * polls),
+        points: tasks + whole(float(tasks) * polls * POINTS_A_POLL),
+    }
+}
+
+/// By single calls.
+#[must_use]
+pub fn by_calls(work: &Work, means: &Means) -> Cost {
+    let Means {
+        calls,
+        single_in_flight,
+        requests_per_second,
+        ..
+    } = means;
+    if work.rows == 0 {
+        return Cost::default();
+    }
+    let rate = calls.rate(work.calls, *single_in_flight, *requests_per_second);
+    let requests = whole((float(work.rows) * calls.calls(work.calls)).ceil());
+    Cost {
+        took: Duration::from_secs_f64((float(work.rows) / rate).max(calls.row(work.calls))),
+        tasks: 0,
+        requests,
+        points: requests,
+    }
+}
+
+/// Seconds that so many tasks take, each worked for `each` seconds, with slots that open one by one where they are learned.
+fn in_turns(tasks: u64, each: f64, means: &Means) -> f64 {
+    let (most, mut open) = match means.slots {
+        TaskSlots::Fixed(slots) => (slots, slots),
+        TaskSlots::Auto => (
+            means.most_slots.max(1),
+            FIRST_SLOTS.min(means.most_slots.max(1)),
+        ),
+    };
+    let workers = means.tasks.workers(most);
+    let mut free = vec![0.0_f64; workers];
+    // ends in microseconds, which have an order
+    let mut ends: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
+    let (mut now, mut last) = (0.0_f64, 0.0_f64);
+    for _ in 0..tasks.min(TRIED) {
+        if ends.len() >= open
+            && let Some(Reverse(end)) = ends.pop()
+        {
+            now = now.max(float(end) / 1e6);
+            open = (open + 1).min(most);
+        }
+        let worker = (0..workers)
+            .min_by(|a, b| free[*a].total_cmp(&free[*b]))
+            .unwrap_or(0);
+        free[worker] = free[worker].max(now) + each;
+        last = last.max(free[worker]);
+        ends.push(Reverse(whole(free[worker] * 1e6)));
+    }
+    last + float(tasks.saturating_sub(TRIED)) * each / float(workers as u64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "estimates")]
+const fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "casts of floats saturate"
+)]
+const fn whole(count: f64) -> u64 {
+    count as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::route::Queue;
+
+    /// A site whose tasks of a hundred rows take so long, of which so many are worked at once.
+    fn means(seconds: f64, workers: usize, slots: TaskSlots) -> Means {
+        let mut tasks = TaskTimes::default();
+        for depth in 1..=10 {
+            let waited = (depth as f64 / workers as f64).max(1.0);
+            let before = Queue {
+                tasks: depth - 1,
+                rows: 100 * (depth - 1),
+            };
+            tasks.ended(100, Duration::from_secs_f64(seconds * waited), before);
+        }
+        Means {
+            slots,
+            most_slots: 10,
+            single_in_flight: 8,
+            requests_per_second: 50.0,
+            tasks,
+            calls: CallTimes::default(),
+        }
+    }
+
+    fn work(rows: u64) -> Work {
+        Work {
+            rows,
+            batch_rows: 100,
+            calls: 1.0,
+        }
+    }
+
+    fn near(is: Duration, wanted: f64) {
+        let is = is.as_secs_f64();
+        assert!((is / wanted - 1.0).abs() < 0.03, "{is}, not {wanted}");
+    }
+
+    #[test]
+    fn tasks_side_by_side_take_turns_in_the_slots_and_others_queue() {
+        let fixed = TaskSlots::Fixed(10);
+        near(by_bulk(&work(10_000), &means(8.0, 10, fixed)).took, 80.0);
+        near(by_bulk(&work(10_100), &means(8.0, 10, fixed)).took, 88.0);
+        near(
+            by_bulk(&work(16_000), &means(480.0, 1, fixed)).took,
+            76_800.0,
+        );
+        near(
+            by_bulk(&work(1_000_000), &means(8.0, 5, fixed)).took,
+            16_000.0,
+        );
+        near(
+            by_bulk(&work(100), &means(8.0, 10, TaskSlots::Auto)).took,
+            8.0,
+        );
+        // two, then four, then the other four: each end opens one slot more
+        near(
+            by_bulk(&work(1_000), &means(8.0, 10, TaskSlots::Auto)).took,
+            24.0,
+        );
+    }
+
+    #[test]
+    fn the_pace_bounds_what_quick_tasks_and_calls_can_do() {
+        let quick = means(0.04, 5, TaskSlots::Fixed(5));
+        let bulk = by_bulk(&work(16_000), &quick);
+        near(bulk.took, 160.0 * 2.5 / 50.0);
+        assert_eq!((bulk.tasks, bulk.requests, bulk.points), (160, 400, 640));
+        let calls = by_calls(&work(16_000), &quick);
+        near(calls.took, 600.0);
+        assert_eq!(
+            (calls.tasks, calls.requests, calls.points),
+            (0, 16_000, 16_000)
+        );
+        let many = Work {
+            calls: 8.0,
+            ..work(10)
+        };
+        assert_eq!(by_calls(&many, &quick).requests, 80);
+    }
+
+    #[test]
+    fn nothing_costs_nothing() {
+        let means = means(8.0, 5, TaskSlots::Auto);
+        assert_eq!(by_bulk(&work(0), &means), Cost::default());
+        assert_eq!(by_calls(&work(0), &means), Cost::default());
+    }
+}

@@ -1,0 +1,134 @@
+//! `plan` and `--max-changes`, as whole runs.
+
+use crate::support::place::Place;
+use crate::support::process::Ended;
+use insta::assert_snapshot;
+
+const LOAD: &str = "--mapping people.toml --input people.csv --target sandbox --quiet";
+
+fn plan(place: &Place, code: i32) -> Ended {
+    place.run(&format!("plan {LOAD}")).expect(code)
+}
+
+/// What becomes of the rows, without what depends on how fast this machine is.
+fn shares(said: &str) -> Vec<&str> {
+    let lines = said.lines().filter(|line| !line.contains(':'));
+    lines.map(str::trim).collect()
+}
+
+#[test]
+fn a_plan_says_what_would_be_sent_what_it_would_take_and_what_that_assumes() {
+    let place = Place::with_people("ana@example.com,Ana\nbo,Bo\nana@example.com,Ana Ito\n");
+    let said = plan(&place, 4);
+    assert_snapshot!(said.stdout, @"
+    customer: 3 rows read; nothing was sent
+      create or update  1
+      update            0
+      leave alone       0
+      reject            1
+      duplicate         1
+      by bulk requests: about 1.1 s, 1 task, 6 requests, 11 quota points
+      by single calls: about 0.3 s, 1 request, 1 quota point
+      assumed: a task of 100 rows takes 9.0 s and as many are worked at once as there are slots: no earlier load tells; one site was seen to take 4.8 s a row, one task at a time
+      assumed: a single call takes 300 ms, 8 are in flight, and a row takes 1.0 of them
+      assumed: a write costs 1 quota point and a poll 2, of 65000 an hour; only OAuth apps have this quota
+      warning: a customer cannot be looked up by its e-mail: where a request does not tell what became of a new one, its row ends unconfirmed; set key_detail in the mapping, or user_search = true in [contract]
+    ");
+    assert_eq!(said.stderr, "");
+    // nothing was made: neither a ledger nor a site nor results
+    assert!(!place.has(".csm-loader/ledger.sqlite") && !place.has(".csm-loader/sandbox"));
+    assert!(!place.has("people-results.csv"));
+}
+
+#[test]
+fn what_was_loaded_before_is_left_alone_or_updated() {
+    let place = Place::with_crowd(250);
+    place.run(&format!("load {LOAD}")).expect(0);
+    assert_eq!(
+        shares(&plan(&place, 0).stdout),
+        [
+            "create or update    0",
+            "update              0",
+            "leave alone       250",
+            "reject              0",
+            "duplicate           0"
+        ]
+    );
+    let changed =
+        place.read("people.csv").replace("Person 7\n", "Seven\n") + "new@example.com,New\n";
+    place.write("people.csv", changed);
+    let said = plan(&place, 0).stdout;
+    assert_eq!(
+        shares(&said),
+        [
+            "create or update    1",
+            "update              1",
+            "leave alone       249",
+            "reject              0",
+            "duplicate           0"
+        ]
+    );
+    // three batches were seen to end
+    assert!(
+        said.contains("assumed: tasks take as long as the last 3 here did"),
+        "{said}"
+    );
+    let full = place.run(&format!("plan {LOAD} --full")).expect(0);
+    assert_eq!(
+        shares(&full.stdout)[1..3],
+        ["update            250", "leave alone         0"]
+    );
+    // a plan changes nothing: the load finds what the plan found
+    let loaded = place.run(&format!("load {LOAD}")).expect(0);
+    assert!(
+        loaded.stdout.contains("2 loaded, 249 unchanged"),
+        "{}",
+        loaded.stdout
+    );
+}
+
+#[test]
+fn a_load_that_would_change_more_than_it_may_sends_nothing() {
+    let place = Place::with_crowd(10);
+    let refused = place.run(&format!("load {LOAD} --max-changes 9")).expect(3);
+    assert_snapshot!(refused.stderr, @"error: 10 of 10 rows would create or change a record, more than --max-changes 9 allows; nothing was sent");
+    assert!(place.exchanges().is_empty() && !place.has("people-results.csv"));
+    assert_eq!(refused.stdout, "");
+    place
+        .run(&format!("plan {LOAD} --max-changes 90%"))
+        .expect(3);
+    place
+        .run(&format!("load {LOAD} --max-changes 100%"))
+        .expect(0);
+    // what has not changed does not count
+    place.write(
+        "job.toml",
+        "[site]\ntarget = \"sandbox\"\n[limits]\nmax_changes = 0\n\
+         [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\n",
+    );
+    place.run("load job.toml --quiet").expect(0);
+    place.run("load job.toml --quiet --full").expect(3);
+    place
+        .run("load job.toml --quiet --full --max-changes 10")
+        .expect(0);
+}
+
+#[test]
+fn rows_that_name_organizations_count_as_changes_and_the_plan_says_why() {
+    let place = Place::with_people("");
+    place.write("site.toml", "[[organization]]\nname = \"Acme\"\n");
+    place.write(
+        "people.toml",
+        "entity = \"customer\"\n[fields]\nemail = \"email\"\n[organizations]\nnames = \"name\"\n",
+    );
+    place.write("people.csv", "email,name\nana@example.com,Acme\n");
+    place
+        .run(&format!("load {LOAD} --sandbox-seed site.toml"))
+        .expect(0);
+    let said = plan(&place, 0).stdout;
+    assert_eq!(shares(&said)[1], "update            1");
+    assert!(
+        said.contains("assumed: rows that name organizations or products have changed"),
+        "{said}"
+    );
+}

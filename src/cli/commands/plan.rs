@@ -293,6 +293,8 @@ fn workers_of(past: &[PastTask], times: &TaskTimes) -> Option<usize> {
     if past.len() < ENOUGH || to <= from {
         return None;
     }
+    // those that ended with the last one before belong to its turn
+    let later: Vec<_> = later.iter().filter(|task| task.settled_at > from).collect();
     let rows: u64 = later.iter().map(|task| task.rows).sum();
     let each = times.alone(usize::try_from(rows / later.len() as u64).ok()?);
     let at_once = later.len() as f64 * each * 1e3 / (to - from) as f64;

@@ -39,4 +39,4 @@ END
 compare documented 2000 "$rows" 'policy = "documented"'
 compare slow-tasks 2000 "$rows" $'policy = "documented"\nset = { task_micros = 800000 }'
 compare ten-slots 3000 "$rows" $'policy = "documented"\nset = { max_tasks = 10, workers = 10, task_micros = 800000 }'
-compare live-2026 600 2000 $'policy = "live-2026"\ntime_scale = 300\nset = { failed_applied = 0 }'
+compare live-2026 1000 2000 $'policy = "live-2026"\ntime_scale = 300\nset = { failed_applied = 0, task_timeout_ms = 1000000000 }'

@@ -18,6 +18,7 @@ use crate::ledger::{Ledger, PastTask, StateFolder};
 use crate::model::clock::{Clock, SystemClock};
 use crate::model::entity::{Entity, Family, Operation};
 use crate::report::forecast::{ForecastSummary, WaySummary, write_forecast};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -159,7 +160,7 @@ impl Forecaster<'_> {
     ) -> Result<(), std::fmt::Error> {
         let Self { settings, .. } = self;
         let entity = job.plan.entity();
-        let tasks = times_of(past);
+        let (tasks, workers) = times_of(past);
         let mut assumed = Vec::new();
         let work = Work {
             rows: preview.changes(),
@@ -193,6 +194,7 @@ impl Forecaster<'_> {
             single_in_flight: SINGLE_IN_FLIGHT,
             requests_per_second: f64::from(settings.requests_per_second.get()),
             tasks,
+            workers,
             calls: CallTimes::default(),
         };
         let forecast = ForecastSummary {
@@ -258,24 +260,45 @@ fn way(cost: Cost) -> WaySummary {
     }
 }
 
-/// What earlier tasks say of those to come. A task that waited for a slot of ours counts as one that the site kept waiting:
-/// it will wait again.
-fn times_of(past: &[PastTask]) -> TaskTimes {
-    let mut times = TaskTimes::default();
-    let size = |task: &PastTask| usize::try_from(task.rows).unwrap_or(usize::MAX);
-    for (index, task) in past.iter().enumerate() {
-        let mut before = Queue::default();
-        for (other, earlier) in past.iter().enumerate() {
-            let sent_first = (earlier.sent_at, other) < (task.sent_at, index);
-            if sent_first && earlier.settled_at > task.sent_at {
-                before.tasks += 1;
-                before.rows += size(earlier);
-            }
-        }
+/// Tasks from which on their spacing tells how many are worked at once.
+const ENOUGH: usize = 8;
+
+/// What earlier tasks say of those to come: what the quickest of each size took, since others may have waited for a slot of
+/// ours, and with how many worked at once the second half of them ended as fast as it did.
+fn times_of(past: &[PastTask]) -> (TaskTimes, Option<usize>) {
+    let mut quickest: BTreeMap<u64, Duration> = BTreeMap::new();
+    for task in past {
         let took = u64::try_from(task.settled_at - task.sent_at).unwrap_or(0);
-        times.ended(size(task), Duration::from_millis(took), before);
+        let took = Duration::from_millis(took);
+        let least = quickest.entry(task.rows).or_insert(took);
+        *least = took.min(*least);
     }
-    times
+    let mut times = TaskTimes::default();
+    for (rows, took) in &quickest {
+        let rows = usize::try_from(*rows).unwrap_or(usize::MAX);
+        times.ended(rows, *took, Queue::default());
+    }
+    (times.clone(), workers_of(past, &times))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a small number of tasks"
+)]
+fn workers_of(past: &[PastTask], times: &TaskTimes) -> Option<usize> {
+    let (before, later) = past.split_at(past.len() / 2);
+    let (from, to) = (before.last()?.settled_at, later.last()?.settled_at);
+    if past.len() < ENOUGH || to <= from {
+        return None;
+    }
+    // those that ended with the last one before belong to its turn
+    let later: Vec<_> = later.iter().filter(|task| task.settled_at > from).collect();
+    let rows: u64 = later.iter().map(|task| task.rows).sum();
+    let each = times.alone(usize::try_from(rows / later.len() as u64).ok()?);
+    let at_once = later.len() as f64 * each * 1e3 / (to - from) as f64;
+    Some(at_once.round().max(1.0) as usize)
 }
 
 /// Where the times of tasks come from.
@@ -324,25 +347,27 @@ mod tests {
 
     #[test]
     fn tasks_that_waited_for_each_other_are_told_from_those_that_took_long() {
-        let serial = past(&[
-            (100, 0, 480_000),
-            (100, 0, 960_000),
-            (100, 480_000, 1_440_000),
-            (100, 960_000, 1_920_000),
-        ]);
-        let times = times_of(&serial);
-        assert_eq!(times.workers(5), 1);
-        assert!((times.alone(100) - 480.0).abs() < 5.0, "{times:?}");
-        let parallel = past(&[(100, 0, 8_000), (100, 0, 8_000), (100, 10, 8_010)]);
-        let times = times_of(&parallel);
-        assert_eq!(times.workers(5), 5);
+        let serial: Vec<_> = (1..=10)
+            .map(|n| (100, 480_000 * (n - 3).max(0), 480_000 * n))
+            .collect();
+        let (times, workers) = times_of(&past(&serial));
+        assert!((times.alone(100) - 480.0).abs() < 1.0, "{times:?}");
+        assert_eq!(workers, Some(1));
+        // four at once, and two more wait for a slot
+        let four: Vec<_> = (0..20)
+            .map(|n| (100, 8_000 * (n / 4 - 1).max(0), 8_000 * (n / 4 + 1)))
+            .collect();
+        let (times, workers) = times_of(&past(&four));
         assert!((times.alone(100) - 8.0).abs() < 0.1, "{times:?}");
+        assert_eq!(workers, Some(4));
+        // of three nothing more can be told
+        assert_eq!(times_of(&past(&four[..3])).1, None);
     }
 
     #[test]
     fn what_is_assumed_is_said_with_its_source() {
         insta::assert_snapshot!(about_tasks(&TaskTimes::default(), 0, "acme"), @"a task of 100 rows takes 9.0 s and as many are worked at once as there are slots: no earlier load tells; one site was seen to take 4.8 s a row, one task at a time");
-        let times = times_of(&past(&[(100, 0, 8_000)]));
+        let (times, _) = times_of(&past(&[(100, 0, 8_000)]));
         insta::assert_snapshot!(about_tasks(&times, 1, "acme"), @"tasks take as long as the last 1 here did: 8.0 s for 100 rows on acme");
     }
 }

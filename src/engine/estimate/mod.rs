@@ -47,6 +47,8 @@ pub struct Means {
     pub requests_per_second: f64,
     /// Tasks' times.
     pub tasks: TaskTimes,
+    /// How many tasks the site works at once, where that is known better than from their times.
+    pub workers: Option<usize>,
     /// Single calls' times.
     pub calls: CallTimes,
 }
@@ -116,7 +118,8 @@ fn in_turns(tasks: u64, each: f64, means: &Means) -> f64 {
             FIRST_SLOTS.min(means.most_slots.max(1)),
         ),
     };
-    let workers = means.tasks.workers(most);
+    let workers = means.workers.unwrap_or_else(|| means.tasks.workers(most));
+    let workers = workers.clamp(1, most);
     let mut free = vec![0.0_f64; workers];
     // ends in microseconds, which have an order
     let mut ends: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
@@ -174,6 +177,7 @@ mod tests {
             single_in_flight: 8,
             requests_per_second: 50.0,
             tasks,
+            workers: None,
             calls: CallTimes::default(),
         }
     }

@@ -28,4 +28,5 @@ mod sandbox_policies;
 mod stopping;
 mod support;
 mod torture;
+mod truth;
 mod unchanged;

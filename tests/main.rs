@@ -33,4 +33,5 @@ mod sandbox_policies;
 mod stopping;
 mod support;
 mod torture;
+mod truth;
 mod unchanged;

@@ -113,6 +113,8 @@ knobs! {
         failed_nothing: Share = Share::NONE, hostile Share::per_mille(30);
         /// Which of its failures a FAILED task shows: `none`, `some` or `all`.
         failed_shows: FailuresShown = FailuresShown::None, hostile FailuresShown::Some;
+        /// Which of its failures a FINISHED task shows: `none`, `some` or `all`.
+        finished_shows: FailuresShown = FailuresShown::All;
         /// How a failure names its record: `as-sent`, `id`, `key`, `field` (only the detail field), `none` or `mixed`.
         failure_names: FailureNames = FailureNames::AsSent, hostile FailureNames::Mixed;
         /// Share of tasks that vanish: looking at them is answered 404, and their items are written all the same.

@@ -106,6 +106,8 @@ mod tests {
             Share of tasks that end FAILED with nothing written.
         failed_shows           none           none           some
             Which of its failures a FAILED task shows: `none`, `some` or `all`.
+        finished_shows         all
+            Which of its failures a FINISHED task shows: `none`, `some` or `all`.
         failure_names          as-sent        as-sent        mixed
             How a failure names its record: `as-sent`, `id`, `key`, `field` (only the detail field), `none` or `mixed`.
         vanished_tasks         0.0            0.0            0.02

@@ -83,7 +83,7 @@ words! {
         FailedStops,
     }
 
-    /// Which of the failures a FAILED task shows.
+    /// Which of its failures a task shows.
     FailuresShown {
         /// None of them.
         None,

@@ -107,13 +107,16 @@ impl Course {
 
     /// What the task says at its end, given what could not be done.
     pub(super) fn tell(&self, policy: &Policy, mut failures: Vec<Failure>) -> Outcome {
-        if self.failed {
-            failures.truncate(match policy.failed_shows {
-                FailuresShown::None => 0,
-                FailuresShown::Some => failures.len().div_ceil(2),
-                FailuresShown::All => failures.len(),
-            });
-        }
+        let shown = if self.failed {
+            policy.failed_shows
+        } else {
+            policy.finished_shows
+        };
+        failures.truncate(match shown {
+            FailuresShown::None => 0,
+            FailuresShown::Some => failures.len().div_ceil(2),
+            FailuresShown::All => failures.len(),
+        });
         Outcome {
             failed: self.failed,
             failures,
@@ -207,6 +210,11 @@ mod tests {
     fn a_task_may_end_failed_with_all_some_or_nothing_written() {
         let usual = slow();
         assert_eq!(end(&usual), "FINISHED 4, 6 written");
+        let silent = Policy {
+            finished_shows: FailuresShown::None,
+            ..slow()
+        };
+        assert_eq!(end(&silent), "FINISHED 0, 6 written");
         let applied = Policy {
             failed_applied: Share::ALL,
             ..slow()

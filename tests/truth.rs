@@ -1,0 +1,81 @@
+//! The truth about every row: whatever tasks say of them, results are what the site holds.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `cell` | a kind of site, and one load into it |
+//! | `poison` | whole requests refused for one bad row |
+
+mod cell;
+mod poison;
+
+use cell::{Cell, End, Found, Names, Written};
+use std::thread;
+
+/// Runs so many at once: cells wait for their sites, not for a processor.
+const AT_ONCE: usize = 4;
+
+fn cells(found: Found) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for end in [End::Finished, End::Failed] {
+        for written in [Written::All, Written::Nothing, Written::Partly] {
+            for names in [Names::Row, Names::Half, Names::None, Names::Empty] {
+                for lag in [false, true] {
+                    for dropped in [false, true] {
+                        cells.push(Cell {
+                            end,
+                            written,
+                            names,
+                            lag,
+                            dropped,
+                            found,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// Loads into each of them; all that is wrong, as sentences.
+fn faults(cells: &[Cell]) -> Vec<String> {
+    let part = cells.len().div_ceil(AT_ONCE);
+    thread::scope(|scope| {
+        let parts: Vec<_> = cells
+            .chunks(part)
+            .map(|cells| scope.spawn(|| cells.iter().flat_map(Cell::faults).collect::<Vec<_>>()))
+            .collect();
+        let found = parts.into_iter().flat_map(|part| part.join().unwrap());
+        found.collect()
+    })
+}
+
+#[track_caller]
+fn expect_truth(cells: &[Cell]) {
+    let faults = faults(cells);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn rows_found_by_their_key_are_told_as_the_site_holds_them_whatever_their_task_says() {
+    let cells = cells(Found::ByKeyDetail);
+    assert_eq!(cells.len(), 96);
+    expect_truth(&cells);
+}
+
+#[test]
+fn rows_found_by_the_user_search_are_told_as_the_site_holds_them() {
+    let cells = cells(Found::ByUserSearch);
+    // how they are found does not change how they are judged: half of the cells
+    let half: Vec<_> = cells.into_iter().filter(|cell| !cell.dropped).collect();
+    expect_truth(&half);
+}
+
+#[test]
+fn rows_that_cannot_be_found_again_are_unconfirmed_in_these_cells_and_in_no_other() {
+    let mut cells = cells(Found::Nowhere);
+    // what cannot be read cannot lag, nor can its associations be seen; and where a task that FINISHED keeps its
+    // failures to itself nothing in the world tells that a row is not there
+    cells.retain(|cell| !cell.lag && !cell.dropped && !cell.is_silent());
+    expect_truth(&cells);
+}

@@ -43,7 +43,14 @@ fn faults(cells: &[Cell]) -> Vec<String> {
     thread::scope(|scope| {
         let parts: Vec<_> = cells
             .chunks(part)
-            .map(|cells| scope.spawn(|| cells.iter().flat_map(Cell::faults).collect::<Vec<_>>()))
+            .map(|cells| {
+                scope.spawn(|| {
+                    cells
+                        .iter()
+                        .flat_map(|cell| cell.faults())
+                        .collect::<Vec<_>>()
+                })
+            })
             .collect();
         let found = parts.into_iter().flat_map(|part| part.join().unwrap());
         found.collect()

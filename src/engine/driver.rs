@@ -42,7 +42,7 @@ pub(super) struct Sent {
     /// Batches were given up that a later process goes on with.
     pub(super) suspended: bool,
     /// Rows that were sent again, because a reading did not show them.
-    pub(super) sent_again: u64,
+    pub(super) again: u64,
 }
 
 /// Which way a stage's requests go.
@@ -160,7 +160,7 @@ pub(super) async fn bulk(
     sent.counts = engine.counts();
     sent.requests = engine.requests();
     sent.suspended = engine.suspended();
-    sent.sent_again = engine.sent_again();
+    sent.again = engine.sent_again();
     Ok(sent)
 }
 

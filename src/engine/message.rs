@@ -24,6 +24,9 @@ pub struct Now {
     pub unix: UnixMillis,
 }
 
+/// Tells how many calls write a row by itself.
+pub type CallsOf = Box<dyn Fn(&PreparedRow) -> Option<f64> + Send>;
+
 /// What shapes and bounds a stage.
 pub struct StageConfig {
     /// The stage's number in the run.
@@ -51,7 +54,7 @@ pub struct StageConfig {
     /// Rows of the stage that are to be sent, at most.
     pub expected_rows: u64,
     /// Calls that it takes to write a row by itself; `None` where that may not come to the same.
-    pub calls: Box<dyn Fn(&PreparedRow) -> Option<f64> + Send>,
+    pub calls: CallsOf,
     /// Rows that may travel by single calls at a time.
     pub single_in_flight: usize,
     /// Of which rows it is read back what the site holds.

@@ -27,7 +27,7 @@ pub(super) enum Before {
     /// To its end.
     Finished(Counts),
     /// Somewhere, or nowhere.
-    Open(TakenUp),
+    Open(Box<TakenUp>),
 }
 
 /// What is left of an interrupted stage.
@@ -58,16 +58,16 @@ pub(super) async fn take_up(
     let shared = Arc::clone(context);
     let read = move || shared.ledger.reader()?.progress(&shared.run, stage);
     let Some(progress) = spawn_blocking(read).await?? else {
-        return Ok(Before::Open(TakenUp::default()));
+        return Ok(Before::Open(Box::default()));
     };
     if progress.info.finished_at.is_some() {
         return Ok(Before::Finished(progress.counts));
     }
     let id_key = context.client.contract().name(Name::OrganizationDetailsId);
     let now = context.clock.unix_millis();
-    Ok(Before::Open(taken_up(
+    Ok(Before::Open(Box::new(taken_up(
         entity, progress, details, id_key, now,
-    )))
+    ))))
 }
 
 fn taken_up(

@@ -9,7 +9,7 @@ use super::feed::{Feed, Feeder};
 use super::gone::{self, Seen};
 use super::hierarchy::{Behind, Tree};
 use super::limits::MaxErrors;
-use super::message::{Recovered, StageConfig};
+use super::message::{CallsOf, Recovered, StageConfig};
 use super::publish::{self, PublishError};
 use super::recall::Recall;
 use super::rejected::RejectedSpill;
@@ -246,7 +246,7 @@ async fn run_stage(
     driver::write(context, vec![Record::StageStarted(header.clone())]).await?;
     let details = job.plan.detail_names();
     let so_far = match take_up(context, entity, stage, details).await? {
-        Before::Open(so_far) => so_far,
+        Before::Open(so_far) => *so_far,
         Before::Finished(counts) => {
             let summary = StageSummary {
                 stage,
@@ -327,7 +327,7 @@ async fn run_stage(
         top_codes,
         results: Some(job.results.display().to_string()),
         requests: sent.requests,
-        sent_again: sent.sent_again,
+        sent_again: sent.again,
         gone,
         took: started.elapsed(),
     };
@@ -675,7 +675,7 @@ fn stage_config(
 
 /// How many calls write a row by itself. A customer that may be on the site under an id that nobody can find is written
 /// by bulk requests alone.
-fn calls(contract: &Contract, target: &Target) -> Box<dyn Fn(&PreparedRow) -> Option<f64> + Send> {
+fn calls(contract: &Contract, target: &Target) -> CallsOf {
     let sure =
         target.asked == Operation::Create.into() || verify::can_find(contract, target).is_ok();
     let (contract, target) = (contract.clone(), target.clone());

@@ -14,7 +14,7 @@ use super::state::{Engine, not_sent};
 use super::verify;
 use crate::api::contract::{self, Name};
 use crate::ledger::record::Record;
-use crate::ledger::{RowSet, StageInfo, StageProgress};
+use crate::ledger::{OpenBatch, RowSet, StageInfo, StageProgress};
 use crate::model::code::Code;
 use crate::model::entity::Family;
 use crate::model::event::{Phase, RunEvent};
@@ -190,30 +190,7 @@ async fn finish_requests(
         let sent = driver::bulk(context, route, engine, recovered, feed, None).await?;
         counts = sent.counts;
     } else {
-        let mut records = Vec::new();
-        for open in &progress.undecided {
-            let ends = definitions::verdicts(context, number, open).await;
-            let at = context.clock.unix_millis();
-            let rows = open.rows.iter().map(|sent| lost(sent.row.clone(), at));
-            let mut outcomes: Vec<_> = rows.collect();
-            for (outcome, (status, reasons)) in outcomes.iter_mut().zip(ends.unwrap_or_default()) {
-                (outcome.status, outcome.reasons) = (status, reasons);
-            }
-            for outcome in &mut outcomes {
-                // it may have left; how often is not known
-                (outcome.route, outcome.attempts) = (Some(Route::Bulk), 1);
-                outcome.batch = Some(open.batch);
-                counts.add(outcome.status, 1);
-            }
-            records.push(Record::Settled {
-                stage: number,
-                batch: open.batch,
-                trace_id: None,
-                outcomes,
-                at,
-            });
-        }
-        driver::write(context, records).await?;
+        counts = settle_definitions(context, number, &progress.undecided, counts).await?;
     }
     // a call that may have been made: its row is known by its number alone
     let at = context.clock.unix_millis();
@@ -227,6 +204,40 @@ async fn finish_requests(
     }
     counts.add(Status::Unconfirmed, called.len() as u64);
     write_rows(context, number, called).await?;
+    Ok(counts)
+}
+
+/// Ends requests for definitions as the site now tells.
+async fn settle_definitions(
+    context: &Arc<Context>,
+    number: u32,
+    undecided: &[OpenBatch],
+    mut counts: Counts,
+) -> Result<Counts, RunError> {
+    let mut records = Vec::new();
+    for open in undecided {
+        let ends = definitions::verdicts(context, number, open).await;
+        let at = context.clock.unix_millis();
+        let rows = open.rows.iter().map(|sent| lost(sent.row.clone(), at));
+        let mut outcomes: Vec<_> = rows.collect();
+        for (outcome, (status, reasons)) in outcomes.iter_mut().zip(ends.unwrap_or_default()) {
+            (outcome.status, outcome.reasons) = (status, reasons);
+        }
+        for outcome in &mut outcomes {
+            // it may have left; how often is not known
+            (outcome.route, outcome.attempts) = (Some(Route::Bulk), 1);
+            outcome.batch = Some(open.batch);
+            counts.add(outcome.status, 1);
+        }
+        records.push(Record::Settled {
+            stage: number,
+            batch: open.batch,
+            trace_id: None,
+            outcomes,
+            at,
+        });
+    }
+    driver::write(context, records).await?;
     Ok(counts)
 }
 

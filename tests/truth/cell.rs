@@ -85,12 +85,12 @@ impl fmt::Display for Cell {
 
 impl Cell {
     /// Its tasks FINISH, keep their failures to themselves, and have some.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(super) fn is_silent(self) -> bool {
         self.end == End::Finished && self.names == Names::Empty && self.written != Written::All
     }
 
     /// Whether its rows may be unconfirmed: they cannot be found, and no failure tells which of them it means.
-    fn leaves_open(&self) -> bool {
+    fn leaves_open(self) -> bool {
         let told = match (self.end, self.written) {
             // no task tells more than its failures; one that FAILED tells nothing of rows without one
             (End::Failed, _) => false,
@@ -100,7 +100,7 @@ impl Cell {
         self.found == Found::Nowhere && !told
     }
 
-    fn policy(&self) -> String {
+    fn policy(self) -> String {
         let mut flags = match (self.end, self.written) {
             (End::Finished, Written::All) => vec![],
             // poisoned rows are refused on every route
@@ -133,7 +133,7 @@ impl Cell {
         })
     }
 
-    fn place(&self, job: &str) -> Place {
+    fn place(self, job: &str) -> Place {
         let place = Place::new();
         let mut lines = "id,email,name,region,account\n".to_owned();
         for row in 1..=ROWS {
@@ -163,7 +163,7 @@ impl Cell {
     }
 
     /// Loads into it; what is wrong with the results, as sentences.
-    pub(super) fn faults(&self) -> Vec<String> {
+    pub(super) fn faults(self) -> Vec<String> {
         let place = self.place("");
         let site = Sandbox::serve(
             &place,
@@ -211,15 +211,9 @@ impl Cell {
     }
 
     /// What is wrong with a result, given what the site holds of its row.
-    fn fault(
-        &self,
-        row: usize,
-        status: &str,
-        code: &str,
-        record: Option<&Value>,
-    ) -> Option<String> {
+    fn fault(self, row: usize, status: &str, code: &str, record: Option<&Value>) -> Option<String> {
         let wanted = |record: &Value| {
-            let region = (row % 2 == 0).then_some("EMEA");
+            let region = row.is_multiple_of(2).then_some("EMEA");
             let held = details(record);
             record["displayName"] == format!("Person {row}")
                 && held.get("Region").map(String::as_str) == region

@@ -161,13 +161,14 @@ mod tests {
     use crate::engine::route::Queue;
 
     /// A site whose tasks of a hundred rows take so long, of which so many are worked at once.
-    fn means(seconds: f64, workers: usize, slots: TaskSlots) -> Means {
+    fn means(seconds: f64, workers: u32, slots: TaskSlots) -> Means {
         let mut tasks = TaskTimes::default();
-        for depth in 1..=10 {
-            let waited = (depth as f64 / workers as f64).max(1.0);
+        for before in 0..10_u32 {
+            let waited = (f64::from(before + 1) / f64::from(workers)).max(1.0);
+            let tasks_before = before as usize;
             let before = Queue {
-                tasks: depth - 1,
-                rows: 100 * (depth - 1),
+                tasks: tasks_before,
+                rows: 100 * tasks_before,
             };
             tasks.ended(100, Duration::from_secs_f64(seconds * waited), before);
         }

@@ -99,13 +99,14 @@ impl Engine {
             ends.push(match ruling {
                 Ruling::End(end) => Some(end),
                 Ruling::Again if !self.config.resend => Some(not_applied(judging)),
-                Ruling::Again => match &self.stopped {
-                    Some(why) => Some(End::new(Status::NotSent, vec![stop_reason(why)])),
-                    None => {
+                Ruling::Again => {
+                    let stopped = self.stopped.as_ref();
+                    let end = stopped.map(|why| End::new(Status::NotSent, vec![stop_reason(why)]));
+                    if end.is_none() {
                         again.push(index);
-                        None
                     }
-                },
+                    end
+                }
             });
         }
         let mut left = (Left::default(), Vec::new());

@@ -144,34 +144,7 @@ impl Serialize for Record<'_> {
                 object.serialize_entry("stage", stage)?;
                 object.serialize_entry("message", message)?;
             }
-            RunEvent::StageFinished { summary } => {
-                let StageSummary {
-                    stage,
-                    entity,
-                    counts,
-                    top_codes,
-                    results,
-                    requests,
-                    sent_again,
-                    gone,
-                    took,
-                } = summary;
-                object.serialize_entry("stage", stage)?;
-                object.serialize_entry("entity", entity)?;
-                object.serialize_entry("counts", &ByStatus(counts))?;
-                object.serialize_entry("codes", &Codes(top_codes))?;
-                object.serialize_entry("results", results)?;
-                object.serialize_entry("requests", requests)?;
-                if *sent_again > 0 {
-                    object.serialize_entry("sent_again", sent_again)?;
-                }
-                if let Some(gone) = gone {
-                    object.serialize_entry("gone", &gone.records)?;
-                    object.serialize_entry("gone_keyless", &gone.keyless)?;
-                    object.serialize_entry("gone_list", &gone.list)?;
-                }
-                object.serialize_entry("took_ms", &millis(*took))?;
-            }
+            RunEvent::StageFinished { summary } => finished(summary, &mut object)?,
             RunEvent::RunFinished {
                 counts,
                 stopped,
@@ -184,6 +157,36 @@ impl Serialize for Record<'_> {
         }
         object.end()
     }
+}
+
+fn finished<M: SerializeMap>(summary: &StageSummary, object: &mut M) -> Result<(), M::Error> {
+    let StageSummary {
+        stage,
+        entity,
+        counts,
+        top_codes,
+        results,
+        requests,
+        sent_again,
+        gone,
+        took,
+    } = summary;
+    object.serialize_entry("stage", stage)?;
+    object.serialize_entry("entity", entity)?;
+    object.serialize_entry("counts", &ByStatus(counts))?;
+    object.serialize_entry("codes", &Codes(top_codes))?;
+    object.serialize_entry("results", results)?;
+    object.serialize_entry("requests", requests)?;
+    if *sent_again > 0 {
+        object.serialize_entry("sent_again", sent_again)?;
+    }
+    if let Some(gone) = gone {
+        object.serialize_entry("gone", &gone.records)?;
+        object.serialize_entry("gone_keyless", &gone.keyless)?;
+        object.serialize_entry("gone_list", &gone.list)?;
+    }
+    object.serialize_entry("took_ms", &millis(*took))?;
+    Ok(())
 }
 
 const fn name(event: &RunEvent) -> &'static str {

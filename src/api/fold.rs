@@ -16,6 +16,10 @@ pub fn name(text: &str) -> Cow<'_, str> {
     {
         return Cow::Borrowed(text);
     }
+    // composition knows no ASCII character, and most names hold no other
+    if text.is_ascii() {
+        return Cow::Owned(text.to_ascii_lowercase());
+    }
     let lower: String = text.nfc().collect::<String>().to_lowercase();
     // lower-casing can leave NFC (İ becomes i + combining dot), so compose once more
     match is_nfc_quick(lower.chars()) {
@@ -64,6 +68,13 @@ mod tests {
             assert_eq!(name(left), name(right));
         }
         assert_ne!(name("Acme"), name("Acme."));
+    }
+
+    #[test]
+    fn the_short_way_of_ascii_leads_to_the_same() {
+        let ascii: String = (0..128_u8).map(char::from).collect();
+        let long: String = ascii.trim().nfc().collect::<String>().to_lowercase();
+        assert_eq!(name(&ascii), long);
     }
 
     #[test]

@@ -177,7 +177,7 @@ impl Cell {
             "job.toml",
             format!(
                 "{}[auth]\nmethod = \"basic\"\n[state]\ndir = \"state\"\n\
-                 [limits]\nverify = \"all\"\n\
+                 [limits]\nverify = \"all\"\nroute = \"bulk\"\n\
                  [contract]\nread_patience = \"1s\"\nuser_search = {user_search}\n\
                  [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\nresults = \"out.csv\"\n",
                 site.site_table()
@@ -238,7 +238,10 @@ impl Cell {
             ("failed", Some(record)) if wanted(record) && belongs(record) => {
                 Some("the site holds it".into())
             }
-            ("failed", Some(record)) if wanted(record) && code != "ASSOCIATION_MISSING" => {
+            ("failed", Some(record))
+                if wanted(record)
+                    && !code.split("; ").any(|code| code == "ASSOCIATION_MISSING") =>
+            {
                 Some("the site holds it but for its organization".into())
             }
             ("unconfirmed", _) if !self.leaves_open() => Some("it could be told".into()),

@@ -68,7 +68,9 @@ impl Engine {
             }
             return self.judge(now, seq, judging, commands);
         }
-        if rows == 1 && let Some(alone) = self.refusals.alone(&error.message) {
+        if rows == 1
+            && let Some(alone) = self.refusals.alone(&error.message)
+        {
             self.stop(why::refuses_all(alone, error));
         }
         // nothing of it was written, and which row is to blame stays open

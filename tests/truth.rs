@@ -3,10 +3,19 @@
 //! | module | what |
 //! | --- | --- |
 //! | `cell` | a kind of site, and one load into it |
-//! | `poison` | whole requests refused for one bad row |
+//! | `world` | a site, a job, and results beside what the site holds |
+//! | `poison`, `refused` | whole requests refused for one bad row; for none |
+//! | `repair` | associations that did not arrive, and other parts of a record that did not |
+//! | `depth` | how much is read back |
+//! | `single` | the single route |
 
 mod cell;
+mod depth;
 mod poison;
+mod refused;
+mod repair;
+mod single;
+mod world;
 
 use cell::{Cell, End, Found, Names, Written};
 use std::iter;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-const ROWS: usize = 24;
+const ROWS: usize = 12;
 
 const SITE: &str = "\
 [[customer_detail]]\nname = \"Region\"\ntype = \"TEXT\"\n\
@@ -106,9 +106,9 @@ impl Cell {
             // poisoned rows are refused on every route
             (End::Finished, Written::Nothing) => vec!["poison=1"],
             (End::Finished, Written::Partly) => vec!["poison=0.3"],
-            (End::Failed, Written::All) => vec!["failed_applied=1", "poison=0.1"],
-            (End::Failed, Written::Nothing) => vec!["failed_nothing=1", "poison=0.1"],
-            (End::Failed, Written::Partly) => vec!["failed_partly=1", "poison=0.1"],
+            (End::Failed, Written::All) => vec!["failed_applied=1", "poison=0.2"],
+            (End::Failed, Written::Nothing) => vec!["failed_nothing=1", "poison=0.2"],
+            (End::Failed, Written::Partly) => vec!["failed_partly=1", "poison=0.2"],
         };
         flags.extend(match self.names {
             Names::Row => ["failure_names=as-sent", "failed_shows=all"],

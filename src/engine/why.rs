@@ -36,7 +36,7 @@ pub fn too_many_errors(most: MaxErrors) -> String {
 #[must_use]
 pub fn refuses_all(rows: u32, error: &ApiError) -> String {
     format!(
-        "the site refused every request, {rows} of them with a single row, in the same words, which is hardly the rows' fault: \
+        "the site refused every request, {rows} of them with a single row, always with the same words, which is hardly the fault of single rows: \
          {error}; compare the names in [contract] and the mapping with the site (csm-loader doctor --probe shows what it \
          takes), then load again, and retry the rows that failed"
     )
@@ -80,7 +80,7 @@ mod tests {
         POST /api/v1/customer/profile/bulk was answered 401: Unauthorized (check e-mail and token; the token may have expired); no request of this kind can succeed until that is mended: then load again
         more than 5% of the rows did not load (--max-errors); see their reasons in the results file, mend them or allow more, then load again
         more than 100 of the rows did not load (--max-errors); see their reasons in the results file, mend them or allow more, then load again
-        the site refused every request, 5 of them with a single row, in the same words, which is hardly the rows' fault: POST /api/v1/customer/profile/bulk was answered 400: Unknown field; compare the names in [contract] and the mapping with the site (csm-loader doctor --probe shows what it takes), then load again, and retry the rows that failed
+        the site refused every request, 5 of them with a single row, always with the same words, which is hardly the fault of single rows: POST /api/v1/customer/profile/bulk was answered 400: Unknown field; compare the names in [contract] and the mapping with the site (csm-loader doctor --probe shows what it takes), then load again, and retry the rows that failed
         ");
     }
 }

@@ -11,8 +11,7 @@ fn load(limits: &str, contract: &str, policy: &str) -> (World, String, usize) {
     world.crowd("upsert", 1_000).job(&limits, contract);
     let ended = world.load().expect(5);
     let requests = world.requests("POST", "/bulk");
-    let said = ended.steady().replace(&world.site.cloud_id, "…");
-    (world, said, requests)
+    (world, ended.stdout, requests)
 }
 
 #[test]
@@ -25,7 +24,8 @@ fn a_wrong_name_in_the_contract_stops_the_load_after_few_requests() {
     world.place.judge_only("the name is wrong", |exchange| {
         !exchange.path.ends_with("/bulk")
     });
-    assert_snapshot!(said, @"");
+    let why = said.lines().find(|line| line.starts_with("stopped early"));
+    assert_snapshot!(why.unwrap(), @r#"stopped early: the site refused every request, 5 of them with a single row, always with the same words, which is hardly the fault of single rows: POST /api/v1/customer/profile/bulk was answered 400: Invalid request body: unknown key "inOrganizations" at line 1 column 230; compare the names in [contract] and the mapping with the site (csm-loader doctor --probe shows what it takes), then load again, and retry the rows that failed"#);
     assert!(requests <= 20, "{requests}");
     let mut counts: BTreeMap<_, _> = world.results().counts();
     assert_eq!(counts.remove("failed"), Some(5));

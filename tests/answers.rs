@@ -451,7 +451,9 @@ load goes on with the request. The site's own words stand in `message`, and the 
 that of the refusal.
 
 A bulk request that is refused wrote nothing, and one bad row is enough for that: its halves are sent by themselves, each under a key of
-its own, down to the row that is refused alone. One bad row of a hundred costs at most 15 requests more.
+its own, down to the row that is refused alone. One bad row of a hundred costs at most 15 requests more. While the site has taken nothing,
+rows from different requests are sent ahead alone; where five of them are refused with the same words, the run stops, and what was not
+sent is {stopped}: a wrong name in `[contract]` costs a few dozen requests, not two a row.
 
 A bulk request that is given up after its last attempt stops the run, as credentials do that do not suffice: what was not sent yet is
 {stopped}, and a later load sends it. Once a run stops, nothing waits for the site any more: a request that is told to

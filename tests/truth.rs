@@ -3,16 +3,27 @@
 //! | module | what |
 //! | --- | --- |
 //! | `cell` | a kind of site, and one load into it |
-//! | `poison` | whole requests refused for one bad row |
+//! | `world` | a site, a job, and results beside what the site holds |
+//! | `poison`, `refused` | whole requests refused for one bad row; for none |
+//! | `repair` | associations that did not arrive, and other parts of a record that did not |
+//! | `depth` | how much is read back |
+//! | `single` | the single route |
 
 mod cell;
+mod depth;
 mod poison;
+mod refused;
+mod repair;
+mod single;
+mod world;
 
 use cell::{Cell, End, Found, Names, Written};
+use std::iter;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Runs so many at once: cells wait for their sites, not for a processor.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
 
 fn cells(found: Found) -> Vec<Cell> {
     let mut cells = Vec::new();
@@ -39,21 +50,18 @@ fn cells(found: Found) -> Vec<Cell> {
 
 /// Loads into each of them; all that is wrong, as sentences.
 fn faults(cells: &[Cell]) -> Vec<String> {
-    let part = cells.len().div_ceil(AT_ONCE);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let turns = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let cells = turns.map_while(|turn| cells.get(turn));
+        cells.flat_map(|cell| cell.faults()).collect::<Vec<_>>()
+    };
     thread::scope(|scope| {
-        let parts: Vec<_> = cells
-            .chunks(part)
-            .map(|cells| {
-                scope.spawn(|| {
-                    cells
-                        .iter()
-                        .flat_map(|cell| cell.faults())
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        let found = parts.into_iter().flat_map(|part| part.join().unwrap());
-        found.collect()
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        let faults = workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap());
+        faults.collect()
     })
 }
 

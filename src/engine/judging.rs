@@ -222,7 +222,11 @@ impl Judging {
                 }
                 Some(Seen::Differs { .. } | Seen::Absent) => {}
             },
-            Called::Refused { reasons, .. } => end.reasons.extend(reasons.iter().cloned()),
+            // it says the same, and why no call helps
+            Called::Refused { reasons, .. } if !reasons.is_empty() => {
+                end.reasons.clone_from(reasons);
+            }
+            Called::Refused { .. } => {}
             Called::Lost { error, tried } => {
                 let errors = [error.message.clone()];
                 let mut reason = unconfirmed(Code::AnswerLost, &errors);

@@ -14,6 +14,7 @@ mod answers;
 mod calls;
 mod judge;
 mod recover;
+mod refusals;
 mod routing;
 mod successors;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::model::event::RunEvent;
 use crate::model::outcome::{BatchSeq, Counts, RowOutcome, Status};
 use crate::model::reply::Throttle;
 use crate::model::row::{PreparedRow, Reason, RowId, RowRef};
+use refusals::Refusals;
 use routing::{Way, router};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -89,6 +91,7 @@ pub struct Engine {
     /// Of each batch all associations are read back: one was found missing.
     check_associations: bool,
     sent_again: u64,
+    refusals: Refusals,
 }
 
 impl Engine {
@@ -115,6 +118,7 @@ impl Engine {
             begun: HashSet::new(),
             check_associations: false,
             sent_again: 0,
+            refusals: Refusals::default(),
             config,
         }
     }
@@ -362,7 +366,13 @@ impl Engine {
         // those still on their way may reach the site in any order
         let waiting = |flight: &&Flight| matches!(flight.phase, Phase::Waiting(_));
         let before = self.queue(waiting);
-        for (seq, flight) in &mut self.flights {
+        // a row that was left of a refused request tells most, and takes least
+        let mut order: Vec<_> = self.flights.keys().copied().collect();
+        order.sort_by_key(|seq| self.flights[seq].batch.rows().len() > 1);
+        for seq in order {
+            let Some(flight) = self.flights.get_mut(&seq) else {
+                continue;
+            };
             let due = match flight.phase {
                 Phase::Queued => self.gate.open(now.at, active),
                 Phase::Backoff { until } => until <= now.at,
@@ -379,7 +389,7 @@ impl Engine {
             flight.before = before;
             flight.first_sent.get_or_insert(now.at);
             commands.push(Command::Submit {
-                batch: *seq,
+                batch: seq,
                 key: flight.key.clone(),
                 body: Arc::clone(&flight.body),
             });

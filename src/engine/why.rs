@@ -32,6 +32,16 @@ pub fn too_many_errors(most: MaxErrors) -> String {
     )
 }
 
+/// Rows were refused alone, in the same words, and nothing was taken.
+#[must_use]
+pub fn refuses_all(rows: u32, error: &ApiError) -> String {
+    format!(
+        "the site refused every request, {rows} of them with a single row, always with the same words, which is hardly the fault of single rows: \
+         {error}; compare the names in [contract] and the mapping with the site (csm-loader doctor --probe shows what it \
+         takes), then load again, and retry the rows that failed"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +72,7 @@ mod tests {
             )),
             too_many_errors(MaxErrors::Percent(5.0)),
             too_many_errors(MaxErrors::Rows(100)),
+            refuses_all(5, &error(ErrorClass::Refused, Some(400), "Unknown field")),
         ];
         insta::assert_snapshot!(sentences.join("\n"), @"
         the site could not be reached in 8 attempts: POST /api/v1/customer/profile/bulk had no answer: connection refused; check the network, the site's address and its status page, then load again
@@ -69,6 +80,7 @@ mod tests {
         POST /api/v1/customer/profile/bulk was answered 401: Unauthorized (check e-mail and token; the token may have expired); no request of this kind can succeed until that is mended: then load again
         more than 5% of the rows did not load (--max-errors); see their reasons in the results file, mend them or allow more, then load again
         more than 100 of the rows did not load (--max-errors); see their reasons in the results file, mend them or allow more, then load again
+        the site refused every request, 5 of them with a single row, always with the same words, which is hardly the fault of single rows: POST /api/v1/customer/profile/bulk was answered 400: Unknown field; compare the names in [contract] and the mapping with the site (csm-loader doctor --probe shows what it takes), then load again, and retry the rows that failed
         ");
     }
 }

@@ -33,6 +33,7 @@ impl Engine {
             return;
         };
         self.requests += 1;
+        self.refusals.taken();
         self.gate.accepted();
         self.budget.succeeded();
         flight.phase = Phase::Waiting(Wait {

@@ -129,6 +129,7 @@ impl Engine {
             }
             Called::Loaded { remote_id, calls } => {
                 self.requests += u64::from(calls);
+                self.refusals.taken();
                 let took = begun.map_or(Duration::ZERO, |begun| now.at.duration_since(begun));
                 self.router.single_done(1, calls, took);
                 self.budget.succeeded();

@@ -10,7 +10,7 @@ use crate::engine::judging::{Doubt, Judging};
 use crate::engine::message::{Command, Now, Recovered, Undecided};
 use crate::engine::retry::Tries;
 use crate::model::code::Code;
-use crate::model::outcome::Counts;
+use crate::model::outcome::{Counts, Status};
 use crate::model::row::Reason;
 
 /// Why a batch is not sent again.
@@ -28,6 +28,9 @@ impl Engine {
             self.batcher.continue_after(last);
         }
         self.begun = recovered.begun;
+        if recovered.counts.of(Status::Loaded) > 0 {
+            self.refusals.taken();
+        }
         for undecided in recovered.undecided {
             self.given += undecided.rows.len() as u64;
             self.take_up(now, undecided, &mut commands);

@@ -7,6 +7,7 @@ use crate::engine::flight::{End, Flight, Left, Phase};
 use crate::engine::judging::{Doubt, Judging, Ruling};
 use crate::engine::message::{Command, Now};
 use crate::engine::route::Wish;
+use crate::engine::why;
 use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::outcome::{BatchSeq, Status};
@@ -23,6 +24,8 @@ const WHOLE_ROUNDS: u32 = 2;
 enum How {
     Whole,
     Halves,
+    /// Halves, and the row between them alone, ahead of both.
+    Scout,
     Calls,
 }
 
@@ -65,7 +68,16 @@ impl Engine {
             }
             return self.judge(now, seq, judging, commands);
         }
-        if rows == 1 || self.stopped.is_some() || !self.config.resend {
+        if rows == 1
+            && let Some(alone) = self.refusals.alone(&error.message)
+        {
+            self.stop(why::refuses_all(alone, error));
+        }
+        // nothing of it was written, and which row is to blame stays open
+        if rows > 1 && self.stopped.is_some() {
+            return self.end_whole(now, seq, Status::NotSent, Code::RunStopped, error, commands);
+        }
+        if rows == 1 || !self.config.resend {
             let code = Code::RequestRejected;
             return self.end_whole(now, seq, Status::Failed, code, error, commands);
         }
@@ -74,7 +86,12 @@ impl Engine {
             seq.0
         )));
         let again: Vec<_> = (0..rows).collect();
-        let left = self.successors(now, seq, again, How::Halves, false);
+        let how = if self.refusals.several() {
+            How::Scout
+        } else {
+            How::Halves
+        };
+        let left = self.successors(now, seq, again, how, false);
         let ends = vec![None; rows];
         let trace_id = error.trace_id.clone();
         self.settle_and(now, seq, ends, trace_id, left, commands);
@@ -115,7 +132,7 @@ impl Engine {
             let how = how(judging, self.config.route, again.len(), rounds);
             let way = match how {
                 How::Whole => "as a new batch",
-                How::Halves => "in halves",
+                How::Halves | How::Scout => "in halves",
                 How::Calls => "one by one",
             };
             commands.push(self.notice(format!(
@@ -155,6 +172,11 @@ impl Engine {
             How::Halves => {
                 let (first, second) = rows.split_at(rows.len().div_ceil(2));
                 vec![of(first), of(second)]
+            }
+            How::Scout => {
+                let (first, second) = rows.split_at(rows.len() / 2);
+                let (scout, second) = second.split_at(1);
+                vec![of(scout), of(first), of(second)]
             }
         };
         let (mut flights, mut intents) = (Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 use super::config;
 use crate::engine::batcher::BatchLimits;
 use crate::engine::batcher::tests::{LIMITS, row};
-use crate::engine::limits::Verify;
+use crate::engine::limits::{TaskSlots, Verify};
 use crate::engine::message::{Command, Event, Now, Recovered, StageConfig};
 use crate::engine::route::Wish;
 use crate::engine::seen::{Called, Seen};
@@ -346,6 +346,50 @@ proptest! {
         }
         prop_assert_eq!(load.outcomes.len() as u64, rows);
     }
+}
+
+#[test]
+fn a_site_that_refuses_every_request_is_left_after_few_of_them() {
+    for (slots, rows, most) in [
+        (1, 100, 15),
+        (1, 1_000, 15),
+        (5, 1_000, 30),
+        (10, 2_000, 45),
+    ] {
+        let config = StageConfig {
+            slots: TaskSlots::Fixed(slots),
+            most_slots: slots,
+            ..config(WIDE)
+        };
+        let load = Load::new(config, Site::default(), |_, _| Err(ErrorClass::Refused)).run(rows);
+        let requests = load.site.submits.len();
+        assert!(requests <= most, "{slots} slots: {requests} requests");
+        let ends = load.outcomes.values().map(|outcome| outcome.status);
+        let failed = ends.filter(|status| *status == Status::Failed).count();
+        assert!((5..5 + slots).contains(&failed), "{failed} failed");
+        let unsent = load.outcomes.values();
+        let unsent = unsent.filter(|outcome| outcome.status == Status::NotSent);
+        assert_eq!(unsent.count(), load.outcomes.len() - failed);
+        assert_eq!(load.outcomes.len() as u64, rows);
+        let why = load.engine.stopped().unwrap();
+        assert!(why.contains("always with the same words"), "{why}");
+    }
+}
+
+#[test]
+fn bad_rows_at_the_start_do_not_keep_the_good_ones_from_being_sent() {
+    let load = Load::new(config(WIDE), with_poison(1..=100), refuses_whole).run(500);
+    let (good, bad) = (101..=500_u64, 1..=100_u64);
+    assert_eq!(load.site.held, good.collect());
+    let failed = load
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.status == Status::Failed);
+    assert_eq!(
+        failed.map(|(row, _)| *row).collect::<Vec<_>>(),
+        bad.collect::<Vec<_>>()
+    );
+    assert_eq!(load.engine.stopped(), None);
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! The single route as whole runs: each row by calls of its own, whatever the site answers.
+
+use super::world::{World, creations};
+use crate::support::scripted::CREDENTIALS;
+use crate::support::wait_for;
+
+/// No request may be a bulk one.
+#[track_caller]
+fn expect_no_bulk(world: &World) {
+    assert_eq!(world.requests("POST", "/bulk"), 0);
+}
+
+#[test]
+fn customers_are_created_left_alone_and_changed_one_by_one() {
+    let world = World::new("", "");
+    world.job(
+        "route = \"single\"",
+        "membership = true\nuser_search = true",
+    );
+    world.customers(
+        "create",
+        &[
+            ["ana@example.com", "Ana", "EMEA", "Acme"],
+            ["bo@example.com", "Bo", "", ""],
+            ["cy@example.com", "Cy", "MOON", ""],
+        ],
+    );
+    world.load().expect(4);
+    world.expect_truth("customers");
+    assert_eq!(
+        world.results().column("status"),
+        ["loaded", "loaded", "failed"]
+    );
+    assert_eq!(world.results().column("route"), ["single"; 3]);
+    // a second creation is refused, an update of what is not there as well
+    world.customers(
+        "update",
+        &[
+            ["ana@example.com", "Anna", "APAC", "Bolt"],
+            ["dan@example.com", "Dan", "", ""],
+        ],
+    );
+    world.load().expect(4);
+    world.expect_truth("customers");
+    let results = world.results();
+    assert_eq!(results.column("code"), ["", "NOT_FOUND"]);
+    world.customers(
+        "create",
+        &[
+            ["ana@example.com", "Ana", "EMEA", ""],
+            ["eve@example.com", "Eve", "EMEA", ""],
+        ],
+    );
+    world.load().expect(4);
+    assert_eq!(world.results().column("code"), ["ALREADY_EXISTS", ""]);
+    world.customers(
+        "upsert",
+        &[
+            ["ana@example.com", "Ana B", "EMEA", "Bolt"],
+            ["flo@example.com", "Flo", "APAC", "Acme"],
+        ],
+    );
+    world.load().expect(0);
+    world.expect_truth("customers");
+    expect_no_bulk(&world);
+    let all_once = creations(&world.site, "customer")
+        .into_values()
+        .all(|times| times == 1);
+    assert!(all_once);
+}
+
+#[test]
+fn organizations_are_created_left_alone_and_changed_one_by_one() {
+    let world = World::new("", "");
+    world.job("route = \"single\"", "");
+    for (operation, tier, rows, code) in [
+        ("create", "gold", 10, 0),
+        ("update", "lead", 12, 4),
+        ("create", "tin", 11, 4),
+        ("upsert", "gold", 14, 0),
+    ] {
+        world.organizations(operation, tier, rows);
+        world.load().expect(code);
+        // those that a creation found there are not as it says
+        if (operation, code) != ("create", 4) {
+            world.expect_truth("organizations");
+        }
+    }
+    assert_eq!(world.results().counts(), [("loaded".to_owned(), 14)].into());
+    expect_no_bulk(&world);
+    let mut created = creations(&world.site, "organization");
+    created.retain(|key, _| key.starts_with("org "));
+    assert_eq!(created.len(), 14);
+    assert!(created.into_values().all(|times| times == 1));
+}
+
+/// Answers that are lost, refused for now, or none.
+const TROUBLE: &str = "--set json_500=0.03 --set applied_504=0.05 --set dropped_after=0.03 --set burst_429=0.02 \
+     --set burst_window_ms=100 --set poison=0.05";
+
+#[test]
+fn lost_answers_and_throttles_create_nobody_twice() {
+    for kind in ["customers", "organizations"] {
+        let world = World::new("", TROUBLE);
+        world.job(
+            "route = \"single\"\nsingle_in_flight = 8",
+            "membership = true",
+        );
+        if kind == "customers" {
+            world.crowd("upsert", 60);
+        } else {
+            world.organizations("upsert", "gold", 60);
+        }
+        world.load().expect(4);
+        world.expect_truth(kind);
+        let exchanges = world.place.exchanges();
+        let lost = exchanges
+            .iter()
+            .filter(|exchange| exchange.status.is_none_or(|status| status >= 429));
+        assert!(lost.count() >= 5);
+        let entity = kind.strip_suffix('s').unwrap();
+        let twice: Vec<_> = creations(&world.site, entity)
+            .into_iter()
+            .filter(|(_, times)| *times > 1)
+            .collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+}
+
+#[test]
+fn a_load_that_is_killed_goes_on_where_it_was() {
+    for kind in ["customers", "organizations"] {
+        let world = World::new("", "--set single_call_ms=5");
+        world.job("route = \"single\"", "membership = true");
+        if kind == "customers" {
+            world.crowd("create", 200);
+        } else {
+            world.organizations("create", "gold", 200);
+        }
+        let before = world.site.count(kind);
+        let mut load = world
+            .place
+            .start_with("load job.toml --quiet", &CREDENTIALS);
+        wait_for("some records", || {
+            (world.site.count(kind) >= before + 30).then_some(())
+        });
+        load.kill();
+        drop(load);
+        assert!(world.site.count(kind) < before + 200);
+        world.load().expect(0);
+        world.expect_truth(kind);
+        assert_eq!(world.site.count(kind), before + 200);
+        expect_no_bulk(&world);
+    }
+}

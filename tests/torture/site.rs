@@ -30,15 +30,6 @@ impl Manners {
         }
     }
 
-    /// How long reads may lag behind writes on it, and more: an answer may come late on a machine that has much to do.
-    const fn patience_ms(self) -> u32 {
-        match self {
-            Self::Documented | Self::Doubtful => 100,
-            // a task that it shows as FAILED goes on for as long as those before it take
-            Self::Live | Self::Hostile => 1_000,
-        }
-    }
-
     fn flags(self, seed: u32) -> String {
         match self {
             // the seed decides whom it refuses, and the undisturbed run must meet the same site
@@ -287,10 +278,10 @@ impl Field {
             "sample"
         };
         let mut job = format!(
+            // more than reads lag behind writes anywhere, and than a task that is shown as FAILED goes on
             "{}[state]\ndir = \"state\"\n[limits]\nverify = \"{verify}\"\n{slots}\
-             [contract]\nread_patience = \"{}ms\"\nuser_search = true\n",
-            self.site.site_table(),
-            manners.patience_ms()
+             [contract]\nread_patience = \"1s\"\nuser_search = true\n",
+            self.site.site_table()
         );
         for stage in self.stages {
             let stage = stage.results.trim_end_matches("-out.csv");

@@ -16,6 +16,7 @@ use crate::ledger::{LedgerError, OpenBatch, RowSet};
 use crate::model::cause::chain;
 use crate::model::entity::{Entity, Operation};
 use crate::model::event::{Progress, RunEvent};
+use crate::model::failpoint::Step;
 use crate::model::outcome::{BatchSeq, Counts};
 use crate::model::row::PreparedRow;
 use std::collections::HashMap;
@@ -221,10 +222,10 @@ impl Performer<'_> {
                 self.spawn(|context| async move {
                     let wanted = remembered(&context, &target, rows).await;
                     let patience = context.client.contract().read_patience;
-                    Event::ReadBack(
-                        batch,
-                        verify::read_back(&context, &target, &wanted, patience).await,
-                    )
+                    Step::ReadBack.before();
+                    let seen = verify::read_back(&context, &target, &wanted, patience).await;
+                    Step::ReadBack.after();
+                    Event::ReadBack(batch, seen)
                 });
             }
             Command::Join {
@@ -263,7 +264,14 @@ impl Performer<'_> {
             events: self.events.clone(),
             otherwise: Some(LedgerError::Stopped),
         };
+        let is_split = is_split(&records);
+        if is_split {
+            Step::Split.before();
+        }
         self.context.ledger.write(records, move |result| {
+            if is_split && result.is_ok() {
+                Step::Split.after();
+            }
             answer.give(match result {
                 Ok(()) => Heard::Event(Event::Durable(then)),
                 Err(error) => Heard::Broken(error.into()),
@@ -286,6 +294,13 @@ impl Performer<'_> {
             answer.give(Heard::Event(event));
         });
     }
+}
+
+/// Whether rows of a batch that is settled go on in other ones.
+fn is_split(records: &[Record]) -> bool {
+    let settles = |record: &Record| matches!(record, Record::Settled { .. });
+    let sends = |record: &Record| matches!(record, Record::Sending { .. });
+    records.iter().any(settles) && records.iter().any(sends)
 }
 
 /// The one answer of something that was started: given, or, when that panics, the news that none will come.

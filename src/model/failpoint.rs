@@ -27,6 +27,8 @@ pub enum Step {
     Accepted,
     /// The outcomes of a batch.
     Settled,
+    /// The outcomes of a batch, and the intents of what its other rows go on in: one transaction.
+    Split,
     /// Outcomes without a batch.
     Rows,
     /// The end of a stage.
@@ -45,13 +47,15 @@ pub enum Step {
     Poll,
     /// A read of records or names.
     LookUp,
+    /// All looks for the rows of a batch; `after`: what they showed is known to nobody.
+    ReadBack,
     /// A results file is moved to its place.
     Results,
 }
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Begin,
         Self::Reopen,
         Self::StageStarted,
@@ -60,6 +64,7 @@ impl Step {
         Self::Calling,
         Self::Accepted,
         Self::Settled,
+        Self::Split,
         Self::Rows,
         Self::StageFinished,
         Self::RunFinished,
@@ -69,6 +74,7 @@ impl Step {
         Self::Create,
         Self::Poll,
         Self::LookUp,
+        Self::ReadBack,
         Self::Results,
     ];
 
@@ -84,6 +90,7 @@ impl Step {
             Self::Calling => "calling",
             Self::Accepted => "accepted",
             Self::Settled => "settled",
+            Self::Split => "split",
             Self::Rows => "rows",
             Self::StageFinished => "stage-finished",
             Self::RunFinished => "run-finished",
@@ -93,6 +100,7 @@ impl Step {
             Self::Create => "create",
             Self::Poll => "poll",
             Self::LookUp => "look-up",
+            Self::ReadBack => "read-back",
             Self::Results => "results",
         }
     }

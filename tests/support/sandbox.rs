@@ -99,16 +99,20 @@ impl Sandbox {
 
     /// The records of one kind (`customers`, …), by natural key.
     pub(crate) fn records(&self, kind: &str) -> BTreeMap<String, Value> {
-        let page = self.get(&format!("/admin/{kind}"));
-        assert!(page["next"].is_null(), "more than one page of {kind}");
-        let results = page["results"].as_array().expect("results");
-        let keyed = results.iter().map(|record| {
-            let key = record["key"].as_str().expect("a key").to_owned();
-            (key, record.clone())
-        });
-        let records: BTreeMap<_, _> = keyed.collect();
-        assert_eq!(records.len(), results.len(), "two {kind} share a key");
-        records
+        let mut records = BTreeMap::new();
+        let mut path = format!("/admin/{kind}");
+        loop {
+            let page = self.get(&path);
+            for record in page["results"].as_array().expect("results") {
+                let key = record["key"].as_str().expect("a key").to_owned();
+                let other = records.insert(key, record.clone());
+                assert!(other.is_none(), "two {kind} share a key: {record}");
+            }
+            match page["next"].as_str() {
+                Some(next) => path = format!("/admin/{kind}?after={next}"),
+                None => return records,
+            }
+        }
     }
 
     /// The `[site]` of a job that loads into it.

@@ -1,5 +1,6 @@
 //! What must hold when a job has ended, however often it was killed.
 
+use super::content::{Content, contents};
 use super::site::{Field, STAGES};
 use crate::support::sandbox;
 use crate::support::table::Table;
@@ -51,21 +52,49 @@ pub(crate) fn differences(found: &[Table], expected: &[Table]) -> String {
     text
 }
 
-/// The statuses of the rows of a key, by entity and key as keys are compared.
-type Said = BTreeMap<(&'static str, String), Vec<String>>;
+/// What the results say of a row.
+#[derive(Debug)]
+struct Row {
+    number: usize,
+    status: String,
+    /// Its codes and messages.
+    why: String,
+}
+
+impl Row {
+    fn is(&self, statuses: &[&str]) -> bool {
+        statuses.contains(&self.status.as_str())
+    }
+
+    /// It was sent, and the site is said to hold a part of it.
+    fn tells_a_part(&self) -> bool {
+        ["PARTLY_APPLIED", "ASSOCIATION_MISSING"]
+            .iter()
+            .any(|code| self.why.contains(code))
+    }
+}
+
+/// The rows of a key, by entity and key as keys are compared.
+type Said = BTreeMap<(&'static str, String), Vec<Row>>;
 
 fn said(field: &Field) -> Said {
     let mut said = Said::new();
     for stage in field.stages {
         let table = field.place.results(stage.results);
         table.expect_rows(stage.rows);
-        for (key, status) in table.column("key").into_iter().zip(table.column("status")) {
+        let columns = ["key", "status", "code", "message"].map(|name| table.column(name));
+        for number in 1..=stage.rows {
+            let [key, status, code, message] = columns.each_ref().map(|column| column[number - 1]);
             let key = match stage.entity {
                 "customer" => fold::email(key).into_owned(),
                 _ => fold::name(key).into_owned(),
             };
-            let statuses: &mut Vec<String> = said.entry((stage.entity, key)).or_default();
-            statuses.push(status.to_owned());
+            let rows: &mut Vec<Row> = said.entry((stage.entity, key)).or_default();
+            rows.push(Row {
+                number,
+                status: status.to_owned(),
+                why: format!("{code}: {message}"),
+            });
         }
     }
     said
@@ -86,11 +115,11 @@ fn stage_of(write: &sandbox::Write) -> Option<&'static str> {
 pub(crate) struct Verdict {
     /// What may not be, as sentences.
     pub(crate) faults: Vec<String>,
-    /// Records that single calls created twice: asked for in between, they were not shown.
-    pub(crate) created_twice: usize,
+    /// Writes of rows that were written before by another request: read in between, they were not shown.
+    pub(crate) again: usize,
 }
 
-/// Holds the results to the site's audit.
+/// Holds the results to the site's audit and to its records.
 pub(crate) fn judge(field: &Field) -> Verdict {
     let said = said(field);
     let audit = field.audit();
@@ -110,20 +139,27 @@ pub(crate) fn judge(field: &Field) -> Verdict {
             of_key.push(&write.request);
         }
     }
-    for ((entity, key), statuses) in &said {
-        let any = |of: &[&str]| statuses.iter().any(|status| of.contains(&status.as_str()));
+    for ((entity, key), rows) in &said {
+        let any = |of: &[&str]| rows.iter().any(|row| row.is(of));
+        let told = rows.iter().any(Row::tells_a_part);
         let written = written.contains(&(*entity, key.clone()));
+        if any(&["unconfirmed"]) {
+            verdict
+                .faults
+                .push(format!("{entity} {key} could be told: {rows:?}"));
+        }
         if any(&["loaded"]) && !written {
             verdict.faults.push(format!(
                 "{entity} {key} is loaded, and the site has not written it"
             ));
         }
-        if written && !any(&["loaded", "unconfirmed"]) && any(&["failed", "rejected", "not_sent"]) {
+        if written && !any(&["loaded"]) && !told && any(&["failed", "rejected", "not_sent"]) {
             verdict.faults.push(format!(
-                "{entity} {key} is {statuses:?}, and the site has written it"
+                "{entity} {key} is {rows:?}, and the site has written it"
             ));
         }
     }
+    verdict.faults.extend(untrue(field, &said));
     for ((entity, key), requests) in requests {
         let single = requests.iter().filter(|request| request.is_none()).count();
         let mut keys: Vec<_> = requests
@@ -133,20 +169,50 @@ pub(crate) fn judge(field: &Field) -> Verdict {
         let times = keys.len();
         keys.sort_unstable();
         keys.dedup();
-        verdict.created_twice += single.saturating_sub(1);
-        // each row that was sent is one write under one key
-        let sent =
-            |status: &&String| matches!(status.as_str(), "loaded" | "unconfirmed" | "failed");
-        let rows = said
-            .iter()
-            .find(|((of, name), _)| *of == entity && name == key);
-        let rows = rows.map_or(1, |(_, statuses)| statuses.iter().filter(sent).count());
-        if keys.len() > rows || times > rows {
+        if keys.len() < times {
             verdict.faults.push(format!(
-                "{entity} {key} was written {times} times under {} keys, for {rows} rows",
+                "{entity} {key} was written {times} times under {} keys",
                 keys.len()
             ));
         }
+        // each row that was sent is one write
+        let sent = |row: &&Row| row.is(&["loaded", "failed"]);
+        let rows = said
+            .iter()
+            .find(|((of, name), _)| *of == entity && name == key);
+        let rows = rows.map_or(1, |(_, rows)| rows.iter().filter(sent).count());
+        verdict.again += (single + keys.len()).saturating_sub(rows.max(1));
     }
     verdict
+}
+
+/// Rows that are loaded and that the site does not hold, and the other way about, as sentences.
+fn untrue(field: &Field, said: &Said) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (entity, kind) in [("organization", "organizations"), ("customer", "customers")] {
+        let contents = contents(field, entity);
+        let held = field.site.records(kind);
+        for ((_, key), rows) in said.iter().filter(|((of, _), _)| *of == entity) {
+            let record = held.get(key);
+            let holds = |row: &Row| {
+                let content: &Content = &contents[row.number - 1];
+                record.is_some_and(|record| content.is_held(record))
+            };
+            // of several rows of a key the last that was loaded is what is there
+            if let Some(last) = rows.iter().rfind(|row| row.is(&["loaded"])) {
+                if !holds(last) {
+                    faults.push(format!(
+                        "{entity} {key}: {last:?}, and the site holds {record:?}"
+                    ));
+                }
+                continue;
+            }
+            for row in rows.iter().filter(|row| row.is(&["failed"])) {
+                if holds(row) {
+                    faults.push(format!("{entity} {key}: {row:?}, and the site holds it"));
+                }
+            }
+        }
+    }
+    faults
 }

@@ -13,16 +13,20 @@ pub(crate) enum Manners {
     Live,
     /// With everything that can go wrong.
     Hostile,
+    /// Refuses whole requests for one bad row, and fails most tasks whatever they wrote.
+    Doubtful,
 }
 
 impl Manners {
-    pub(crate) const ALL: [Self; 3] = [Self::Documented, Self::Live, Self::Hostile];
+    /// The policies that have names.
+    pub(crate) const PRESETS: [Self; 3] = [Self::Documented, Self::Live, Self::Hostile];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Documented => "documented",
             Self::Live => "live-2026",
             Self::Hostile => "hostile",
+            Self::Doubtful => "doubtful",
         }
     }
 
@@ -32,6 +36,10 @@ impl Manners {
             Self::Documented => "--policy documented --set poison=0.04".to_owned(),
             Self::Live => format!("--policy live-2026 --time-scale 6000 --random-seed {seed}"),
             Self::Hostile => format!("--policy hostile --time-scale 10 --random-seed {seed}"),
+            Self::Doubtful => format!(
+                "--policy documented --random-seed {seed} --set poison=0.01 --set one_bad_item=refuses-request \
+                 --set failed_applied=0.2 --set failed_partly=0.3 --set failed_nothing=0.2"
+            ),
         }
     }
 }
@@ -136,7 +144,7 @@ const MAPPINGS: [(&str, &str); 4] = [
     ),
     (
         "customers.toml",
-        "entity = \"customer\"\nkey = \"email\"\n[fields]\nemail = \"email\"\ndisplay_name = \"name\"\n\
+        "entity = \"customer\"\nkey = \"email\"\nkey_detail = \"External ID\"\n[fields]\nemail = \"email\"\ndisplay_name = \"name\"\n\
          [details]\n\"Region\" = \"region\"\n\"Score\" = { column = \"score\", type = \"number\" }\n\
          [organizations]\nnames = { column = \"of\", split = \";\" }\non_missing = \"create\"\n\
          [products]\nnames = \"uses\"\non_missing = \"create\"\n",
@@ -258,10 +266,23 @@ impl Field {
     }
 
     fn write_job(&self, manners: Manners, duplicates: &str) {
-        let mut job = format!("{}[state]\ndir = \"state\"\n", self.site.site_table());
-        if manners == Manners::Live {
-            job.push_str("[limits]\ntask_slots = 2\n");
-        }
+        let slots = if manners == Manners::Live {
+            "task_slots = 2\n"
+        } else {
+            ""
+        };
+        // where organizations may not arrive, each row that names one has to be looked at
+        let verify = if manners == Manners::Hostile {
+            "all"
+        } else {
+            "sample"
+        };
+        let mut job = format!(
+            // more than reads lag behind writes anywhere, and than a task that is shown as FAILED goes on
+            "{}[state]\ndir = \"state\"\n[limits]\nverify = \"{verify}\"\n{slots}\
+             [contract]\nread_patience = \"1s\"\nuser_search = true\n",
+            self.site.site_table()
+        );
         for stage in self.stages {
             let stage = stage.results.trim_end_matches("-out.csv");
             let _ = write!(

@@ -1,7 +1,6 @@
 //! Makes the calls of a row, one after the other, and stops at the first that is refused: what a row that fails leaves
 //! on the site is as little as can be.
 
-use super::PATIENCE;
 use super::ask::ask;
 use super::end::{End, interrupted, unreadable};
 use super::find::{Finder, Found, Looking};
@@ -47,12 +46,12 @@ impl<'a, F: Finder> Caller<'a, F> {
             context,
             target,
             finder,
-            patience: PATIENCE,
+            patience: context.client.contract().read_patience,
             many: OnceCell::new(),
         }
     }
 
-    /// Looks for a record that the site says it has for this long, instead of [`PATIENCE`].
+    /// Looks for a record that the site says it has for this long, instead of the contract's `read_patience`.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -42,8 +42,3 @@ pub use call::{Caller, call};
 pub use find::{Finder, Found, Looking};
 pub use join::join;
 pub use read::calls_of;
-
-use std::time::Duration;
-
-/// How long a record is looked for that the site says it has. A guess: how far reads lag behind writes is unknown.
-pub const PATIENCE: Duration = Duration::from_secs(90);

@@ -22,6 +22,7 @@ mod judging;
 pub mod limits;
 pub mod message;
 pub mod pace;
+pub mod past;
 pub mod poll;
 pub mod preview;
 mod products;

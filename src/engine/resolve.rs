@@ -38,6 +38,13 @@ impl Resolver {
         }
     }
 
+    /// Names of this kind that the site does not have count as known: they are made before rows go out.
+    pub fn expect(&mut self, kind: RefKind) {
+        if let Some(on_missing) = &mut self.on_missing[kind as usize] {
+            *on_missing = OnMissing::Create;
+        }
+    }
+
     /// What is known so far.
     #[must_use]
     pub fn references(&self) -> &References {

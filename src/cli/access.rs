@@ -15,7 +15,7 @@ use crate::api::lookup;
 use crate::api::resources::choose;
 use crate::api::site::Site;
 use crate::engine::pace::{DEFAULT_REQUESTS_PER_SECOND, Pace};
-use crate::ledger::Ledger;
+use crate::ledger::StateFolder;
 use crate::model::clock::Clock;
 use crate::sandbox::{self, Running, SandboxConfig};
 use secrecy::SecretString;
@@ -48,7 +48,7 @@ impl LoadSettings {
     /// When credentials are missing, or the site cannot be found or started.
     pub(super) async fn enter(
         &self,
-        ledger: &Ledger,
+        state: &StateFolder,
         clock: Arc<dyn Clock>,
     ) -> Result<(Access, Option<Running>), Failure> {
         let SiteSettings::Sandbox { seed, policy } = &self.site else {
@@ -56,8 +56,7 @@ impl LoadSettings {
             let access = enter(site, auth, clock).await?;
             return Ok((access, None));
         };
-        let folder = ledger
-            .folder()
+        let folder = state
             .folder(SANDBOX_FOLDER)
             .map_err(|error| unusable(&error))?;
         let config = SandboxConfig {

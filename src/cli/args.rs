@@ -35,7 +35,7 @@ pub(super) enum Command {
     /// Read, map and validate without a site; write the rows that would not load
     Check(Box<CheckArgs>),
     /// Say what a load would create, update and leave alone, and how long it would take; nothing is sent
-    Plan(Box<LoadArgs>),
+    Plan(Box<PlanArgs>),
     /// Get credentials from a site, and see what they are good for
     #[command(subcommand)]
     Auth(AuthCommand),
@@ -96,6 +96,22 @@ pub(super) struct LoadArgs {
         hide_env_values = true
     )]
     pub(super) max_changes: Option<MaxChanges>,
+}
+
+/// What a load would be given, and whom to ask.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) load: LoadArgs,
+    /// Ask the site which records it has, by reads alone: about so many rows of a stage at most [default: 10000]
+    #[arg(
+        long,
+        value_name = "ROWS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "10000"
+    )]
+    pub(super) remote: Option<u64>,
 }
 
 /// Where rows are sent, and how.

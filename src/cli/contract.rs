@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Ids {
     }
 }
 
-/// `24h`, `90m`, `3d`.
+/// `24h`, `90m`, `3d`, `300ms`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span(pub(super) Duration);
 
@@ -185,22 +185,26 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} is no span of time; write it as in \"24h\"");
-        let unit = text.chars().next_back().ok_or_else(wrong)?;
-        let seconds: u64 = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 60 * 60,
-            'd' => 24 * 60 * 60,
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+        let millis: u64 = match &text[digits.len()..] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60 * 1_000,
+            "h" => 60 * 60 * 1_000,
+            "d" => 24 * 60 * 60 * 1_000,
             _ => return Err(wrong()),
         };
-        let count: Option<u32> = text[..text.len() - 1].trim().parse().ok();
+        let count: Option<u32> = digits.trim().parse().ok();
         let count = count.filter(|count| *count > 0).ok_or_else(wrong)?;
-        Ok(Self(Duration::from_secs(u64::from(count) * seconds)))
+        Ok(Self(Duration::from_millis(u64::from(count) * millis)))
     }
 }
 
 /// As `[contract]` writes it: in hours, where they are whole ones.
 pub(super) fn span(span: Duration) -> String {
+    if span.subsec_millis() > 0 {
+        return format!("{}ms", span.as_millis());
+    }
     let seconds = span.as_secs();
     for (unit, length) in [("h", 3_600), ("m", 60)] {
         if seconds.is_multiple_of(length) {

@@ -96,6 +96,10 @@ pub(super) struct LimitsTable {
     pub(super) single_in_flight: Option<NonZeroUsize>,
     pub(super) verify: Option<Text>,
     pub(super) max_changes: Option<Text>,
+    /// As in `8s`.
+    pub(super) expect_task: Option<Span>,
+    /// As in `300ms`.
+    pub(super) expect_call: Option<Span>,
 }
 
 /// `[state]`
@@ -244,7 +248,7 @@ mod tests {
           |
         5 | task_slot = 3
           | ^^^^^^^^^
-        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`
+        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
         "#);
     }
 

@@ -89,7 +89,7 @@ impl Loader {
             Failure::new(Exit::Defect, message)
         })?;
         let clock = Arc::clone(&self.clock);
-        let (access, sandbox) = self.settings.enter(&self.ledger, clock).await?;
+        let (access, sandbox) = self.settings.enter(self.ledger.folder(), clock).await?;
         let ended = self.load_into(access, jobs, stop).await;
         let closed = match sandbox {
             Some(sandbox) => sandbox.stop().await,

@@ -156,6 +156,9 @@ pub(super) struct LoadSettings {
     pub(super) verify: Verify,
     /// How many records may be created or changed.
     pub(super) max_changes: Option<MaxChanges>,
+    /// What a plan takes a task, and a single call, to take.
+    pub(super) expect_task: Option<Duration>,
+    pub(super) expect_call: Option<Duration>,
     /// What the job says of the API otherwise.
     pub(super) contract: Arc<Contract>,
     /// Whether rows are sent that have not changed since they were confirmed.
@@ -297,6 +300,8 @@ impl LoadSettings {
                 .unwrap_or(DEFAULT_SINGLE_IN_FLIGHT),
             verify,
             max_changes: None,
+            expect_task: job.limits.expect_task.map(|span| span.0),
+            expect_call: job.limits.expect_call.map(|span| span.0),
             contract: Arc::new(job.contract.0),
             full: args.full,
             refresh_after: job.state.refresh_after.map(|span| span.0),

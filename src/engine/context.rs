@@ -1,5 +1,6 @@
 //! What every stage of a run shares: the client, the clock, the ledger, the audience.
 
+use super::asking::Asking;
 use super::limits::{MaxErrors, TaskSlots, Verify};
 use super::retry;
 pub use super::retry::Tries;
@@ -14,7 +15,7 @@ use crate::report::progress::Reporter;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -101,57 +102,37 @@ pub struct Context {
 }
 
 impl Context {
-    /// A read, or a write that a repetition cannot harm: repeated while that may help.
+    /// What asking the site takes.
+    #[must_use]
+    pub fn asking(&self) -> Asking<'_> {
+        Asking {
+            client: &self.client,
+            clock: &*self.clock,
+            audience: &self.audience,
+            stop: &self.stop,
+            budget: &self.budget,
+        }
+    }
+
+    /// As [`Asking::repeat`].
     ///
     /// # Errors
     /// The last error, when repeating does not help (any more).
-    pub async fn repeat<T, F>(&self, stage: u32, mut call: F) -> Result<T, ApiError>
+    pub async fn repeat<T, F>(&self, stage: u32, call: F) -> Result<T, ApiError>
     where
         F: AsyncFnMut() -> Result<T, ApiError>,
     {
-        let mut tries = Tries::default();
-        loop {
-            match call().await {
-                Ok(answer) => {
-                    self.budget().succeeded();
-                    return Ok(answer);
-                }
-                Err(error) if self.again(stage, &mut tries, &error).await => {}
-                Err(error) => return Err(error),
-            }
-        }
+        self.asking().repeat(stage, call).await
     }
 
     /// A request succeeded that is repeated by rules of its own.
     pub fn succeeded(&self) {
-        self.budget().succeeded();
+        self.asking().succeeded();
     }
 
-    fn budget(&self) -> MutexGuard<'_, retry::Budget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until a request that did not succeed may be repeated; `false` when repeating does not help (any more),
-    /// or a stop was asked for.
+    /// As [`Asking::again`].
     pub async fn again(&self, stage: u32, tries: &mut Tries, error: &ApiError) -> bool {
-        self.stop.note(error);
-        let wait = match tries.decide(&error.class, random()) {
-            retry::Decision::Again(wait) => {
-                let now = self.clock.instant();
-                wait.max(self.budget().take(now))
-            }
-            retry::Decision::Pause(wait) => wait,
-            retry::Decision::AwaitSlot => tries.backoff(random()),
-            retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
-                return false;
-            }
-        };
-        let message = format!("waiting {wait:.1?} before repeating: {error}");
-        self.audience.notice(stage, message);
-        tokio::select! {
-            () = tokio::time::sleep(wait) => true,
-            () = self.stop.asked() => false,
-        }
+        self.asking().again(stage, tries, error).await
     }
 }
 

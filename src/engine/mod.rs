@@ -4,6 +4,7 @@
 //! Guarantee: [`batcher`], [`state`], [`slots`], [`route`], [`quiet`], [`retry`], [`poll`] and [`attribute`] do no I/O, read no clock and
 //! await nothing. Must not know: how files are read, what mappings mean, how results are shown.
 
+pub mod asking;
 pub mod attribute;
 pub mod batcher;
 pub mod check;
@@ -21,6 +22,7 @@ mod judging;
 pub mod limits;
 pub mod message;
 pub mod pace;
+pub mod past;
 pub mod poll;
 pub mod preview;
 mod products;

@@ -71,7 +71,7 @@ impl Products {
         operation: Operation,
         begun: RowSet,
     ) -> Result<Self, ApiError> {
-        let present = products(context, stage).await?;
+        let present = products(context.asking(), stage).await?;
         Ok(Self {
             stage,
             operation,
@@ -146,7 +146,8 @@ impl Products {
         let created = context
             .repeat(self.stage, async || {
                 if sent.maybe_applied
-                    && let Some(found) = products(context, self.stage).await?.remove(folded)
+                    && let Some(found) =
+                        products(context.asking(), self.stage).await?.remove(folded)
                 {
                     return Ok(found);
                 }
@@ -158,7 +159,8 @@ impl Products {
                 // it may be refused because of what the interrupted run created
                 if begun
                     && error.class == ErrorClass::Refused
-                    && let Some(found) = products(context, self.stage).await?.remove(folded)
+                    && let Some(found) =
+                        products(context.asking(), self.stage).await?.remove(folded)
                 {
                     return Ok(found);
                 }

@@ -1,11 +1,13 @@
 //! Names → ids: organizations and products that rows refer to, looked up on the site before rows go out.
 
-use super::context::Context;
+use super::asking::Asking;
+use super::survey::each_once;
 use crate::api::contract::MAX_FETCH_ORGANIZATIONS;
 use crate::api::fold;
 use crate::api::lookup::Named;
-use crate::mapping::{Known, OnMissing, Plan, RefKind, References};
+use crate::mapping::{Draft, Known, OnMissing, Plan, RefKind, References};
 use crate::model::reply::{ApiError, ErrorClass};
+use crate::model::row::RowId;
 use std::collections::{HashMap, HashSet};
 
 /// What a stage knows of the names that its rows refer to. Grows with the distinct names, not with the rows.
@@ -36,6 +38,13 @@ impl Resolver {
         }
     }
 
+    /// Names of this kind that the site does not have count as known: they are made before rows go out.
+    pub fn expect(&mut self, kind: RefKind) {
+        if let Some(on_missing) = &mut self.on_missing[kind as usize] {
+            *on_missing = OnMissing::Create;
+        }
+    }
+
     /// What is known so far.
     #[must_use]
     pub fn references(&self) -> &References {
@@ -48,6 +57,27 @@ impl Resolver {
         self.on_missing[kind as usize].is_some()
     }
 
+    /// As [`Resolver::ensure`], for all names of a draft; `sent` tells for which rows names may be created, if any may.
+    ///
+    /// # Errors
+    /// When the site does not answer.
+    pub async fn ensure_all(
+        &mut self,
+        asking: Asking<'_>,
+        stage: u32,
+        draft: &Draft,
+        sent: Option<&dyn Fn(RowId) -> bool>,
+    ) -> Result<(), ApiError> {
+        for kind in RefKind::ALL {
+            if self.wanted(kind) {
+                let names = each_once(draft.names(kind));
+                let create = sent.map(|sent| each_once(draft.names_of_sound_rows(kind, sent)));
+                self.ensure(asking, stage, kind, names, create).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Looks up the names that were not asked for yet. Where the mapping wants missing ones created, `create` names
     /// those to create now; without it all count as known, since they will be.
     ///
@@ -55,15 +85,15 @@ impl Resolver {
     /// When the site does not answer.
     pub async fn ensure(
         &mut self,
-        context: &Context,
+        asking: Asking<'_>,
         stage: u32,
         kind: RefKind,
         names: Vec<String>,
         create: Option<Vec<String>>,
     ) -> Result<(), ApiError> {
         match kind {
-            RefKind::Organization => self.look_up_organizations(context, stage, &names).await?,
-            RefKind::Product => self.list_products(context, stage, &names).await?,
+            RefKind::Organization => self.look_up_organizations(asking, stage, &names).await?,
+            RefKind::Product => self.list_products(asking, stage, &names).await?,
         }
         if self.on_missing[kind as usize] != Some(OnMissing::Create) {
             return Ok(());
@@ -85,14 +115,14 @@ impl Resolver {
                     {
                         continue;
                     }
-                    match self.create(context, stage, kind, &name).await {
+                    match self.create(asking, stage, kind, &name).await {
                         Ok(id) => {
                             self.ids(kind).insert(folded, id);
                         }
                         // a name the site does not take is a fault of its rows, not of the run
                         Err(error) if of_the_names(&error) => {
                             let what = "the site refuses to create a name that rows refer to";
-                            context.audience.notice(stage, format!("{what}: {error}"));
+                            asking.audience.notice(stage, format!("{what}: {error}"));
                             self.ids(kind).remove(&folded);
                             self.refused.insert((kind, folded));
                         }
@@ -131,19 +161,19 @@ impl Resolver {
 
     async fn look_up_organizations(
         &mut self,
-        context: &Context,
+        asking: Asking<'_>,
         stage: u32,
         names: &[String],
     ) -> Result<(), ApiError> {
         let news = self.news(names);
         for chunk in news.chunks(MAX_FETCH_ORGANIZATIONS) {
             let asked: Vec<_> = chunk.iter().map(|(_, name)| name.clone()).collect();
-            let found = match organizations(context, stage, &asked).await {
+            let found = match organizations(asking, stage, &asked).await {
                 Err(error) if of_the_names(&error) => {
                     // one odd name must not hide the others
                     let mut found = Vec::new();
                     for name in &asked {
-                        match organizations(context, stage, std::slice::from_ref(name)).await {
+                        match organizations(asking, stage, std::slice::from_ref(name)).await {
                             Err(error) if of_the_names(&error) => {}
                             one => found.extend(one?),
                         }
@@ -168,14 +198,14 @@ impl Resolver {
 
     async fn list_products(
         &mut self,
-        context: &Context,
+        asking: Asking<'_>,
         stage: u32,
         names: &[String],
     ) -> Result<(), ApiError> {
         if self.products_listed || names.is_empty() {
             return Ok(());
         }
-        for (folded, id) in products(context, stage).await? {
+        for (folded, id) in products(asking, stage).await? {
             self.ids(RefKind::Product).insert(folded, id.id);
         }
         self.products_listed = true;
@@ -185,32 +215,32 @@ impl Resolver {
     /// Creates by a single call, which has no key: the site is asked before each.
     async fn create(
         &mut self,
-        context: &Context,
+        asking: Asking<'_>,
         stage: u32,
         kind: RefKind,
         name: &str,
     ) -> Result<String, ApiError> {
         let folded = fold::name(name).into_owned();
-        context
+        asking
             .repeat(stage, async || {
                 // the first reading may be hours ago
                 let found = match kind {
                     RefKind::Organization => {
                         let names = [name.to_owned()];
-                        let found = context.client.organizations_by_name(&names).await?;
+                        let found = asking.client.organizations_by_name(&names).await?;
                         let mut found = found.into_iter();
                         found.find(|other| fold::name(&other.name) == folded)
                     }
-                    RefKind::Product => products(context, stage).await?.remove(&folded),
+                    RefKind::Product => products(asking, stage).await?.remove(&folded),
                 };
                 if let Some(found) = found {
                     return Ok(found.id);
                 }
                 let created = match kind {
-                    RefKind::Organization => context.client.create_organization(name).await,
-                    RefKind::Product => context.client.create_product(name).await,
+                    RefKind::Organization => asking.client.create_organization(name).await,
+                    RefKind::Product => asking.client.create_product(name).await,
                 };
-                context.stop.note_write(&created);
+                asking.stop.note_write(&created);
                 Ok(created?.id)
             })
             .await
@@ -223,13 +253,13 @@ fn of_the_names(error: &ApiError) -> bool {
 }
 
 async fn organizations(
-    context: &Context,
+    asking: Asking<'_>,
     stage: u32,
     names: &[String],
 ) -> Result<Vec<Named>, ApiError> {
-    context
+    asking
         .repeat(stage, async || {
-            context.client.organizations_by_name(names).await
+            asking.client.organizations_by_name(names).await
         })
         .await
 }
@@ -238,13 +268,13 @@ async fn organizations(
 ///
 /// # Errors
 /// When the site does not answer.
-pub async fn products(context: &Context, stage: u32) -> Result<HashMap<String, Named>, ApiError> {
+pub async fn products(asking: Asking<'_>, stage: u32) -> Result<HashMap<String, Named>, ApiError> {
     let mut products = HashMap::new();
     let mut cursor: Option<String> = None;
     loop {
-        let page = context
+        let page = asking
             .repeat(stage, async || {
-                context.client.products(cursor.as_deref()).await
+                asking.client.products(cursor.as_deref()).await
             })
             .await?;
         for product in page.products {

@@ -18,7 +18,7 @@ use super::resolve::Resolver;
 use super::resume::{Before, take_up};
 use super::seen::Target;
 use super::state::Engine;
-use super::survey::{Names, SurveyError, Surveyor, each_once, in_order};
+use super::survey::{Names, SurveyError, Surveyor, in_order};
 use super::{single, verify};
 use crate::api::contract::{self, BulkEndpoint, Contract, Name};
 use crate::api::fold;
@@ -81,6 +81,19 @@ pub struct Retried {
 }
 
 impl StageJob {
+    /// What the stage writes, as far as its records and single calls are concerned.
+    #[must_use]
+    pub fn target(&self, stage: u32) -> Target {
+        let plan = &self.plan;
+        Target {
+            stage,
+            entity: plan.entity(),
+            family: plan.family(),
+            asked: plan.asked(),
+            key_detail: plan.key_detail().map(str::to_owned),
+        }
+    }
+
     /// What the ledger keeps of the stage: what it reads, how it maps, what it writes. Blocks: it reads the inputs.
     ///
     /// # Errors
@@ -362,14 +375,7 @@ async fn send(
         max_errors,
     } = left;
     if let Some(endpoint) = contract::bulk_endpoint(entity, job.plan.family()) {
-        let plan = &job.plan;
-        let target = Target {
-            stage,
-            entity,
-            family: plan.family(),
-            asked: plan.asked(),
-            key_detail: plan.key_detail().map(str::to_owned),
-        };
+        let target = job.target(stage);
         let config = stage_config(context, job, &target, endpoint, rows, max_errors);
         let mut engine = Engine::new(config);
         if job.plan.has_parents() {
@@ -781,18 +787,10 @@ impl Names for SiteNames {
         draft: &Draft,
         sent: &dyn Fn(RowId) -> bool,
     ) -> Result<&References, SurveyError> {
-        for kind in RefKind::ALL {
-            if self.resolver.wanted(kind) {
-                let names = each_once(draft.names(kind));
-                let create = self
-                    .create
-                    .then(|| each_once(draft.names_of_sound_rows(kind, sent)));
-                let asked = self
-                    .resolver
-                    .ensure(&self.context, self.stage, kind, names, create);
-                self.handle.block_on(asked)?;
-            }
-        }
+        let sent = self.create.then_some(sent);
+        let asking = self.context.asking();
+        let asked = self.resolver.ensure_all(asking, self.stage, draft, sent);
+        self.handle.block_on(asked)?;
         Ok(self.resolver.references())
     }
 
@@ -800,7 +798,7 @@ impl Names for SiteNames {
         let kind = RefKind::Organization;
         let asked = self
             .resolver
-            .ensure(&self.context, self.stage, kind, names, None);
+            .ensure(self.context.asking(), self.stage, kind, names, None);
         self.handle.block_on(asked)?;
         Ok(&self.resolver.references().organizations)
     }

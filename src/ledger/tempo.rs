@@ -1,4 +1,4 @@
-//! How fast a site was: the times of the last tasks of an earlier run.
+//! How fast a site was: the times of the last tasks and the last single calls of an earlier run.
 
 use super::error::LedgerError;
 use super::reader::Reader;
@@ -8,6 +8,11 @@ use rusqlite::{OptionalExtension, params};
 
 /// Batches that are looked at.
 const LAST: u64 = 64;
+
+/// Rows at the end of a stage among which those that were written by single calls are looked for.
+const LAST_ROWS: u64 = 20_000;
+/// Stages that are looked at for such rows.
+const STAGES: u64 = 3;
 
 /// A bulk request whose task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,5 +64,36 @@ impl Reader {
         });
         let found = found.map_err(self.failed())?;
         found.collect::<Result<_, _>>().map_err(self.failed())
+    }
+
+    /// When the last rows were decided that single calls wrote, in that order, in the latest stage of such records that has
+    /// some near its end; none where no such stage is known.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn past_calls(&self, site: &str, entity: Entity) -> Result<Vec<UnixMillis>, LedgerError> {
+        let mut stages = self.prepare(
+            "SELECT part FROM stage JOIN run USING (run)
+             WHERE site = ? AND entity = ? ORDER BY part DESC LIMIT ?",
+        )?;
+        let parts = stages
+            .query_map(params![site, entity.name(), STAGES], |row| row.get(0))
+            .map_err(self.failed())?;
+        let parts: Vec<i64> = parts.collect::<Result<_, _>>().map_err(self.failed())?;
+        // rows are not found by route: only the last ones are looked at
+        let mut rows = self.prepare(
+            "SELECT finished_at FROM (
+                 SELECT sent, finished_at FROM row WHERE part = ? ORDER BY row DESC LIMIT ?)
+             WHERE sent % 3 = 2 AND finished_at IS NOT NULL ORDER BY finished_at",
+        )?;
+        for part in parts {
+            let found = rows.query_map(params![part, LAST_ROWS], |row| row.get(0));
+            let found = found.map_err(self.failed())?;
+            let found: Vec<UnixMillis> = found.collect::<Result<_, _>>().map_err(self.failed())?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
     }
 }

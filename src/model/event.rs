@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum Phase {
     /// First reading: validation, natural keys, references.
     Reading,
+    /// Looks at what the site holds, before anything is sent.
+    Asking,
     /// Second reading and sending.
     Sending,
     /// Writing the results file.
@@ -23,6 +25,7 @@ impl Phase {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reading => "reading",
+            Self::Asking => "asking the site",
             Self::Sending => "sending",
             Self::Writing => "writing",
         }

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct WaySummary {
     /// How long.
     pub took: Duration,
+    /// Rows by single calls, of a way that has tasks too.
+    pub by_calls: u64,
     /// Tasks.
     pub tasks: u64,
     /// Requests, polls among them.
@@ -27,10 +29,8 @@ pub struct ForecastSummary<'a> {
     pub rows: u64,
     /// Rows by what would become of them, in the order in which they are shown.
     pub shares: &'a [(&'static str, u64)],
-    /// By bulk requests, where there are some.
-    pub bulk: Option<WaySummary>,
-    /// By single calls.
-    pub single: Option<WaySummary>,
+    /// The ways that rows may go, each with its name.
+    pub ways: &'a [(&'static str, WaySummary)],
     /// What was assumed, a sentence each.
     pub assumed: &'a [String],
     /// What a person should mend or know before, a sentence each.
@@ -46,8 +46,7 @@ pub fn write_forecast(f: &mut impl fmt::Write, forecast: &ForecastSummary<'_>) -
         entity,
         rows,
         shares,
-        bulk,
-        single,
+        ways,
         assumed,
         warnings,
     } = forecast;
@@ -62,9 +61,11 @@ pub fn write_forecast(f: &mut impl fmt::Write, forecast: &ForecastSummary<'_>) -
     for (name, rows) in *shares {
         writeln!(f, "  {name:<names$}  {:>width$}", count(*rows))?;
     }
-    for (name, way) in [("by bulk requests", bulk), ("by single calls", single)] {
-        let Some(way) = way else { continue };
+    for (name, way) in *ways {
         write!(f, "  {name}: about {}, ", duration(way.took))?;
+        if way.by_calls > 0 {
+            write!(f, "{} by single calls, ", counted(way.by_calls, "row"))?;
+        }
         if way.tasks > 0 {
             write!(f, "{}, ", counted(way.tasks, "task"))?;
         }
@@ -94,18 +95,28 @@ mod tests {
             entity: Entity::Customer,
             rows: 2_000,
             shares: &[("create or update", 1_500), ("reject", 500)],
-            bulk: Some(WaySummary {
-                took: Duration::from_secs(65),
-                tasks: 15,
-                requests: 90,
-                points: 165,
-            }),
-            single: Some(WaySummary {
-                took: Duration::from_secs(56),
-                tasks: 0,
-                requests: 1_500,
-                points: 1_500,
-            }),
+            ways: &[
+                (
+                    "by bulk requests",
+                    WaySummary {
+                        took: Duration::from_secs(65),
+                        by_calls: 0,
+                        tasks: 15,
+                        requests: 90,
+                        points: 165,
+                    },
+                ),
+                (
+                    "by both",
+                    WaySummary {
+                        took: Duration::from_secs(40),
+                        by_calls: 600,
+                        tasks: 9,
+                        requests: 654,
+                        points: 699,
+                    },
+                ),
+            ],
             assumed: &["a call takes 300 ms".to_owned()],
             warnings: &["beware".to_owned()],
         };
@@ -116,7 +127,7 @@ mod tests {
           create or update  1,500
           reject              500
           by bulk requests: about 1 m 05 s, 15 tasks, 90 requests, 165 quota points
-          by single calls: about 56 s, 1,500 requests, 1,500 quota points
+          by both: about 40 s, 600 rows by single calls, 9 tasks, 654 requests, 699 quota points
           assumed: a call takes 300 ms
           warning: beware
         ");

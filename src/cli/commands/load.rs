@@ -10,6 +10,7 @@ use crate::cli::settings::LoadSettings;
 use crate::cli::signals::{self, Watch};
 use crate::engine::context::Audience;
 use crate::engine::run::RunEnd;
+use crate::engine::stop::Stop;
 use crate::ledger::record::Invocation;
 use crate::ledger::{Ledger, StateFolder};
 use crate::model::clock::{Clock, SystemClock, UnixMillis};
@@ -72,6 +73,8 @@ pub(super) fn load(
             spool: &spool,
             clock: &*clock,
             audience: &Audience::new(Box::new(Reporters::default())),
+            stop: &Stop::default(),
+            reached: None,
         };
         hold_to(most, &forecaster, &jobs)?;
     }

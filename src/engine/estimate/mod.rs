@@ -3,6 +3,10 @@
 //! Duty: turn what is known of a site's times into durations, requests and points. Guarantee: no I/O and no clock.
 //! Must not know: where the times come from, and how estimates are shown.
 
+mod both;
+
+pub use both::{Both, by_both};
+
 use super::limits::TaskSlots;
 use super::route::{CallTimes, TaskTimes};
 use std::cmp::Reverse;
@@ -13,11 +17,11 @@ use std::time::Duration;
 pub const POINTS_AN_HOUR: u64 = 65_000;
 /// Polls of a task: few of a short one, whose end is news at once.
 const POLLS: f64 = 5.0;
-const POLLS_OF_SHORT: f64 = 1.5;
+const POLLS_OF_SHORT: f64 = 1.4;
 /// Seconds below which a task is short.
 const SHORT: f64 = 0.5;
-/// Points of a poll: a read of one object. Any write is one point.
-const POINTS_A_POLL: f64 = 2.0;
+/// Points of a poll, or of another read of one object. Any write is one point.
+const POINTS_A_READ: f64 = 2.0;
 /// Tasks that are gone through one by one; the others take as long as the last of these.
 const TRIED: u64 = 2_000;
 /// Slots that are held at first where they are learned.
@@ -32,6 +36,8 @@ pub struct Work {
     pub batch_rows: usize,
     /// Single calls that a row takes.
     pub calls: f64,
+    /// Reads that follow a bulk request, to see whether what the site says to have written is there.
+    pub reads: f64,
 }
 
 /// What is known of a site, and what may be used of it.
@@ -48,7 +54,7 @@ pub struct Means {
     /// Tasks' times.
     pub tasks: TaskTimes,
     /// How many tasks the site works at once, where that is known better than from their times.
-    pub workers: Option<usize>,
+    pub workers: Option<f64>,
     /// Single calls' times.
     pub calls: CallTimes,
 }
@@ -78,12 +84,15 @@ pub fn by_bulk(work: &Work, means: &Means) -> Cost {
         .min(usize::try_from(work.rows).unwrap_or(usize::MAX));
     let each = means.tasks.alone(rows);
     let polls = if each < SHORT { POLLS_OF_SHORT } else { POLLS };
-    let paced = float(tasks) * (1.0 + polls.min(POLLS_OF_SHORT)) / means.requests_per_second;
+    // where requests are scarce, tasks are polled no more than it takes
+    let fewest = 1.0 + work.reads + polls.min(POLLS_OF_SHORT);
+    let paced = float(tasks) * fewest / means.requests_per_second;
+    let looks = float(tasks) * (polls + work.reads);
     Cost {
         took: Duration::from_secs_f64(in_turns(tasks, each, means).max(paced)),
         tasks,
-        requests: tasks + whole(float(tasks) * polls),
-        points: tasks + whole(float(tasks) * polls * POINTS_A_POLL),
+        requests: tasks + whole(looks),
+        points: tasks + whole(looks * POINTS_A_READ),
     }
 }
 
@@ -118,8 +127,13 @@ fn in_turns(tasks: u64, each: f64, means: &Means) -> f64 {
             FIRST_SLOTS.min(means.most_slots.max(1)),
         ),
     };
-    let workers = means.workers.unwrap_or_else(|| means.tasks.workers(most));
-    let workers = workers.clamp(1, most);
+    let at_once = means
+        .workers
+        .unwrap_or_else(|| float(means.tasks.workers(most) as u64))
+        .clamp(1.0, float(most as u64));
+    // half a worker more makes each task shorter, not their number larger
+    let workers = usize::try_from(whole(at_once.ceil())).unwrap_or(most);
+    let each = each * float(workers as u64) / at_once;
     let mut free = vec![0.0_f64; workers];
     // ends in microseconds, which have an order
     let mut ends: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
@@ -161,7 +175,7 @@ mod tests {
     use crate::engine::route::Queue;
 
     /// A site whose tasks of a hundred rows take so long, of which so many are worked at once.
-    fn means(seconds: f64, workers: u32, slots: TaskSlots) -> Means {
+    pub(super) fn means(seconds: f64, workers: u32, slots: TaskSlots) -> Means {
         let mut tasks = TaskTimes::default();
         for before in 0..10_u32 {
             let waited = (f64::from(before + 1) / f64::from(workers)).max(1.0);
@@ -183,15 +197,16 @@ mod tests {
         }
     }
 
-    fn work(rows: u64) -> Work {
+    pub(super) fn work(rows: u64) -> Work {
         Work {
             rows,
             batch_rows: 100,
             calls: 1.0,
+            reads: 0.0,
         }
     }
 
-    fn near(is: Duration, wanted: f64) {
+    pub(super) fn near(is: Duration, wanted: f64) {
         let is = is.as_secs_f64();
         assert!((is / wanted - 1.0).abs() < 0.03, "{is}, not {wanted}");
     }
@@ -213,6 +228,10 @@ mod tests {
             by_bulk(&work(100), &means(8.0, 10, TaskSlots::Auto)).took,
             8.0,
         );
+        // as many as ended in the time, if that is no whole number
+        let mut some = means(8.0, 10, fixed);
+        some.workers = Some(2.5);
+        near(by_bulk(&work(100_000), &some).took, 3_200.0);
         // two, then four, then the other four: each end opens one slot more
         near(
             by_bulk(&work(1_000), &means(8.0, 10, TaskSlots::Auto)).took,
@@ -224,14 +243,19 @@ mod tests {
     fn the_pace_bounds_what_quick_tasks_and_calls_can_do() {
         let quick = means(0.04, 5, TaskSlots::Fixed(5));
         let bulk = by_bulk(&work(16_000), &quick);
-        near(bulk.took, 160.0 * 2.5 / 50.0);
-        assert_eq!((bulk.tasks, bulk.requests, bulk.points), (160, 400, 640));
+        near(bulk.took, 160.0 * 2.4 / 50.0);
+        assert_eq!((bulk.tasks, bulk.requests, bulk.points), (160, 384, 608));
         let calls = by_calls(&work(16_000), &quick);
         near(calls.took, 600.0);
         assert_eq!(
             (calls.tasks, calls.requests, calls.points),
             (0, 16_000, 16_000)
         );
+        let read_back = Work {
+            reads: 1.0,
+            ..work(16_000)
+        };
+        near(by_bulk(&read_back, &quick).took, 160.0 * 3.4 / 50.0);
         let many = Work {
             calls: 8.0,
             ..work(10)

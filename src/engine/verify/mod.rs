@@ -26,6 +26,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use super::asking::Asking;
 use super::context::Context;
 use super::run::RunError;
 use super::seen::{Seen, Target, Wanted};
@@ -46,11 +47,21 @@ pub async fn read_back(
     rows: &[Wanted],
     patience: Duration,
 ) -> Vec<Seen> {
-    let site = site::OfRun {
-        context,
+    let site = site::Loaded {
+        asking: context.asking(),
         stage: target.stage,
     };
     patience::read(&site, target, rows, patience).await
+}
+
+/// The same with one look, before anything is written, with a run or without one. [`Seen::Absent`] is what the site says
+/// now: a record that was made a moment ago may not be found yet.
+pub async fn look(asking: Asking<'_>, target: &Target, rows: &[Wanted]) -> Vec<Seen> {
+    let site = site::Loaded {
+        asking,
+        stage: target.stage,
+    };
+    patience::read(&site, target, rows, Duration::ZERO).await
 }
 
 /// Whether the records of a stage's rows can be found again, whatever becomes of their requests.

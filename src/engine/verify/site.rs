@@ -5,10 +5,10 @@ use crate::api::contract::Contract;
 use crate::api::customers::Found;
 use crate::api::fallback::{OrganizationPage, User};
 use crate::api::lookup::Named;
-use crate::engine::context::{Context, Tries};
+use crate::engine::asking::Asking;
+use crate::engine::context::Tries;
 use crate::model::entity::{Entity, Owner};
 use crate::model::reply::{ApiError, DetailField};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// Customers of a page of a search.
@@ -62,16 +62,16 @@ pub(super) trait Site: Sync {
     ) -> impl Future<Output = Result<Vec<DetailField>, ApiError>> + Send;
 }
 
-/// The site that a run loads into.
-pub(super) struct OfRun<'a> {
-    /// The run's means.
-    pub context: &'a Context,
+/// The site that rows are loaded into.
+pub(super) struct Loaded<'a> {
+    /// What asking it takes.
+    pub asking: Asking<'a>,
     /// The stage that wants to know.
     pub stage: u32,
 }
 
-impl OfRun<'_> {
-    /// As [`Context::repeat`], whose future cannot be shown to be one that may travel between threads.
+impl Loaded<'_> {
+    /// As [`Asking::repeat`], whose future cannot be shown to be one that may travel between threads.
     async fn repeat<T, F>(&self, call: impl Fn() -> F + Sync) -> Result<T, ApiError>
     where
         F: Future<Output = Result<T, ApiError>>,
@@ -80,39 +80,38 @@ impl OfRun<'_> {
         loop {
             match call().await {
                 Ok(answer) => {
-                    let budget = self.context.budget.lock();
-                    budget.unwrap_or_else(PoisonError::into_inner).succeeded();
+                    self.asking.succeeded();
                     return Ok(answer);
                 }
-                Err(error) if self.context.again(self.stage, &mut tries, &error).await => {}
+                Err(error) if self.asking.again(self.stage, &mut tries, &error).await => {}
                 Err(error) => return Err(error),
             }
         }
     }
 }
 
-impl Site for OfRun<'_> {
+impl Site for Loaded<'_> {
     fn contract(&self) -> &Contract {
-        self.context.client.contract()
+        self.asking.client.contract()
     }
 
     fn now(&self) -> Instant {
-        self.context.clock.instant()
+        self.asking.clock.instant()
     }
 
     fn is_stopped(&self) -> bool {
-        self.context.stop.why().is_some()
+        self.asking.stop.why().is_some()
     }
 
     async fn rest(&self, wait: Duration) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = self.context.stop.asked() => {}
+            () = self.asking.stop.asked() => {}
         }
     }
 
     async fn profiles(&self, entity: Entity, ids: &[String]) -> Result<Vec<Held>, ApiError> {
-        let client = &self.context.client;
+        let client = self.asking.client;
         if entity == Entity::Customer {
             let read = || client.customer_profiles(ids);
             let found = self.repeat(read).await?;
@@ -124,7 +123,7 @@ impl Site for OfRun<'_> {
     }
 
     async fn profile(&self, entity: Entity, id: &str) -> Result<Held, ApiError> {
-        let client = &self.context.client;
+        let client = self.asking.client;
         if entity == Entity::Customer {
             let read = || client.customer_profile(id);
             return self.repeat(read).await.map(Held::from);
@@ -141,7 +140,7 @@ impl Site for OfRun<'_> {
     ) -> Result<Vec<Found>, ApiError> {
         let criteria = [(field, value)];
         let read = || {
-            self.context
+            self.asking
                 .client
                 .customers_with(&criteria, page, SEARCH_PAGE)
         };
@@ -149,22 +148,22 @@ impl Site for OfRun<'_> {
     }
 
     async fn users(&self, email: &str) -> Result<Vec<User>, ApiError> {
-        let read = || self.context.client.users_like(email);
+        let read = || self.asking.client.users_like(email);
         self.repeat(read).await
     }
 
     async fn organizations(&self, names: &[String]) -> Result<Vec<Named>, ApiError> {
-        let read = || self.context.client.organizations_by_name(names);
+        let read = || self.asking.client.organizations_by_name(names);
         self.repeat(read).await
     }
 
     async fn organization_page(&self, start: usize) -> Result<OrganizationPage, ApiError> {
-        let read = || self.context.client.service_desk_organizations(start);
+        let read = || self.asking.client.service_desk_organizations(start);
         self.repeat(read).await
     }
 
     async fn detail_fields(&self, owner: Owner) -> Result<Vec<DetailField>, ApiError> {
-        let read = || self.context.client.detail_fields(owner);
+        let read = || self.asking.client.detail_fields(owner);
         self.repeat(read).await
     }
 }

@@ -42,7 +42,7 @@ impl Stage {
     pub(super) fn done(&self) -> u64 {
         match self.phase {
             Some((Phase::Sending, _)) => self.progress.counts.total(),
-            Some((Phase::Reading | Phase::Writing, _)) | None => self.progress.read,
+            Some((Phase::Reading | Phase::Asking | Phase::Writing, _)) | None => self.progress.read,
         }
     }
 

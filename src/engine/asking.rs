@@ -1,0 +1,79 @@
+//! What asking a site takes: the client, and what it depends on whether a request is repeated.
+
+use super::context::{Audience, random};
+use super::retry::{self, Budget, Tries};
+use super::stop::Stop;
+use crate::api::client::Client;
+use crate::model::clock::Clock;
+use crate::model::reply::ApiError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The means of requests that a repetition cannot harm, with a run or without one.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The site.
+    pub client: &'a Client,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Who watches.
+    pub audience: &'a Audience,
+    /// The wish to stop.
+    pub stop: &'a Stop,
+    /// Repetitions that requests may make.
+    pub budget: &'a Mutex<Budget>,
+}
+
+impl Asking<'_> {
+    /// A read, or a write that a repetition cannot harm: repeated while that may help.
+    ///
+    /// # Errors
+    /// The last error, when repeating does not help (any more).
+    pub async fn repeat<T, F>(&self, stage: u32, mut call: F) -> Result<T, ApiError>
+    where
+        F: AsyncFnMut() -> Result<T, ApiError>,
+    {
+        let mut tries = Tries::default();
+        loop {
+            match call().await {
+                Ok(answer) => {
+                    self.succeeded();
+                    return Ok(answer);
+                }
+                Err(error) if self.again(stage, &mut tries, &error).await => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A request succeeded.
+    pub fn succeeded(&self) {
+        self.budget().succeeded();
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a request that did not succeed may be repeated; `false` when repeating does not help (any more),
+    /// or a stop was asked for.
+    pub async fn again(&self, stage: u32, tries: &mut Tries, error: &ApiError) -> bool {
+        self.stop.note(error);
+        let wait = match tries.decide(&error.class, random()) {
+            retry::Decision::Again(wait) => {
+                let now = self.clock.instant();
+                wait.max(self.budget().take(now))
+            }
+            retry::Decision::Pause(wait) => wait,
+            retry::Decision::AwaitSlot => tries.backoff(random()),
+            retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
+                return false;
+            }
+        };
+        let message = format!("waiting {wait:.1?} before repeating: {error}");
+        self.audience.notice(stage, message);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => true,
+            () = self.stop.asked() => false,
+        }
+    }
+}

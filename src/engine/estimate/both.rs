@@ -1,0 +1,114 @@
+//! Both ways at once, as `route = "auto"` uses them.
+
+use super::{Cost, Means, Work, by_bulk, by_calls, float};
+use std::time::Duration;
+
+/// The share of the time that the second way must save, or all rows go the faster one.
+const WORTH: f64 = 0.1;
+
+/// What both ways cost together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Both {
+    /// All of it.
+    pub cost: Cost,
+    /// Rows by single calls.
+    pub by_calls: u64,
+}
+
+/// By whichever way is faster, or by both where the second one is worth it: the end of what the loader's own choice moves
+/// towards while it learns. What it takes to find out is not in it.
+#[must_use]
+pub fn by_both(work: &Work, means: &Means) -> Both {
+    let batches = work.rows.div_ceil(work.batch_rows.max(1) as u64);
+    // more batches take longer, and leave less to be called: the best lies where both end at the same time
+    let (mut few, mut many) = (0, batches);
+    while few < many {
+        let middle = few + (many - few) / 2;
+        let (bulk, calls) = shares(work, means, middle);
+        if bulk.took < calls.took {
+            few = middle + 1;
+        } else {
+            many = middle;
+        }
+    }
+    let alone = [batches, 0].map(|batches| mixed(work, means, batches));
+    let best = alone[0].min_by_time(alone[1]);
+    let mix = mixed(work, means, few).min_by_time(mixed(work, means, few.saturating_sub(1)));
+    let saved = best.cost.took.saturating_sub(mix.cost.took);
+    if saved > best.cost.took.mul_f64(WORTH) {
+        mix
+    } else {
+        best
+    }
+}
+
+/// What so many bulk requests cost, and the calls for the other rows.
+fn shares(work: &Work, means: &Means, batches: u64) -> (Cost, Cost) {
+    let bulk = work.rows.min(batches * work.batch_rows as u64);
+    let rows = |rows| Work { rows, ..*work };
+    (
+        by_bulk(&rows(bulk), means),
+        by_calls(&rows(work.rows - bulk), means),
+    )
+}
+
+fn mixed(work: &Work, means: &Means, batches: u64) -> Both {
+    let (bulk, calls) = shares(work, means, batches);
+    let requests = bulk.requests + calls.requests;
+    // alone, a way says itself what its requests take
+    let paced = if bulk.requests > 0 && calls.requests > 0 {
+        Duration::from_secs_f64(float(requests) / means.requests_per_second)
+    } else {
+        Duration::ZERO
+    };
+    Both {
+        cost: Cost {
+            took: bulk.took.max(calls.took).max(paced),
+            tasks: bulk.tasks,
+            requests,
+            points: bulk.points + calls.points,
+        },
+        by_calls: work.rows - work.rows.min(batches * work.batch_rows as u64),
+    }
+}
+
+impl Both {
+    fn min_by_time(self, other: Self) -> Self {
+        if other.cost.took < self.cost.took {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{means, near, work};
+    use super::*;
+    use crate::engine::limits::TaskSlots;
+
+    #[test]
+    fn rows_are_shared_out_where_that_is_worth_it() {
+        let fixed = TaskSlots::Fixed(10);
+        // 125 rows a second by bulk, 27 by calls
+        let both = by_both(&work(100_000), &means(8.0, 10, fixed));
+        near(both.cost.took, 100_000.0 / (125.0 + 26.7));
+        assert!((16_000..19_000).contains(&both.by_calls), "{both:?}");
+        // 0.2 a second by bulk
+        let live = means(480.0, 1, fixed);
+        let both = by_both(&work(16_000), &live);
+        assert_eq!(
+            (both.by_calls, both.cost),
+            (16_000, by_calls(&work(16_000), &live))
+        );
+        // all requests that may leave go into quick tasks
+        let quick = means(0.04, 5, fixed);
+        let both = by_both(&work(16_000), &quick);
+        assert_eq!(
+            (both.by_calls, both.cost),
+            (0, by_bulk(&work(16_000), &quick))
+        );
+        assert_eq!(by_both(&work(0), &quick), Both::default());
+    }
+}

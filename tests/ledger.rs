@@ -188,7 +188,8 @@ fn a_run_that_did_not_end_is_shown_as_it_stands() {
     // as a kill leaves it
     changed(
         "UPDATE run SET state = 0, finished_at = NULL; UPDATE stage SET finished_at = NULL, counts = NULL;
-         DELETE FROM row WHERE row = 4; UPDATE batch SET state = 1, body = x'7b7d', rows = '[[4,0,5,\"ANA@example.com\"]]';",
+         DELETE FROM row WHERE row = 4; UPDATE batch SET state = 1;
+         INSERT INTO body SELECT part, batch, x'7b7d', CAST('[[4,0,5,\"ANA@example.com\"]]' AS BLOB) FROM batch;",
     );
     let listed = place.run("runs --state-dir state").expect(0);
     assert_snapshot!(steady(&listed.stdout, &run), @"

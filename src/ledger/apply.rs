@@ -6,6 +6,7 @@ use super::pending::Pending;
 use super::progress;
 use super::record::{Record, StageHeader};
 use super::remember::{self, Remember};
+use super::said::Said;
 use crate::model::outcome::{RowOutcome, Status};
 use rusqlite::{Connection, Transaction, params};
 use std::collections::HashMap;
@@ -38,6 +39,7 @@ pub(super) struct Writing<'a> {
     pub(super) run: i64,
     pub(super) parts: &'a mut Parts,
     pub(super) packer: &'a mut Packer,
+    pub(super) said: &'a mut Said,
     pub(super) remember: &'a mut Remember,
     pub(super) pending: &'a Mutex<Pending>,
 }
@@ -71,10 +73,7 @@ impl Writing<'_> {
                 at,
             } => {
                 let part = self.parts.get(*stage)?;
-                let packed = self.packer.pack(body);
-                let packed =
-                    packed.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-                insert_batch(db, part, *batch, key, &packed, rows, *at)?;
+                insert_batch(db, self.packer, part, *batch, key, *at, (body, rows))?;
                 self.remember.sending(db, part, rows)
             }
             Record::Calling { stage, rows } => {
@@ -111,7 +110,7 @@ impl Writing<'_> {
                 stage, outcomes, ..
             } => {
                 // nothing is decided: what is remembered of its rows stays as its intent left it
-                insert_rows(db, self.parts.get(*stage)?, outcomes, None)
+                insert_rows(db, self.said, self.parts.get(*stage)?, outcomes, None)
             }
             Record::Rows { stage, outcomes } => {
                 self.outcomes(self.parts.get(*stage)?, outcomes, None)
@@ -165,7 +164,7 @@ impl Writing<'_> {
         outcomes: &[RowOutcome],
         settled: Option<Settled>,
     ) -> rusqlite::Result<()> {
-        insert_rows(self.db, part, outcomes, settled)?;
+        insert_rows(self.db, self.said, part, outcomes, settled)?;
         for outcome in outcomes {
             self.remember.decided(part, outcome);
         }

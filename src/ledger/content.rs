@@ -39,6 +39,24 @@ pub(super) struct Content {
     pub(super) at: QuarterHour,
 }
 
+impl Content {
+    /// Appends it.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_number(out, self.shape as usize);
+        out.extend_from_slice(&self.hash.bytes());
+        out.extend_from_slice(&self.at.0.to_le_bytes()[..3]);
+    }
+
+    /// Takes it off the front; `None` when that is damaged.
+    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            shape: u32::try_from(number(bytes)?).ok()?,
+            hash: ContentHash::stored(array(bytes)?),
+            at: quarter(array(bytes)?),
+        })
+    }
+}
+
 /// When, in quarters of an hour since 1970: what is refreshed after days needs no more, and three bytes hold it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct QuarterHour(pub(super) u32);
@@ -78,9 +96,7 @@ impl Value for Entry {
             put_text(out, id);
         }
         for content in &self.contents {
-            put_number(out, content.shape as usize);
-            out.extend_from_slice(&content.hash.bytes());
-            out.extend_from_slice(&content.at.0.to_le_bytes()[..3]);
+            content.encode(out);
         }
     }
 
@@ -92,13 +108,7 @@ impl Value for Entry {
         } else {
             None
         };
-        let contents = (0..head >> 1).map(|_| {
-            Some(Content {
-                shape: u32::try_from(number(bytes)?).ok()?,
-                hash: ContentHash::stored(array(bytes)?),
-                at: quarter(array(bytes)?),
-            })
-        });
+        let contents = (0..head >> 1).map(|_| Content::decode(bytes));
         let contents = contents.collect::<Option<_>>()?;
         Some(Self {
             key,
@@ -113,7 +123,7 @@ fn quarter([low, middle, high]: [u8; 3]) -> QuarterHour {
 }
 
 /// Seven bits a byte, low ones first; the eighth says that more follow.
-fn put_number(out: &mut Vec<u8>, mut number: usize) {
+pub(super) fn put_number(out: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
@@ -121,7 +131,7 @@ fn put_number(out: &mut Vec<u8>, mut number: usize) {
     out.push(number.to_le_bytes()[0]);
 }
 
-fn number(bytes: &mut &[u8]) -> Option<usize> {
+pub(super) fn number(bytes: &mut &[u8]) -> Option<usize> {
     let mut number = 0_usize;
     for shift in (0..usize::BITS).step_by(7) {
         let (byte, rest) = bytes.split_first()?;
@@ -134,12 +144,12 @@ fn number(bytes: &mut &[u8]) -> Option<usize> {
     None
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_number(out, text.len());
     out.extend_from_slice(text.as_bytes());
 }
 
-fn text(bytes: &mut &[u8]) -> Option<String> {
+pub(super) fn text(bytes: &mut &[u8]) -> Option<String> {
     let length = number(bytes)?;
     let (text, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;

@@ -2,9 +2,11 @@
 
 use super::content::{Entry, identity};
 use super::error::{LedgerError, damaged};
+use super::layers::Merge;
 use super::pages::{self, Key};
 use super::reader::RunState;
 use super::remember;
+use super::said;
 use super::store::Ledger;
 use crate::model::entity::Entity;
 use crate::model::row::{KeyHash, Reason};
@@ -44,7 +46,7 @@ impl Ledger {
         }
         let failed = self.failed("write");
         let mut db = self.connect()?;
-        remember::fold(&mut db, &self.pending).map_err(&failed)?;
+        remember::fold(&mut db, &self.pending, Merge::All, None).map_err(&failed)?;
         let mut forgotten = Forgotten::default();
         for of in Entity::ALL {
             if entity.is_some_and(|entity| entity != of) {
@@ -84,7 +86,8 @@ impl Ledger {
 }
 
 fn sites(db: &Connection, entity: Entity) -> rusqlite::Result<Vec<String>> {
-    let mut query = db.prepare("SELECT site FROM map WHERE entity = ? AND kind = 0")?;
+    let mut query =
+        db.prepare("SELECT site FROM map WHERE entity = ? AND kind = 0 AND layer = 0")?;
     let sites = query.query_map([entity.name()], |row| row.get(0))?;
     sites.collect()
 }
@@ -94,19 +97,33 @@ fn erase_rows(db: &mut Connection, entity: Entity, key: &str) -> rusqlite::Resul
     let mut count = 0;
     {
         let mut query = transaction.prepare(
-            "SELECT part, row, reasons FROM row JOIN stage USING (part) WHERE stage.entity = ? AND key = ?",
+            "SELECT row.part, row, said, reasons FROM row JOIN stage USING (part) LEFT JOIN said USING (said)
+             WHERE stage.entity = ? AND key = ?",
         )?;
         let mut rows = query.query([entity.name(), key])?;
         let mut erase = transaction.prepare(
-            "UPDATE row SET key = '', remote_id = NULL, reasons = ? WHERE part = ? AND row = ?",
+            "UPDATE row SET key = '', remote_id = NULL, said = ? WHERE part = ? AND row = ?",
         )?;
+        let mut said = BTreeSet::new();
         while let Some(row) = rows.next()? {
             let (part, number): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let reasons: Option<String> = row.get(2)?;
-            let reasons = reasons
-                .map(|reasons| without_messages(&reasons).ok_or_else(|| damaged(2)))
-                .transpose()?;
-            count += erase.execute(params![reasons, part, number])? as u64;
+            said.extend(row.get::<_, Option<i64>>(2)?);
+            let reasons: Option<String> = row.get(3)?;
+            let left = match reasons {
+                Some(reasons) => {
+                    let reasons = without_messages(&reasons).ok_or_else(|| damaged(3))?;
+                    Some(said::insert(&transaction, part, &reasons)?)
+                }
+                None => None,
+            };
+            count += erase.execute(params![left, part, number])? as u64;
+        }
+        // what was said of other rows too is theirs
+        let mut unsaid = transaction.prepare(
+            "DELETE FROM said WHERE said = ?1 AND NOT EXISTS (SELECT 1 FROM row WHERE row.said = ?1 AND row.part = said.part)",
+        )?;
+        for number in said {
+            unsaid.execute([number])?;
         }
     }
     transaction.commit()?;

@@ -1,10 +1,13 @@
 //! The rows of the tables, one function for each kind.
 
 use super::apply::expect_one;
+use super::body::Packer;
 use super::record::{SentRow, StageHeader};
+use super::said::Said;
 use crate::model::clock::UnixMillis;
 use crate::model::outcome::{BatchSeq, Route, RowOutcome};
 use rusqlite::{Transaction, params};
+use std::error::Error;
 
 /// What rows have in common with their batch, and need not say themselves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,26 +17,29 @@ pub(super) struct Settled {
     pub(super) attempts: u32,
 }
 
-pub(super) fn unwritable(error: serde_json::Error) -> rusqlite::Error {
+pub(super) fn unwritable(error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(error.into())
 }
 
 /// Writes a bulk request that is about to leave.
 pub(super) fn insert_batch(
     db: &Transaction<'_>,
+    packer: &mut Packer,
     part: i64,
     batch: BatchSeq,
     key: &str,
-    body: &[u8],
-    rows: &[SentRow],
     at: UnixMillis,
+    (body, rows): (&[u8], &[SentRow]),
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT INTO batch (part, batch, generation, key, state, body, rows, sent_at)
-         VALUES (?, ?, 0, ?, 0, ?, ?, ?)",
+        "INSERT INTO batch (part, batch, generation, key, state, sent_at) VALUES (?, ?, 0, ?, 0, ?)",
     )?
-    .execute(params![part, batch.0, key, body, rows_json(rows)?, at])
-    .map(drop)
+    .execute(params![part, batch.0, key, at])?;
+    let mut pack = |bytes: &[u8]| packer.pack(bytes).map_err(unwritable);
+    let (body, rows) = (pack(body)?, pack(&rows_json(rows)?)?);
+    db.prepare_cached("INSERT INTO body (part, batch, body, rows) VALUES (?, ?, ?, ?)")?
+        .execute(params![part, batch.0, body, rows])
+        .map(drop)
 }
 
 /// Writes that it is decided; its body goes.
@@ -49,12 +55,14 @@ pub(super) fn settle_batch(
         attempts,
     } = settled;
     db.prepare_cached(
-        "UPDATE batch SET state = 2, body = NULL, rows = NULL, settled_at = ?, attempts = ?,
-                trace_id = coalesce(?, trace_id)
+        "UPDATE batch SET state = 2, settled_at = ?, attempts = ?, trace_id = coalesce(?, trace_id)
          WHERE part = ? AND batch = ?",
     )?
     .execute(params![at, attempts, trace_id, part, batch.0])
-    .and_then(expect_one)
+    .and_then(expect_one)?;
+    db.prepare_cached("DELETE FROM body WHERE part = ? AND batch = ?")?
+        .execute(params![part, batch.0])
+        .map(drop)
 }
 
 /// Writes a stage and its files; gives its part.
@@ -96,20 +104,18 @@ pub(super) fn insert_stage(
 /// Writes the outcomes of rows, without what their batch says.
 pub(super) fn insert_rows(
     db: &Transaction<'_>,
+    said: &mut Said,
     part: i64,
     outcomes: &[RowOutcome],
     settled: Option<Settled>,
 ) -> rusqlite::Result<()> {
     // a plain INSERT: a second outcome for a row is a defect and must not pass
     let mut insert = db.prepare_cached(
-        "INSERT INTO row (part, row, file, line_offset, key, status, reasons, remote_id, batch, sent, finished_at)
+        "INSERT INTO row (part, row, file, line_offset, key, status, said, remote_id, batch, sent, finished_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     for outcome in outcomes {
-        let reasons = (!outcome.reasons.is_empty())
-            .then(|| serde_json::to_string(&outcome.reasons))
-            .transpose()
-            .map_err(unwritable)?;
+        let said = said.number_of(db, part, &outcome.reasons)?;
         // lines and rows are far below the end of 63 bits
         let offset = outcome
             .row
@@ -135,7 +141,7 @@ pub(super) fn insert_rows(
             offset,
             outcome.row.key.as_str(),
             outcome.status as u8,
-            reasons,
+            said,
             outcome.remote_id,
             outcome.batch.map(|batch| batch.0),
             sent,
@@ -146,10 +152,10 @@ pub(super) fn insert_rows(
 }
 
 /// `[[row, file, line, key], …]`
-fn rows_json(rows: &[SentRow]) -> rusqlite::Result<String> {
+fn rows_json(rows: &[SentRow]) -> rusqlite::Result<Vec<u8>> {
     let rows: Vec<_> = rows
         .iter()
         .map(|SentRow { row, .. }| (row.id.0, row.file.0, row.line, row.key.as_str()))
         .collect();
-    serde_json::to_string(&rows).map_err(unwritable)
+    serde_json::to_vec(&rows).map_err(unwritable)
 }

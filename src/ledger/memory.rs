@@ -1,9 +1,11 @@
 //! What the site is known to hold: asked by natural key, by shown key, or all in order.
 
+use super::change::{Change, Maps};
 use super::content::{Entry, KeyMark, first_mark, identities_of};
 use super::error::{LedgerError, failed};
+use super::layers;
 use super::pages::{self, Key};
-use super::pending::{FIRST, Keys, LAST, Maps, Pending};
+use super::pending::{FIRST, Keys, LAST, Pending};
 use super::record::ContentHash;
 use crate::model::clock::UnixMillis;
 use crate::model::row::KeyHash;
@@ -117,10 +119,12 @@ impl Memory {
         if waiting.first().is_some() {
             return Ok(false);
         }
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM page WHERE map = ?)";
-        self.db
-            .query_row(sql, [maps.entries], |row| row.get(0))
-            .map_err(failed("read", &self.file))
+        let read = failed("read", &self.file);
+        let snapshot = self.db.unchecked_transaction().map_err(&read)?;
+        let mut all = layers::over(&snapshot, maps).map_err(&read)?;
+        all.push(maps);
+        let pages = layers::pages_of(&snapshot, &all).map_err(&read)?;
+        Ok(pages == 0)
     }
 
     /// Calls `each` for every record that was ever loaded, in the order of natural keys' hashes, so that it can be merged
@@ -154,23 +158,44 @@ impl Memory {
         };
         let read = failed("read", &self.file);
         let snapshot = self.db.unchecked_transaction().map_err(&read)?;
-        let scanned = pages::scan(&snapshot, maps.entries, from.0, |key, entry| {
-            if key > to.0 {
-                return Ok(false);
+        let layers = layers::over(&snapshot, maps).map_err(&read)?;
+        let pages = layers::pages_of(&snapshot, &layers).map_err(&read)?;
+        // changes of a piece at a time are held, and each piece is merged with its pages
+        for (first, last) in layers::pieces(pages) {
+            let (first, last) = (first.max(from.0), last.min(to.0));
+            if first > last {
+                continue;
             }
-            while let Some(first) = waiting.first().filter(|first| *first < key) {
-                tell(first, waiting.take(first, None)).map_err(Stop::Each)?;
+            let mut changes = waiting.empty();
+            for layer in &layers {
+                pages::scan(&snapshot, layer.entries, first, |key, change| {
+                    let inside = key <= last;
+                    if inside {
+                        changes.above(key, change);
+                    }
+                    Ok::<_, rusqlite::Error>(inside)
+                })
+                .map_err(&read)?;
             }
-            tell(key, waiting.take(key, Some(entry))).map_err(Stop::Each)?;
-            Ok(true)
-        });
-        match scanned {
-            Ok(()) => {}
-            Err(Stop::Each(error)) => return Err(error),
-            Err(Stop::Sqlite(error)) => return Err(read(error).into()),
-        }
-        while let Some(first) = waiting.first() {
-            tell(first, waiting.take(first, None))?;
+            changes.above_all(&mut waiting, last);
+            let scanned = pages::scan(&snapshot, maps.entries, first, |key, entry| {
+                if key > last {
+                    return Ok(false);
+                }
+                while let Some(before) = changes.first().filter(|before| *before < key) {
+                    tell(before, changes.take(before, None)).map_err(Stop::Each)?;
+                }
+                tell(key, changes.take(key, Some(entry))).map_err(Stop::Each)?;
+                Ok(true)
+            });
+            match scanned {
+                Ok(()) => {}
+                Err(Stop::Each(error)) => return Err(error),
+                Err(Stop::Sqlite(error)) => return Err(read(error).into()),
+            }
+            while let Some(key) = changes.first() {
+                tell(key, changes.take(key, None))?;
+            }
         }
         Ok(())
     }
@@ -185,15 +210,24 @@ impl Memory {
         let mut waiting = self.pending().capture(maps, Keys::These(wanted));
         let read = failed("read", &self.file);
         let snapshot = self.db.unchecked_transaction().map_err(&read)?;
+        let mut changes = waiting.empty();
+        for layer in layers::over(&snapshot, maps).map_err(&read)? {
+            let keys = wanted.iter().copied();
+            pages::look_up(&snapshot, layer.entries, keys, |key, change| {
+                changes.above(key, change);
+            })
+            .map_err(&read)?;
+        }
+        changes.above_all(&mut waiting, LAST);
         let mut found = BTreeMap::new();
         let keys = wanted.iter().copied();
         pages::look_up(&snapshot, maps.entries, keys, |key, entry: Entry| {
             found.insert(key, entry);
         })
         .map_err(&read)?;
-        while let Some(key) = waiting.first() {
+        while let Some(key) = changes.first() {
             let stored = found.remove(&key);
-            found.extend(waiting.take(key, stored).map(|entry| (key, entry)));
+            found.extend(changes.take(key, stored).map(|entry| (key, entry)));
         }
         Ok(found)
     }
@@ -201,25 +235,37 @@ impl Memory {
     fn candidates(&self, maps: Maps, shown: &str) -> Result<BTreeSet<Key>, LedgerError> {
         let mut found: BTreeSet<Key> = self.pending().owners(maps, shown).into_iter().collect();
         let from = identities_of(shown);
-        let mut starts = Vec::new();
-        let read = |error| failed("read", &self.file)(error);
-        pages::scan(&self.db, maps.identities, from, |identity, ()| {
-            let same = identity[..4] == from[..4];
-            if same {
-                starts.push(first_mark(identity));
-            }
-            Ok::<_, rusqlite::Error>(same)
-        })
-        .map_err(read)?;
+        let read = failed("read", &self.file);
+        let snapshot = self.db.unchecked_transaction().map_err(&read)?;
+        let layers = layers::over(&snapshot, maps).map_err(&read)?;
+        let mut starts = BTreeSet::new();
+        for maps in layers.iter().chain([&maps]) {
+            pages::scan(&snapshot, maps.identities, from, |identity, ()| {
+                let same = identity[..4] == from[..4];
+                if same {
+                    starts.insert(first_mark(identity));
+                }
+                Ok::<_, rusqlite::Error>(same)
+            })
+            .map_err(&read)?;
+        }
         for start in starts {
-            pages::scan(&self.db, maps.entries, start, |mark, _: Entry| {
+            // of those found here, whatever they are, the entry decides
+            let mut find = |mark: Key| {
                 let same = mark[..4] == start[..4];
                 if same {
                     found.insert(mark);
                 }
                 Ok::<_, rusqlite::Error>(same)
-            })
-            .map_err(read)?;
+            };
+            for layer in &layers {
+                pages::scan(&snapshot, layer.entries, start, |mark, _: Change| {
+                    find(mark)
+                })
+                .map_err(&read)?;
+            }
+            pages::scan(&snapshot, maps.entries, start, |mark, _: Entry| find(mark))
+                .map_err(&read)?;
         }
         Ok(found)
     }

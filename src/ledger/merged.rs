@@ -62,7 +62,7 @@ impl Reader {
 /// the shape of [`StoredRow::read`].
 pub(super) fn newest_of(parts: &[String]) -> String {
     format!(
-        "SELECT base.row, base.file, base.row + base.line_offset, last.key, last.status, last.reasons, last.remote_id,
+        "SELECT base.row, base.file, base.row + base.line_offset, last.key, last.status, said.reasons, last.remote_id,
                 last.sent, last.batch, batch.attempts, coalesce(last.finished_at, batch.settled_at), batch.task_id,
                 batch.trace_id
          FROM row AS base
@@ -70,6 +70,7 @@ pub(super) fn newest_of(parts: &[String]) -> String {
              (SELECT max(part) FROM row AS newer
               WHERE newer.part IN ({}) AND newer.row = base.row AND newer.status <> 6), base.part)
          LEFT JOIN batch ON batch.part = last.part AND batch.batch = last.batch
+         LEFT JOIN said ON said.said = last.said
          WHERE base.part = ?",
         parts.join(", ")
     )

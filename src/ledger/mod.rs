@@ -12,10 +12,12 @@
 
 mod apply;
 mod body;
+mod change;
 mod content;
 mod error;
 mod forget;
 mod insert;
+mod layers;
 mod lock;
 mod memory;
 mod merged;
@@ -28,7 +30,9 @@ mod read;
 mod reader;
 pub mod record;
 mod remember;
+mod said;
 mod schema;
+mod space;
 mod store;
 mod tempo;
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! What was written but is not in pages yet: consulted by each look-up, merged into the pages by the hundred thousand.
+//! What was written but is neither in pages nor in layers yet: consulted by each look-up, written out by the ten thousand.
 //!
 //! It is in memory alone. The intents in the ledger say the same, and bring it back after a crash.
 
+use super::change::{Change, KnownShape, Maps, Shapes};
 use super::content::{Content, Entry, first_mark, identities_of, identity};
-use super::pages::{self, Key};
-use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use super::pages::Key;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Keys that wait before they are merged. At some 150 bytes each this bounds the memory.
-pub(super) const FOLD_AT: usize = 200_000;
+/// Keys that wait before they are written out. At some 400 bytes each this bounds the memory.
+pub(super) const FOLD_AT: usize = 32_768;
 
 /// No key is lower.
 pub(super) const FIRST: Key = [0; size_of::<Key>()];
@@ -28,20 +28,6 @@ impl Keys<'_> {
     pub(super) const ALL: Self = Self::Between(FIRST, LAST);
 }
 
-/// A (site, entity): its two maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Maps {
-    pub(super) entries: i64,
-    pub(super) identities: i64,
-}
-
-/// A shape, as far as it matters here.
-#[derive(Debug, Clone)]
-pub(super) struct KnownShape {
-    pub(super) maps: Maps,
-    pub(super) fields: Vec<String>,
-}
-
 /// One step of what happens to a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
@@ -55,29 +41,22 @@ pub(super) enum Step {
     },
 }
 
-/// What happened to a key since the last merge.
-#[derive(Debug, Clone, Default)]
-struct Change {
-    /// By these shapes.
-    voided: Vec<u32>,
-    contents: Vec<Content>,
-    /// Shown key and remote id.
-    known: Option<(String, Option<String>)>,
-}
-
 /// Changes, sorted as the pages are.
 #[derive(Debug, Default)]
-struct Layer {
-    changes: BTreeMap<(Maps, Key), Change>,
-    identities: BTreeSet<(Maps, Key)>,
+pub(super) struct Waiting {
+    pub(super) changes: BTreeMap<Key, Change>,
+    pub(super) identities: BTreeSet<Key>,
 }
 
-/// All that is not in pages yet.
+/// By the maps that they change.
+pub(super) type Layer = BTreeMap<Maps, Waiting>;
+
+/// All that is in neither pages nor layers.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    shapes: Arc<HashMap<u32, KnownShape>>,
+    shapes: Arc<Shapes>,
     waiting: Layer,
-    /// Being merged: some of it may be in pages already. Applying a change twice is as good as once.
+    /// Being written out: some of it may be in pages already. Applying a change twice is as good as once.
     folding: Option<Arc<Layer>>,
 }
 
@@ -91,100 +70,82 @@ impl Pending {
         let Some(maps) = self.shapes.get(&shape).map(|known| known.maps) else {
             return;
         };
-        let shapes = &self.shapes;
-        let change = self.waiting.changes.entry((maps, key)).or_default();
+        let waiting = self.waiting.entry(maps).or_default();
+        let change = waiting.changes.entry(key).or_default();
         match step {
-            Step::Void(shape) => {
-                change
-                    .contents
-                    .retain(|content| !overlap(shapes, content.shape, shape));
-                if !change.voided.contains(&shape) {
-                    change.voided.push(shape);
-                }
-            }
+            Step::Void(shape) => change.void(&self.shapes, shape),
             Step::Confirmed {
                 content,
                 key: shown,
                 remote_id,
             } => {
-                replace(&mut change.contents, content);
                 if !shown.is_empty() {
-                    self.waiting
-                        .identities
-                        .insert((maps, identity(&shown, key)));
+                    waiting.identities.insert(identity(&shown, key));
                 }
-                let before = change.known.take().and_then(|(_, id)| id);
-                change.known = Some((shown, remote_id.or(before)));
+                change.confirm(content, shown, remote_id);
             }
         }
     }
 
-    /// Whether it is time to merge.
+    /// Whether it is time to write it out.
     pub(super) fn is_full(&self) -> bool {
-        self.waiting.changes.len() >= FOLD_AT
+        let waiting = self.waiting.values();
+        waiting.map(|waiting| waiting.changes.len()).sum::<usize>() >= FOLD_AT
     }
 
     /// What waits of these keys.
     pub(super) fn capture(&self, maps: Maps, keys: Keys<'_>) -> Overlay {
-        let mut changes: BTreeMap<Key, Vec<Change>> = BTreeMap::new();
-        for layer in self.layers() {
-            let mut keep = |key: Key, change: &Change| {
-                changes.entry(key).or_default().push(change.clone());
-            };
+        let mut overlay = Overlay {
+            shapes: Arc::clone(&self.shapes),
+            changes: BTreeMap::new(),
+        };
+        for layer in self.layers(maps) {
             match keys {
                 Keys::These(keys) => {
                     for key in keys {
-                        if let Some(change) = layer.changes.get(&(maps, *key)) {
-                            keep(*key, change);
+                        if let Some(change) = layer.changes.get(key) {
+                            overlay.above(*key, change.clone());
                         }
                     }
                 }
                 Keys::Between(from, to) => {
-                    let range = layer.changes.range((maps, from)..=(maps, to));
-                    range.for_each(|((_, key), change)| keep(*key, change));
+                    let range = layer.changes.range(from..=to);
+                    range.for_each(|(key, change)| overlay.above(*key, change.clone()));
                 }
             }
         }
-        Overlay {
-            shapes: Arc::clone(&self.shapes),
-            changes,
-        }
+        overlay
     }
 
-    /// The keys that the records of a shown key may have, among those not in pages yet.
+    /// The keys that the records of a shown key may have, among those that wait.
     pub(super) fn owners(&self, maps: Maps, shown: &str) -> Vec<Key> {
         let from = identities_of(shown);
         let mut to = from;
         to[4..].fill(0xff);
         let mut found = Vec::new();
-        for layer in self.layers() {
-            for (_, identity) in layer.identities.range((maps, from)..=(maps, to)) {
+        for layer in self.layers(maps) {
+            for identity in layer.identities.range(from..=to) {
                 let from = first_mark(*identity);
                 let mut to = from;
                 to[4..].fill(0xff);
-                let range = layer.changes.range((maps, from)..=(maps, to));
-                found.extend(range.map(|((_, key), _)| *key));
+                let range = layer.changes.range(from..=to);
+                found.extend(range.map(|(key, _)| *key));
             }
         }
         found
     }
 
     /// Older ones first.
-    fn layers(&self) -> impl Iterator<Item = &Layer> {
-        self.folding
-            .as_deref()
-            .into_iter()
-            .chain(std::iter::once(&self.waiting))
+    fn layers(&self, maps: Maps) -> impl Iterator<Item = &Waiting> {
+        let folding = self.folding.as_deref().and_then(|layer| layer.get(&maps));
+        folding.into_iter().chain(self.waiting.get(&maps))
     }
 
-    /// Begins a merge: what waits now.
-    pub(super) fn begin_fold(&mut self) -> Fold {
+    /// Begins to write out what waits now.
+    pub(super) fn begin_fold(&mut self) -> (Arc<Layer>, Arc<Shapes>) {
         let layer = Arc::new(std::mem::take(&mut self.waiting));
         self.folding = Some(Arc::clone(&layer));
-        Fold {
-            layer,
-            shapes: Arc::clone(&self.shapes),
-        }
+        (layer, Arc::clone(&self.shapes))
     }
 
     /// Ends it.
@@ -193,88 +154,52 @@ impl Pending {
     }
 }
 
-/// Changes on their way into the pages.
-pub(super) struct Fold {
-    layer: Arc<Layer>,
-    shapes: Arc<HashMap<u32, KnownShape>>,
-}
-
 /// Changes of some keys, as they were at one moment.
 pub(super) struct Overlay {
-    shapes: Arc<HashMap<u32, KnownShape>>,
-    changes: BTreeMap<Key, Vec<Change>>,
+    shapes: Arc<Shapes>,
+    changes: BTreeMap<Key, Change>,
 }
 
 impl Overlay {
+    /// Nothing, of the same shapes.
+    pub(super) fn empty(&self) -> Self {
+        Self {
+            shapes: Arc::clone(&self.shapes),
+            changes: BTreeMap::new(),
+        }
+    }
+
+    /// Lays a newer change over what it has of a key.
+    pub(super) fn above(&mut self, key: Key, newer: Change) {
+        let change = match self.changes.remove(&key) {
+            Some(older) => older.then(&self.shapes, newer),
+            None => newer,
+        };
+        self.changes.insert(key, change);
+    }
+
+    /// Lays all over it that another one has up to a key, which is taken from there.
+    pub(super) fn above_all(&mut self, newer: &mut Self, to: Key) {
+        while let Some(entry) = newer
+            .changes
+            .first_entry()
+            .filter(|entry| *entry.key() <= to)
+        {
+            let (key, change) = entry.remove_entry();
+            self.above(key, change);
+        }
+    }
+
     /// The first key that is not taken yet.
     pub(super) fn first(&self) -> Option<Key> {
         self.changes.keys().next().copied()
     }
 
-    /// What a key is, given what the pages say; its changes are taken.
+    /// What a key is, given what the pages say; its change is taken.
     pub(super) fn take(&mut self, key: Key, stored: Option<Entry>) -> Option<Entry> {
-        let changes = self.changes.remove(&key).unwrap_or_default();
-        changes
-            .iter()
-            .fold(stored, |entry, change| apply(&self.shapes, entry, change))
-    }
-}
-
-impl Fold {
-    /// Merges them in.
-    ///
-    /// # Errors
-    /// When pages cannot be read or written.
-    pub(super) fn run(&self, db: &mut Connection) -> rusqlite::Result<()> {
-        let maps: BTreeSet<Maps> = self.layer.changes.keys().map(|(maps, _)| *maps).collect();
-        for maps in maps {
-            let from = (maps, Key::default());
-            let changes = self.layer.changes.range(from..=(maps, LAST));
-            let changes = changes.map(|((_, key), change)| (*key, change));
-            pages::merge(db, maps.entries, changes, |old, change| {
-                apply(&self.shapes, old, change)
-            })?;
-            let identities = self.layer.identities.range(from..=(maps, LAST));
-            let identities = identities.map(|(_, key)| (*key, ()));
-            pages::merge(db, maps.identities, identities, |_, ()| Some(()))?;
-        }
-        Ok(())
-    }
-}
-
-fn apply(shapes: &HashMap<u32, KnownShape>, old: Option<Entry>, change: &Change) -> Option<Entry> {
-    if old.is_none() && change.known.is_none() {
-        return None;
-    }
-    let mut entry = old.unwrap_or_default();
-    entry.contents.retain(|content| {
-        let voided = |by: &u32| overlap(shapes, content.shape, *by);
-        !change.voided.iter().any(voided)
-    });
-    for content in &change.contents {
-        replace(&mut entry.contents, *content);
-    }
-    if let Some((key, remote_id)) = &change.known {
-        entry.key.clone_from(key);
-        if remote_id.is_some() {
-            entry.remote_id.clone_from(remote_id);
+        match self.changes.remove(&key) {
+            Some(change) => change.apply(&self.shapes, stored),
+            None => stored,
         }
     }
-    Some(entry)
-}
-
-fn replace(contents: &mut Vec<Content>, content: Content) {
-    contents.retain(|other| other.shape != content.shape);
-    contents.push(content);
-}
-
-/// Whether two shapes write a field in common. A shape that is not known might.
-fn overlap(shapes: &HashMap<u32, KnownShape>, left: u32, right: u32) -> bool {
-    left == right
-        || match (shapes.get(&left), shapes.get(&right)) {
-            (Some(left), Some(right)) => {
-                left.fields.iter().any(|field| right.fields.contains(field))
-            }
-            _ => true,
-        }
 }

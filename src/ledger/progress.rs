@@ -129,7 +129,7 @@ pub(super) fn read(db: &Connection, part: i64, info: StageInfo) -> rusqlite::Res
         );
     }
     let mut query = db.prepare(
-        "SELECT batch, key, body, rows, task_id, trace_id, sent_at FROM batch
+        "SELECT batch, key, body, rows, task_id, trace_id, sent_at FROM batch JOIN body USING (part, batch)
          WHERE part = ? AND state < 2 ORDER BY batch",
     )?;
     let undecided = query.query_map([part], |row| open_batch(row, &mut hashes))?;
@@ -182,8 +182,9 @@ fn open_batch(
     row: &Row<'_>,
     hashes: &mut HashMap<RowId, RowHashes>,
 ) -> rusqlite::Result<OpenBatch> {
+    let rows = unpack(row.get(3)?).map_err(|_| damaged(3))?;
     let items: Vec<(u64, u32, Option<u64>, String)> =
-        serde_json::from_str(&row.get::<_, String>(3)?).map_err(|_| damaged(3))?;
+        serde_json::from_slice(&rows).map_err(|_| damaged(3))?;
     let rows = items.into_iter().map(|(id, file, line, key)| SentRow {
         row: RowRef {
             id: RowId(id),

@@ -1,6 +1,7 @@
 //! Runs that nobody asks about any more.
 
 use super::error::LedgerError;
+use super::layers::Merge;
 use super::reader::{RunInfo, RunState};
 use super::remember;
 use super::store::Ledger;
@@ -23,11 +24,11 @@ impl Ledger {
         let mut db = self.connect()?;
         if !gone.is_empty() {
             // intents go with their runs
-            remember::fold(&mut db, &self.pending).map_err(&failed)?;
+            remember::fold(&mut db, &self.pending, Merge::AFTER, None).map_err(&failed)?;
         }
         for run in &gone {
             let transaction = db.transaction().map_err(&failed)?;
-            for table in ["row", "batch", "file", "intent"] {
+            for table in ["row", "said", "body", "batch", "file", "intent"] {
                 let sql = format!(
                     "DELETE FROM {table} WHERE part IN (SELECT part FROM stage JOIN run USING (run) WHERE id = ?)"
                 );

@@ -39,9 +39,9 @@ pub struct StoredRow {
 impl StoredRow {
     /// The decided rows of a run (by its id) and a stage, in row order.
     pub(super) const QUERY: &str =
-        "SELECT row.row, row.file, row.row + row.line_offset, row.key, row.status, row.reasons, row.remote_id, row.sent,
+        "SELECT row.row, row.file, row.row + row.line_offset, row.key, row.status, said.reasons, row.remote_id, row.sent,
                 row.batch, batch.attempts, coalesce(row.finished_at, batch.settled_at), batch.task_id, batch.trace_id
-         FROM row LEFT JOIN batch USING (part, batch)
+         FROM row LEFT JOIN batch USING (part, batch) LEFT JOIN said USING (said)
          WHERE row.part = (SELECT part FROM stage JOIN run USING (run) WHERE id = ? AND stage = ?) ORDER BY row.row";
 
     pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {

@@ -1,8 +1,10 @@
 //! From records to what is remembered: intents void, outcomes confirm, and both come back after a crash.
 
+use super::change::{KnownShape, Maps};
 use super::content::{Content, KeyMark, QuarterHour};
 use super::error::damaged;
-use super::pending::{KnownShape, Maps, Pending, Step};
+use super::layers::{self, Merge};
+use super::pending::{Pending, Step};
 use super::progress::{decode_intent, encode_intent};
 use super::record::{RowHashes, SentRow, Shape};
 use crate::model::entity::Entity;
@@ -184,15 +186,21 @@ impl Remember {
 const DECIDED: &str = "SELECT 1 FROM row WHERE part = ? AND row = ? AND NOT EXISTS
      (SELECT 1 FROM batch WHERE batch.part = row.part AND batch.batch = row.batch AND batch.state < 2)";
 
-/// Merges what waits into the pages, and drops from the intents what is decided or belongs to a run that is over. Blocks.
+/// Writes out what waits, merges it into the pages when it is time to, and drops from the intents what is decided or belongs
+/// to a run that is over. Blocks. `of` is the run that goes on, if one does: it knows which of its rows are decided.
 ///
 /// # Errors
 /// When the ledger cannot be read or written.
-pub(super) fn fold(db: &mut Connection, pending: &Mutex<Pending>) -> rusqlite::Result<()> {
+pub(super) fn fold(
+    db: &mut Connection,
+    pending: &Mutex<Pending>,
+    when: Merge,
+    of: Option<&Remember>,
+) -> rusqlite::Result<()> {
     let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
-    let fold = lock().begin_fold();
+    let (waiting, shapes) = lock().begin_fold();
     failpoint::Step::Merge.before();
-    fold.run(db)?;
+    layers::write(db, &shapes, &waiting, when)?;
     failpoint::Step::Merge.after();
     lock().end_fold();
     // only now: until then the intents are all that brings back, after a crash, what was not merged
@@ -207,7 +215,11 @@ pub(super) fn fold(db: &mut Connection, pending: &Mutex<Pending>) -> rusqlite::R
             let (part, open): (i64, bool) = (intent.get(1)?, intent.get::<_, i64>(2)? == 0);
             let mut left = Vec::new();
             for (row, hashes) in rows_of(intent, 3)? {
-                if open && !decided.exists(params![part, row.0])? {
+                let undecided = match of.filter(|of| of.shapes.contains_key(&part)) {
+                    Some(of) => of.underway.contains_key(&(part, row)),
+                    None => open && !decided.exists(params![part, row.0])?,
+                };
+                if undecided {
                     left.push((row, hashes));
                 }
             }
@@ -276,7 +288,7 @@ pub(super) fn recover(db: &mut Connection, pending: &Mutex<Pending>) -> rusqlite
             }
         }
     }
-    fold(db, pending)
+    fold(db, pending, Merge::AFTER, None)
 }
 
 /// The number of a shape and its maps, given them where it has none yet.
@@ -339,8 +351,8 @@ pub(super) fn maps_of(
     entity: Entity,
 ) -> rusqlite::Result<Option<Maps>> {
     db.query_row(
-        "SELECT entries.map, identities.map FROM map AS entries JOIN map AS identities USING (site, entity)
-         WHERE site = ? AND entity = ? AND entries.kind = 0 AND identities.kind = 1",
+        "SELECT entries.map, identities.map FROM map AS entries JOIN map AS identities USING (site, entity, layer)
+         WHERE site = ? AND entity = ? AND layer = 0 AND entries.kind = 0 AND identities.kind = 1",
         [site, entity.name()],
         |row| {
             Ok(Maps {

@@ -10,6 +10,7 @@ use super::read::StoredRow;
 use super::reader::{Reader, RunState};
 use super::record::{Record, RunHeader, Shape};
 use super::remember::{self, Remember};
+use super::said::Said;
 use super::schema;
 use super::write::Writer;
 use crate::model::entity::Entity;
@@ -32,6 +33,14 @@ pub(super) struct Waiting {
     pub(super) records: Vec<Record>,
     /// Called once the records are durable, or cannot be.
     pub(super) then: Box<dyn FnOnce(Result<(), LedgerError>) + Send>,
+}
+
+impl Waiting {
+    /// Whether nothing is lost with it.
+    pub(super) fn is_note(&self) -> bool {
+        let mut records = self.records.iter();
+        records.all(|record| matches!(record, Record::Accepted { .. }))
+    }
 }
 
 impl fmt::Debug for Waiting {
@@ -197,6 +206,7 @@ impl Ledger {
             parts,
             packer: Packer::new()
                 .map_err(|error| LedgerError::folder(self.folder.path(), error))?,
+            said: Said::default(),
             remember,
             pending: Arc::clone(&self.pending),
         };
@@ -218,9 +228,11 @@ impl Ledger {
         let failed = self.failed("open");
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&self.file, flags).map_err(&failed)?;
+        // a body that is erased before the next checkpoint never reaches the file: so they are few
         db.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
-             PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;",
+            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;
+             PRAGMA wal_autocheckpoint = 4000;",
         )
         .map_err(&failed)?;
         Ok(db)
@@ -549,11 +561,7 @@ mod tests {
         );
         let db = ledger.connect().unwrap();
         let bodies: i64 = db
-            .query_row(
-                "SELECT count(*) FROM batch WHERE body IS NOT NULL OR rows IS NOT NULL",
-                [],
-                |r| r.get(0),
-            )
+            .query_row("SELECT count(*) FROM body", [], |r| r.get(0))
             .unwrap();
         assert_eq!(bodies, 0);
         let shown: (String, String) = db

@@ -1,16 +1,25 @@
-//! The writer's thread: one transaction for all that waits.
+//! The writer's thread: one transaction for all that waits. What costs nothing when it is lost does not begin one.
 
 use super::apply::{Parts, Writing};
 use super::body::Packer;
 use super::error::{LedgerError, failed};
+use super::layers::Merge;
 use super::pending::Pending;
 use super::record::Record;
 use super::remember::{self, Remember};
+use super::said::Said;
+use super::space::give_back;
 use super::store::Waiting;
 use rusqlite::Connection;
 use std::path::PathBuf;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long notes wait for something that must be durable, whose transaction they join.
+const NOTES_WAIT: Duration = Duration::from_millis(200);
+/// Hand-overs that are committed together at most: it bounds how long the first of them waits.
+const TOGETHER: usize = 256;
 
 /// What the writer's thread works with.
 pub(super) struct Writer {
@@ -20,6 +29,7 @@ pub(super) struct Writer {
     /// Stages that have begun: their parts.
     pub(super) parts: Parts,
     pub(super) packer: Packer,
+    pub(super) said: Said,
     pub(super) remember: Remember,
     pub(super) pending: Arc<Mutex<Pending>>,
 }
@@ -29,9 +39,7 @@ impl Writer {
     pub(super) fn work(mut self, inbox: &Receiver<Waiting>) {
         let failed = failed("write", &self.file);
         let mut broken = false;
-        while let Ok(first) = inbox.recv() {
-            let mut waiting = vec![first];
-            waiting.extend(inbox.try_iter().take(255));
+        while let Some(waiting) = gather(inbox) {
             let mut result = if broken {
                 Err(LedgerError::Stopped)
             } else {
@@ -47,9 +55,15 @@ impl Writer {
                 });
             }
         }
-        // what is not merged now is merged when the ledger is opened next
+        // what is not written out now is written out when the ledger is opened next, and what is free stays free
         if !broken {
-            let _ = remember::fold(&mut self.db, &self.pending);
+            let _ = remember::fold(
+                &mut self.db,
+                &self.pending,
+                Merge::AFTER,
+                Some(&self.remember),
+            )
+            .and_then(|()| give_back(&self.db));
         }
     }
 
@@ -64,6 +78,7 @@ impl Writer {
                 run: self.run,
                 parts: &mut self.parts,
                 packer: &mut self.packer,
+                said: &mut self.said,
                 remember: &mut self.remember,
                 pending: &self.pending,
             };
@@ -79,8 +94,31 @@ impl Writer {
             .unwrap_or_else(PoisonError::into_inner)
             .is_full();
         if full {
-            remember::fold(&mut self.db, &self.pending)?;
+            remember::fold(
+                &mut self.db,
+                &self.pending,
+                Merge::DURING,
+                Some(&self.remember),
+            )?;
         }
         Ok(())
+    }
+}
+
+/// What is to be committed next, in the order in which it was handed over; `None` once all is.
+fn gather(inbox: &Receiver<Waiting>) -> Option<Vec<Waiting>> {
+    let mut waiting = vec![inbox.recv().ok()?];
+    loop {
+        let room = TOGETHER.saturating_sub(waiting.len());
+        waiting.extend(inbox.try_iter().take(room));
+        if waiting.len() >= TOGETHER || !waiting.iter().all(Waiting::is_note) {
+            return Some(waiting);
+        }
+        match inbox.recv_timeout(NOTES_WAIT) {
+            Ok(next) => waiting.push(next),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                return Some(waiting);
+            }
+        }
     }
 }

@@ -13,11 +13,17 @@ SELECT part, file, name, bytes, digest FROM file_1 JOIN stage USING (run, stage)
 INSERT INTO batch (part, batch, generation, key, state, task_id, trace_id, sent_at, settled_at)
 SELECT part, batch, 0, key, state, task_id, trace_id, sent_at, settled_at FROM batch_1 JOIN stage USING (run, stage);
 
-INSERT INTO row (part, row, file, line_offset, key, status, reasons, remote_id, batch, sent, finished_at)
-SELECT part, row, file, line - row, key, status, reasons, remote_id, batch,
-       3 * attempts + coalesce(route + 1, 0), row_1.finished_at
+INSERT INTO said (part, reasons)
+SELECT DISTINCT part, reasons FROM row_1 JOIN stage USING (run, stage) WHERE reasons IS NOT NULL;
+CREATE INDEX said_1 ON said (part, reasons);
+
+INSERT INTO row (part, row, file, line_offset, key, status, said, remote_id, batch, sent, finished_at)
+SELECT part, row, file, line - row, key, status,
+       (SELECT said FROM said WHERE said.part = stage.part AND said.reasons = row_1.reasons),
+       remote_id, batch, 3 * attempts + coalesce(route + 1, 0), row_1.finished_at
 FROM row_1 JOIN stage USING (run, stage) ORDER BY part, row;
 
+DROP INDEX said_1;
 DROP TABLE row_1;
 DROP TABLE batch_1;
 DROP TABLE file_1;

@@ -47,21 +47,35 @@ CREATE TABLE file (
     PRIMARY KEY (part, file)
 ) STRICT, WITHOUT ROWID;
 
--- A bulk request. Body and rows are kept only while it is undecided.
+-- A bulk request.
 CREATE TABLE batch (
     part       INTEGER NOT NULL REFERENCES stage,
     batch      INTEGER NOT NULL,              -- from 1
     generation INTEGER NOT NULL,              -- 0: what is sent under a new key is a new batch
     key        TEXT NOT NULL,                 -- Idempotency-Key
     state      INTEGER NOT NULL,              -- 0 sending, 1 waiting for its task, 2 settled
-    body       BLOB,                          -- the exact bytes that go out, as a zstd frame
-    rows       TEXT,                          -- JSON: [row, file, line, key] of each item, in the body's order
     task_id    TEXT,
     trace_id   TEXT,
     sent_at    INTEGER NOT NULL,
     settled_at INTEGER,
     attempts   INTEGER,                       -- how often it was sent, once it is settled
     PRIMARY KEY (part, batch)
+) STRICT, WITHOUT ROWID;
+
+-- What goes out with a bulk request, while it is undecided. Apart from it, so that it is written once and erased once.
+CREATE TABLE body (
+    part  INTEGER NOT NULL,
+    batch INTEGER NOT NULL,
+    body  BLOB NOT NULL,                      -- the exact bytes, as a zstd frame
+    rows  BLOB NOT NULL,                      -- JSON, as a zstd frame: [row, file, line, key] of each item, in the body's order
+    PRIMARY KEY (part, batch)
+) STRICT, WITHOUT ROWID;
+
+-- What was said of rows. Rows of which the same was said share it, mostly.
+CREATE TABLE said (
+    said    INTEGER PRIMARY KEY,
+    part    INTEGER NOT NULL REFERENCES stage,
+    reasons TEXT NOT NULL                     -- JSON: [{code, field, message}]
 ) STRICT;
 
 -- The one outcome of one row.
@@ -72,7 +86,7 @@ CREATE TABLE row (
     line_offset INTEGER,                      -- its physical line minus row: small, so that it takes no space
     key         TEXT NOT NULL,
     status      INTEGER NOT NULL,             -- 0 loaded, 1 unchanged, 2 rejected, 3 failed, 4 duplicate, 5 unconfirmed, 6 not_sent
-    reasons     TEXT,                         -- JSON: [{code, field, message}]
+    said        INTEGER,                      -- the reasons, where there are some
     remote_id   TEXT,
     batch       INTEGER,
     sent        INTEGER,                      -- null: as its batch; else three times how often, plus 1 for bulk, 2 for single calls
@@ -91,7 +105,7 @@ CREATE TABLE shape (
     UNIQUE (site, entity, mapping, family, fields)
 ) STRICT;
 
--- Writes that are durable here and not yet in pages: at most some 200,000 rows.
+-- Writes that are durable here and not yet in pages: at most some 30,000 rows.
 CREATE TABLE intent (
     seq      INTEGER PRIMARY KEY,             -- in the order of sending
     part     INTEGER NOT NULL REFERENCES stage,
@@ -100,13 +114,15 @@ CREATE TABLE intent (
 ) STRICT;
 
 -- A sorted map, kept in pages; see src/ledger/pages.rs. Each (site, entity) has two: the records that were
--- loaded by natural key (kind 0), and their natural keys by shown key (kind 1).
+-- loaded by natural key (kind 0), and their natural keys by shown key (kind 1). Over them lie layers of changes that are
+-- not merged into them yet, of the same form; see src/ledger/layers.rs.
 CREATE TABLE map (
     map    INTEGER PRIMARY KEY,
     site   TEXT NOT NULL,
     entity TEXT NOT NULL,
     kind   INTEGER NOT NULL,
-    UNIQUE (site, entity, kind)
+    layer  INTEGER NOT NULL DEFAULT 0,        -- 0: the records; else changes, older ones first
+    UNIQUE (site, entity, kind, layer)
 ) STRICT;
 
 CREATE TABLE page (
@@ -122,7 +138,7 @@ CREATE VIEW results AS
 SELECT run.id AS run, row.row, file.name AS source, row.row + row.line_offset AS line, stage.entity, row.key,
        CASE row.status WHEN 0 THEN 'loaded' WHEN 1 THEN 'unchanged' WHEN 2 THEN 'rejected' WHEN 3 THEN 'failed'
                        WHEN 4 THEN 'duplicate' WHEN 5 THEN 'unconfirmed' ELSE 'not_sent' END AS status,
-       stage.operation, row.reasons, row.remote_id,
+       stage.operation, said.reasons, row.remote_id,
        CASE coalesce(row.sent % 3, 1) WHEN 1 THEN 'bulk' WHEN 2 THEN 'single' END AS route,
        row.batch, batch.task_id, batch.trace_id, coalesce(row.sent / 3, batch.attempts) AS attempts,
        strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(row.finished_at, batch.settled_at) / 1000.0, 'unixepoch') AS finished_at
@@ -130,4 +146,5 @@ FROM row
 JOIN stage USING (part)
 JOIN run USING (run)
 JOIN file USING (part, file)
-LEFT JOIN batch USING (part, batch);
+LEFT JOIN batch USING (part, batch)
+LEFT JOIN said USING (said);

@@ -260,7 +260,7 @@ impl LoadSettings {
                 .into_word()
                 .parse()
                 .map_err(|error| in_limits("route", error))?,
-            (None, None) => Wish::Bulk,
+            (None, None) => Wish::default(),
         };
         let verify = match (args.verify, job.limits.verify) {
             (Some(verify), _) => verify,

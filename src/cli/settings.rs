@@ -568,7 +568,7 @@ mod tests {
         assert_eq!(settings.slots, TaskSlots::Auto);
         assert_eq!(settings.requests_per_second.get(), 50);
         assert_eq!(settings.max_errors, None);
-        assert_eq!(settings.route, Wish::Bulk);
+        assert_eq!(settings.route, Wish::Auto);
         assert_eq!(settings.single_in_flight.get(), 8);
         assert_eq!(settings.verify, Verify::Sample);
         assert_eq!(settings.state_dir, Path::new(STATE_DIR));

@@ -259,8 +259,10 @@ impl Field {
 
     fn write_job(&self, manners: Manners, duplicates: &str) {
         let mut job = format!("{}[state]\ndir = \"state\"\n", self.site.site_table());
+        // by calls side by side, ids would depend on chance
+        job.push_str("[limits]\nroute = \"bulk\"\n");
         if manners == Manners::Live {
-            job.push_str("[limits]\ntask_slots = 2\n");
+            job.push_str("task_slots = 2\n");
         }
         for stage in self.stages {
             let stage = stage.results.trim_end_matches("-out.csv");

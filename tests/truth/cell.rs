@@ -177,7 +177,7 @@ impl Cell {
             "job.toml",
             format!(
                 "{}[auth]\nmethod = \"basic\"\n[state]\ndir = \"state\"\n\
-                 [limits]\nverify = \"all\"\n\
+                 [limits]\nroute = \"bulk\"\nverify = \"all\"\n\
                  [contract]\nread_patience = \"1s\"\nuser_search = {user_search}\n\
                  [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\nresults = \"out.csv\"\n",
                 site.site_table()

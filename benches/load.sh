@@ -22,6 +22,8 @@ base_url = "$url"
 cloud_id = "00000000-0000-4000-8000-000000000000"
 [state]
 dir = "$state"
+[limits]
+route = "bulk"
 [[stage]]
 mapping = "$root/mappings/customers.toml"
 input = "$input"

@@ -25,11 +25,13 @@ mod parts {
     pub(super) use csm_loader::engine::state::Engine;
     pub(super) use csm_loader::ledger::record::Record;
     pub(super) use csm_loader::model::clock::{Clock, UnixMillis};
-    pub(super) use csm_loader::model::outcome::{BatchSeq, RowOutcome, Status};
+    pub(super) use csm_loader::model::code::Code;
+    pub(super) use csm_loader::model::event::RunEvent;
+    pub(super) use csm_loader::model::outcome::{BatchSeq, Route, RowOutcome, Status};
     pub(super) use csm_loader::model::reply::{
         Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView, Throttle,
     };
-    pub(super) use csm_loader::model::row::{FileId, KeyHash, PreparedRow, RowId, RowRef};
+    pub(super) use csm_loader::model::row::{FileId, KeyHash, PreparedRow, Reason, RowId, RowRef};
     pub(super) use csm_loader::model::slice::Slice;
 }
 
@@ -68,6 +70,8 @@ fn main() {
             serial: false,
             hostile: false,
             time,
+            item: Duration::ZERO,
+            call: Duration::ZERO,
         };
         let load = Load {
             keys: (0..rows).collect(),

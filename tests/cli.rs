@@ -159,7 +159,7 @@ fn help_of_load_lists_every_flag() {
               [env: CSM_LOADER_MAX_ERRORS]
 
           --route <ROUTE>
-              Which way rows travel: bulk, single, or auto: whichever is faster [default: bulk]
+              Which way rows travel: bulk, single, or auto: whichever is faster [default: auto]
 
               [env: CSM_LOADER_ROUTE]
 

@@ -9,7 +9,10 @@ use std::fmt::Write as _;
 /// Loads `people.csv` through `people.toml`, expecting the exit code.
 fn load(place: &Place, site: &Scripted, code: i32) {
     place.write("job.toml", site.job(""));
-    let ended = place.run_with("load --quiet --verify failed job.toml", &CREDENTIALS);
+    let ended = place.run_with(
+        "load --quiet --route bulk --verify failed job.toml",
+        &CREDENTIALS,
+    );
     ended.expect(code);
 }
 

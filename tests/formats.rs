@@ -8,7 +8,7 @@ use crate::support::table::{Table, read_csv};
 fn load(place: &Place, state: &str, entity: &str, format: &str, flags: &str) {
     place
         .run(&format!(
-            "load --quiet --entity {entity} --mapping mappings/{entity}s.toml --input samples/{entity}s.{format} \
+            "load --quiet --route bulk --entity {entity} --mapping mappings/{entity}s.toml --input samples/{entity}s.{format} \
              --target sandbox --sandbox-seed samples/site.toml --state-dir {state} {flags}"
         ))
         .expect(4);

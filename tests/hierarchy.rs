@@ -62,7 +62,7 @@ impl Forest {
     }
 
     fn load(&self, flags: &str, code: i32) -> Table {
-        self.run(&format!("load job.toml --quiet {flags}"), code);
+        self.run(&format!("load job.toml --quiet --route bulk {flags}"), code);
         self.place.results("out.csv")
     }
 

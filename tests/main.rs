@@ -29,6 +29,7 @@ mod plan;
 mod policies;
 mod retry;
 mod retry_files;
+mod routes;
 mod sandbox_policies;
 mod stopping;
 mod support;

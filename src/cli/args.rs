@@ -163,7 +163,7 @@ pub(super) struct SendArgs {
         hide_env_values = true
     )]
     pub(super) max_errors: Option<MaxErrors>,
-    /// Which way rows travel: bulk, single, or auto: whichever is faster [default: bulk]
+    /// Which way rows travel: bulk, single, or auto: whichever is faster [default: auto]
     #[arg(
         long,
         value_name = "ROUTE",

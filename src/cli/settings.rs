@@ -263,7 +263,7 @@ impl LoadSettings {
                 .into_word()
                 .parse()
                 .map_err(|error| in_limits("route", error))?,
-            (None, None) => Wish::Bulk,
+            (None, None) => Wish::default(),
         };
         let verify = match (args.verify, job.limits.verify) {
             (Some(verify), _) => verify,
@@ -573,7 +573,7 @@ mod tests {
         assert_eq!(settings.slots, TaskSlots::Auto);
         assert_eq!(settings.requests_per_second.get(), 50);
         assert_eq!(settings.max_errors, None);
-        assert_eq!(settings.route, Wish::Bulk);
+        assert_eq!(settings.route, Wish::Auto);
         assert_eq!(settings.single_in_flight.get(), 8);
         assert_eq!(settings.verify, Verify::Sample);
         assert_eq!(settings.state_dir, Path::new(STATE_DIR));

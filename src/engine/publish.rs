@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::ledger::{LedgerError, StoredRow};
 use crate::model::code::ReasonCode;
-use crate::model::event::{CodeCount, Progress, RunEvent};
+use crate::model::event::{CodeCount, Progress, RunEvent, Travelled};
 use crate::model::failpoint::Step;
 use crate::model::outcome::{Counts, Status};
 use crate::report::results::{ResultRow, ResultsError, ResultsHeader, ResultsWriter};
@@ -49,6 +49,8 @@ impl PublishError {
 pub(super) struct Published {
     /// Rows by status, as the file holds them.
     pub(super) counts: Counts,
+    /// How those that were sent travelled.
+    pub(super) travelled: Travelled,
     /// The most frequent codes.
     pub(super) top_codes: Vec<CodeCount>,
 }
@@ -69,6 +71,7 @@ pub(super) fn publish(
     let mut writer = ResultsWriter::create(path, header)?;
     let mut tally = Tally::default();
     let mut counts = Counts::default();
+    let mut travelled = Travelled::default();
     let mut told = Instant::now();
     let tell = |counts: Counts| {
         let progress = Progress {
@@ -84,6 +87,9 @@ pub(super) fn publish(
     context.ledger.each_row(stage, |row: StoredRow| {
         let source = files[row.file as usize];
         counts.add(row.status, 1);
+        if row.status != Status::Unchanged {
+            travelled.add(row.route);
+        }
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();
             tell(counts);
@@ -102,6 +108,7 @@ pub(super) fn publish(
     Step::Results.after();
     Ok(Published {
         counts,
+        travelled,
         top_codes: tally.top(),
     })
 }

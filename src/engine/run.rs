@@ -10,7 +10,7 @@ use super::gone::{self, Seen};
 use super::hierarchy::{Behind, Tree};
 use super::limits::MaxErrors;
 use super::message::{CallsOf, Recovered, StageConfig};
-use super::publish::{self, PublishError};
+use super::publish::{self, PublishError, Published};
 use super::recall::Recall;
 use super::rejected::RejectedSpill;
 use super::reread::{Kept, Rereader};
@@ -28,7 +28,7 @@ use crate::ledger::{LedgerError, Memory, OpenBatch, RowSet};
 use crate::mapping::{Draft, Known, Plan, RefKind, References};
 use crate::model::cause::chain;
 use crate::model::entity::{Entity, Operation};
-use crate::model::event::{Gone, Phase, RunEvent, StageSummary};
+use crate::model::event::{Gone, Phase, RunEvent, StageSummary, Travelled};
 use crate::model::outcome::{Counts, Status};
 use crate::model::row::{PreparedRow, RowId};
 use crate::report::results::ResultsHeader;
@@ -268,6 +268,7 @@ async fn run_stage(
                 top_codes: Vec::new(),
                 results: header.results.clone(),
                 requests: 0,
+                travelled: Travelled::default(),
                 sent_again: 0,
                 gone: None,
                 took: started.elapsed(),
@@ -323,7 +324,11 @@ async fn run_stage(
         context.stop.set(why);
     }
 
-    let (counts, top_codes) = write_results(context, stage, job, sent, header).await?;
+    let Published {
+        counts,
+        travelled,
+        top_codes,
+    } = write_results(context, stage, job, sent, header).await?;
     let gone = match first.seen {
         Some(seen) => Some(list_gone(context, header, job, seen).await?),
         None => None,
@@ -340,6 +345,7 @@ async fn run_stage(
         top_codes,
         results: Some(job.results.display().to_string()),
         requests: sent.requests,
+        travelled,
         sent_again: sent.again,
         gone,
         took: started.elapsed(),
@@ -680,14 +686,16 @@ fn stage_config(
 }
 
 /// How many calls write a row by itself. A customer that may be on the site under an id that nobody can find is written
-/// by bulk requests alone.
+/// by bulk requests alone; so is one that may be there and is to belong to an organization, unless calls may see to that.
 fn calls(contract: &Contract, target: &Target) -> CallsOf {
-    let sure =
-        target.asked == Operation::Create.into() || verify::can_find(contract, target).is_ok();
+    let creates = target.asked == Operation::Create.into();
+    let sure = creates || verify::can_find(contract, target).is_ok();
+    let joins = creates || contract.membership;
     let (contract, target) = (contract.clone(), target.clone());
+    let joining = format!("\"{}\":", contract.name(Name::AssociateOrganizations));
     Box::new(move |row| {
-        let calls = || single::calls_of(&contract, &target, &row.item, None);
-        sure.then(|| f64::from(calls()))
+        let can = sure && (joins || !row.item.as_str().contains(&joining));
+        can.then(|| f64::from(single::calls_of(&contract, &target, &row.item, None)))
     })
 }
 
@@ -729,7 +737,7 @@ async fn write_results(
     job: &StageJob,
     sent: Sent,
     stage_header: &StageHeader,
-) -> Result<(Counts, Vec<crate::model::event::CodeCount>), RunError> {
+) -> Result<Published, RunError> {
     context.audience.tell(&RunEvent::PhaseStarted {
         stage,
         phase: Phase::Writing,
@@ -769,7 +777,7 @@ async fn write_results(
         )
     })
     .await??;
-    Ok((published.counts, published.top_codes))
+    Ok(published)
 }
 
 /// Looks names up on the site, from a thread that may block.

@@ -2,7 +2,7 @@
 
 use crate::model::code::ReasonCode;
 use crate::model::entity::Entity;
-use crate::model::outcome::{BatchSeq, Counts, Status};
+use crate::model::outcome::{BatchSeq, Counts, Route, Status};
 use crate::model::reply::TaskId;
 use std::time::Duration;
 
@@ -140,12 +140,40 @@ pub struct StageSummary {
     pub results: Option<String>,
     /// Bulk requests and single calls that were accepted.
     pub requests: u64,
+    /// Rows whose results say that they travelled by bulk requests, and by single calls.
+    pub travelled: Travelled,
     /// Rows that were sent again, because a reading did not show what was sent before.
     pub sent_again: u64,
     /// What the input lacks that was loaded before, where that was asked for.
     pub gone: Option<Gone>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// How rows travelled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Travelled {
+    /// By bulk requests.
+    pub bulk: u64,
+    /// By single calls.
+    pub single: u64,
+}
+
+impl Travelled {
+    /// Counts a row; one that was not sent did not travel.
+    pub fn add(&mut self, route: Option<Route>) {
+        match route {
+            Some(Route::Bulk) => self.bulk += 1,
+            Some(Route::Single) => self.single += 1,
+            None => {}
+        }
+    }
+
+    /// Whether rows went both ways.
+    #[must_use]
+    pub const fn both(self) -> bool {
+        self.bulk > 0 && self.single > 0
+    }
 }
 
 /// Records that were loaded before and that the input no longer has.

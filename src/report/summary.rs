@@ -4,7 +4,7 @@
 //! (the site's words) stays on its line and steers no terminal. Must not know: where the text is shown.
 
 use crate::model::entity::Entity;
-use crate::model::event::{CodeCount, Gone, RunEvent, StageSummary};
+use crate::model::event::{CodeCount, Gone, RunEvent, StageSummary, Travelled};
 use crate::model::outcome::{Counts, Status};
 use crate::report::figures::{count, counted, duration, one_line, per_second, rate, statuses};
 use std::fmt;
@@ -105,6 +105,15 @@ fn write_stage(f: &mut fmt::Formatter<'_>, stage: &StageSummary) -> fmt::Result 
         )?;
     }
     writeln!(f)?;
+    if stage.travelled.both() {
+        let Travelled { bulk, single } = stage.travelled;
+        writeln!(
+            f,
+            "  {} by bulk requests, {} by single calls",
+            counted(bulk, "row"),
+            count(single)
+        )?;
+    }
     let shown: Vec<_> = Status::ALL
         .into_iter()
         .map(|status| (status, stage.counts.of(status)))
@@ -255,6 +264,7 @@ mod tests {
             top_codes: Vec::new(),
             results: Some("out/organizations-results.csv".into()),
             requests: 2,
+            travelled: Travelled::default(),
             sent_again: 0,
             gone: None,
             took: Duration::from_millis(4_200),
@@ -297,6 +307,10 @@ mod tests {
             ],
             results: Some("out/customers-results.csv".into()),
             requests: 12_346,
+            travelled: Travelled {
+                bulk: 1_234_567,
+                single: 7,
+            },
             sent_again: 240,
             gone: Some(Gone {
                 records: 1_042,
@@ -321,6 +335,7 @@ mod tests {
           results: out/organizations-results.csv
 
         customer: 1,235,674 rows in 2 h 05 m, 165 rows/s, 12,346 requests, 240 rows sent again after a reading that did not show them
+          1,234,567 rows by bulk requests, 7 by single calls
           loaded       1,234,567
           rejected         1,090
           failed               7
@@ -358,6 +373,7 @@ mod tests {
         let summary = StageSummary {
             counts: counts(&[(Status::Unconfirmed, 1), (Status::NotSent, 149)]),
             requests: 1,
+            travelled: Travelled::default(),
             sent_again: 0,
             results: None,
             ..organizations()
@@ -383,6 +399,7 @@ mod tests {
         let summary = StageSummary {
             counts: Counts::default(),
             requests: 0,
+            travelled: Travelled::default(),
             sent_again: 0,
             took: Duration::ZERO,
             ..organizations()

@@ -13,6 +13,8 @@ const NEW: f64 = 0.1;
 pub struct CallTimes {
     /// Seconds a call, and calls a row, as means over the last rows.
     seen: Option<(f64, f64)>,
+    /// Whether that was long ago: the next row counts alone.
+    stale: bool,
 }
 
 impl CallTimes {
@@ -26,10 +28,16 @@ impl CallTimes {
             took.as_secs_f64() / f64::from(calls),
             f64::from(calls) / float(rows),
         );
-        self.seen = Some(match self.seen {
+        let known = self.seen.filter(|_| !std::mem::take(&mut self.stale));
+        self.seen = Some(match known {
             None => here,
             Some((call, calls)) => (call + NEW * (here.0 - call), calls + NEW * (here.1 - calls)),
         });
+    }
+
+    /// What was seen was long ago.
+    pub fn grow_old(&mut self) {
+        self.stale = true;
     }
 
     /// Whether a row was written by calls.
@@ -78,6 +86,20 @@ mod tests {
         near(calls.rate(1.0, 8, 50.0), 25.0);
         near(calls.rate(1.0, 1, 50.0), 25.0);
         near(calls.row(1.0), 0.04);
+    }
+
+    #[test]
+    fn after_a_long_time_the_next_row_counts_alone() {
+        let mut calls = CallTimes::default();
+        calls.done(1, 1, Duration::from_secs(4));
+        calls.done(1, 1, Duration::from_secs(2));
+        near(calls.row(1.0), 3.8);
+        calls.grow_old();
+        assert!(calls.known());
+        calls.done(1, 1, Duration::from_millis(200));
+        near(calls.row(1.0), 0.2);
+        calls.done(1, 1, Duration::from_millis(100));
+        near(calls.row(1.0), 0.19);
     }
 
     #[test]

@@ -28,8 +28,13 @@ const SINGLE_WORTH: Worth = Worth {
 };
 /// Rows of a probe.
 const PROBE: usize = 3;
-/// The time after which a way that was left is probed again.
+/// The time after which bulk requests that were left are probed again, and single calls, which bind nothing.
 const PROBE_AGAIN: Duration = Duration::from_mins(10);
+const CALL_AGAIN: Duration = Duration::from_secs(30);
+/// Where all rows would keep single calls busy for longer than this, they are not worth haste: for as long as the first
+/// task may be a quick one, one row at a time goes by calls, so that they do not take the pace of bulk requests.
+const MANY: f64 = 60.0;
+const MAY_BE_QUICK: Duration = Duration::from_millis(500);
 /// A probe again may take this share of the time since the last one.
 const PROBE_SHARE: f64 = 0.25;
 /// What a stretch of unknown duration may take at worst: this share of what the other way needs for all the rest, and
@@ -254,7 +259,14 @@ impl Router {
         }
         if self.has_room(facts) && self.takes_single(now, facts, rates, rest, calls) {
             let most_rows = if self.calls.known() && self.tasks.known() {
-                self.stretch(calls)
+                if self.single_worth {
+                    self.stretch(calls)
+                } else {
+                    self.calls.grow_old();
+                    PROBE
+                }
+            } else if self.may_be_quick(now, rates, rest) {
+                1
             } else {
                 let in_flight = self.config.single_in_flight.max(1);
                 PROBE.min(in_flight - facts.single_rows.min(in_flight - 1))
@@ -325,7 +337,7 @@ impl Router {
         let full = self.config.batch_rows.min(whole(rest)).max(1);
         let alone = (rest + float(facts.single_rows)) / rates.single;
         if !self.bulk_worth {
-            let again = again(now, self.bulk_tried)?;
+            let again = again(now, self.bulk_tried, PROBE_AGAIN)?;
             let short = self.tasks.alone_at_worst(PROBE) < (PROBE_SHARE * again).min(alone);
             return (short && facts.unfinished.tasks == 0).then_some(PROBE.min(full));
         }
@@ -370,13 +382,13 @@ impl Router {
     ) -> bool {
         // all there is to do while a probe runs, then a first look
         if !self.tasks.known() {
-            return true;
+            return facts.single_rows == 0 || !self.may_be_quick(now, rates, rest);
         }
         if !self.calls.known() {
             return facts.single_rows == 0;
         }
         if !self.single_worth {
-            let again = again(now, self.single_tried);
+            let again = again(now, self.single_tried, CALL_AGAIN);
             return again.is_some() && facts.single_rows == 0;
         }
         if !self.bulk_is_faster(rates) {
@@ -387,6 +399,13 @@ impl Router {
         let backlog = float(facts.single_rows + 1) / float(self.config.single_in_flight);
         let others = self.tasks.alone(self.config.batch_rows.min(whole(rest)));
         row * backlog.max(1.0) <= (rest / rates.bulk).max(others)
+    }
+
+    /// Whether the first task may be a quick one yet, and there are rows enough to find out before calls are in haste.
+    fn may_be_quick(&self, now: Instant, rates: Rates, rest: f64) -> bool {
+        let asked = self.bulk_tried;
+        asked.is_some_and(|asked| now.saturating_duration_since(asked) < MAY_BE_QUICK)
+            && rest / rates.single > MANY
     }
 
     fn bulk_is_faster(&self, rates: Rates) -> bool {
@@ -411,9 +430,9 @@ impl Router {
 }
 
 /// Seconds since a way was tried, if it is time to try again.
-fn again(now: Instant, tried: Option<Instant>) -> Option<f64> {
-    let since = tried.map_or(PROBE_AGAIN, |tried| now.saturating_duration_since(tried));
-    (since >= PROBE_AGAIN).then_some(since.as_secs_f64())
+fn again(now: Instant, tried: Option<Instant>, after: Duration) -> Option<f64> {
+    let since = tried.map_or(after, |tried| now.saturating_duration_since(tried));
+    (since >= after).then_some(since.as_secs_f64())
 }
 
 /// What a stretch of unknown duration may take at worst, where the other way needs so long for all the rest. In seconds.

@@ -2,8 +2,8 @@
 
 use super::parts::{
     ApiError, BatchLimits, BatchSeq, Clock, Endpoint, Engine, ErrorClass, Event, FileId, Gate,
-    KeyHash, Pace, PreparedRow, Record, RowId, RowOutcome, RowRef, Slice, StageConfig, Status,
-    TaskId, TaskSlots, Throttle, Verify, Wish, polls_per_second,
+    KeyHash, Pace, PreparedRow, Record, Route, RowId, RowOutcome, RowRef, Slice, StageConfig,
+    Status, TaskId, TaskSlots, Throttle, Verify, Wish, polls_per_second,
 };
 use super::site::Dice;
 use std::collections::{HashMap, HashSet};
@@ -41,6 +41,8 @@ pub(super) struct Load {
 pub(super) enum Request {
     Submit(BatchSeq, String, Arc<Vec<u8>>),
     Poll(BatchSeq, TaskId),
+    /// A row by itself.
+    Call(BatchSeq, usize, PreparedRow),
 }
 
 impl Request {
@@ -48,6 +50,7 @@ impl Request {
         match self {
             Self::Submit(..) => SUBMIT,
             Self::Poll(..) => Endpoint::GetTask,
+            Self::Call(..) => Endpoint::CreateCustomerProfile,
         }
     }
 }
@@ -60,16 +63,20 @@ pub(super) struct Loader {
     /// Its number, which its rows' content names.
     number: u64,
     read: usize,
-    /// Rows on the single route.
+    /// Rows on the single route without an outcome, and those whose calls are under way.
     pub(super) calling: HashSet<RowId>,
-    pub(super) calls: usize,
+    pub(super) calls: HashSet<RowId>,
     /// Rows that a reading did not show.
     pub(super) not_shown: HashSet<u64>,
     /// How each row ended.
     pub(super) ended: Vec<Option<Status>>,
     pub(super) intents: HashSet<BatchSeq>,
     keys: HashSet<u64>,
-    flying: HashMap<BatchSeq, Vec<u64>>,
+    /// Rows in bulk requests that are not settled.
+    flying: HashMap<BatchSeq, Vec<RowId>>,
+    pub(super) by_calls: u64,
+    /// What it said was worth knowing.
+    pub(super) said: Vec<String>,
     sent: HashMap<BatchSeq, (String, Arc<Vec<u8>>)>,
     pub(super) polling: HashSet<BatchSeq>,
     /// Until when the site's answers forbid requests: all, submissions, polls.
@@ -135,13 +142,15 @@ impl Loader {
             number,
             read: 0,
             calling: HashSet::new(),
-            calls: 0,
+            calls: HashSet::new(),
             not_shown: HashSet::new(),
             ended: vec![None; load.keys.len()],
             load,
             intents: HashSet::new(),
             keys: HashSet::new(),
             flying: HashMap::new(),
+            by_calls: 0,
+            said: Vec::new(),
             sent: HashMap::new(),
             polling: HashSet::new(),
             forbidden: [None; 3],
@@ -183,22 +192,22 @@ impl Loader {
         match record {
             Record::Calling { rows, .. } => {
                 for row in rows.iter() {
-                    let key = self.load.keys[usize::try_from(row.row.id.0).unwrap_or(usize::MAX)];
-                    assert!(self.keys.insert(key), "key {key} is in flight twice");
+                    self.flies(row.row.id);
                     self.calling.insert(row.row.id);
                 }
                 Vec::new()
             }
             Record::Sending { batch, rows, .. } => {
                 self.intents.insert(batch);
-                let keys: Vec<u64> = rows
-                    .iter()
-                    .map(|row| self.load.keys[usize::try_from(row.row.id.0).unwrap_or(usize::MAX)])
-                    .collect();
-                for key in &keys {
-                    assert!(self.keys.insert(*key), "key {key} is in flight twice");
+                let rows: Vec<RowId> = rows.iter().map(|row| row.row.id).collect();
+                for row in &rows {
+                    // its call told that only a bulk request can write it
+                    if self.calling.remove(row) {
+                        self.lands(*row);
+                    }
+                    self.flies(*row);
                 }
-                self.flying.insert(batch, keys);
+                self.flying.insert(batch, rows);
                 Vec::new()
             }
             Record::Settled {
@@ -207,8 +216,8 @@ impl Loader {
             | Record::Suspended {
                 batch, outcomes, ..
             } => {
-                for key in self.flying.remove(&batch).unwrap_or_default() {
-                    self.keys.remove(&key);
+                for row in self.flying.remove(&batch).unwrap_or_default() {
+                    self.lands(row);
                 }
                 self.sent.remove(&batch);
                 self.keep(&outcomes)
@@ -218,13 +227,30 @@ impl Loader {
         }
     }
 
+    fn key(&self, row: RowId) -> u64 {
+        self.load.keys[usize::try_from(row.0).unwrap_or(usize::MAX)]
+    }
+
+    /// A row's intent is written down, for either way: no row of its key may be under way on either.
+    fn flies(&mut self, row: RowId) {
+        let key = self.key(row);
+        assert!(self.keys.insert(key), "key {key} is in flight twice");
+        assert!(!self.calls.contains(&row), "row {row:?} goes both ways");
+    }
+
+    fn lands(&mut self, row: RowId) {
+        let key = self.key(row);
+        self.keys.remove(&key);
+    }
+
     fn keep(&mut self, outcomes: &[RowOutcome]) -> Vec<u64> {
         for outcome in outcomes {
             let index = usize::try_from(outcome.row.id.0).unwrap_or(usize::MAX);
             let before = self.ended[index].replace(outcome.status);
             assert!(before.is_none(), "two outcomes for a row");
+            self.by_calls += u64::from(outcome.route == Some(Route::Single));
             if self.calling.remove(&outcome.row.id) {
-                self.keys.remove(&self.load.keys[index]);
+                self.lands(outcome.row.id);
             }
         }
         let loaded = outcomes
@@ -250,11 +276,22 @@ impl Loader {
                     .entry(*batch)
                     .or_insert_with(|| (key.clone(), Arc::clone(body)));
                 assert!(first.0 == *key && first.1 == *body, "a repetition differs");
+                let called = |row: &RowId| self.calling.contains(row);
+                assert!(
+                    !self.flying[batch].iter().any(called),
+                    "a row goes both ways"
+                );
                 (submits, "submission")
             }
             Request::Poll(..) => {
                 self.polls += 1;
                 (polls, "poll")
+            }
+            Request::Call(_, _, row) => {
+                let id = row.row.id;
+                let in_bulk = self.flying.values().flatten().any(|flying| *flying == id);
+                assert!(self.calling.contains(&id) && !in_bulk, "it goes both ways");
+                (None, "call")
             }
         };
         let until = all.max(own);

@@ -5,6 +5,7 @@
 mod account;
 mod loader;
 mod orders;
+mod routes;
 mod scenarios;
 mod site;
 mod world;
@@ -22,10 +23,12 @@ mod parts {
     pub(super) use crate::engine::state::Engine;
     pub(super) use crate::ledger::record::Record;
     pub(super) use crate::model::clock::{Clock, UnixMillis};
-    pub(super) use crate::model::outcome::{BatchSeq, RowOutcome, Status};
+    pub(super) use crate::model::code::Code;
+    pub(super) use crate::model::event::RunEvent;
+    pub(super) use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
     pub(super) use crate::model::reply::{
         Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView, Throttle,
     };
-    pub(super) use crate::model::row::{FileId, KeyHash, PreparedRow, RowId, RowRef};
+    pub(super) use crate::model::row::{FileId, KeyHash, PreparedRow, Reason, RowId, RowRef};
     pub(super) use crate::model::slice::Slice;
 }

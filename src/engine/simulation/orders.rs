@@ -40,6 +40,8 @@ fn world(keys: &[&[u64]], seed: u64, hostile: bool) -> World {
         serial: dice.roll(4) == 0,
         hostile,
         time: moments,
+        item: Duration::from_millis(dice.roll(3) * 100),
+        call: Duration::from_millis(dice.roll(400)),
     };
     let loads = keys.iter().map(|keys| load(keys.to_vec(), &mut dice));
     World::new(terms, loads.collect(), seed)

@@ -33,16 +33,18 @@ fn at_once(_: &mut Dice) -> Duration {
     Duration::from_millis(1)
 }
 
-fn parallel(slots: usize, time: fn(&mut Dice) -> Duration) -> Terms {
+pub(super) fn parallel(slots: usize, time: fn(&mut Dice) -> Duration) -> Terms {
     Terms {
         slots,
         serial: false,
         hostile: false,
         time,
+        item: Duration::ZERO,
+        call: Duration::ZERO,
     }
 }
 
-fn load(rows: u64, slots: TaskSlots, most_slots: usize) -> Load {
+pub(super) fn load(rows: u64, slots: TaskSlots, most_slots: usize) -> Load {
     Load {
         keys: (0..rows).collect(),
         slots,
@@ -57,7 +59,7 @@ fn load(rows: u64, slots: TaskSlots, most_slots: usize) -> Load {
     }
 }
 
-fn run(terms: Terms, loads: Vec<Load>) -> World {
+pub(super) fn run(terms: Terms, loads: Vec<Load>) -> World {
     let mut world = World::new(terms, loads, 11);
     world.run(None);
     for loader in &world.loaders {

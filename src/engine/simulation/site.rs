@@ -1,7 +1,8 @@
 //! A made-up site: task slots, workers, and moods. Knows the time only as an argument.
 
 use super::parts::{
-    Accepted, ApiError, Called, ErrorClass, Seen, TaskFailure, TaskId, TaskView, Throttle,
+    Accepted, ApiError, Called, Code, ErrorClass, Reason, Seen, TaskFailure, TaskId, TaskView,
+    Throttle,
 };
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -49,8 +50,11 @@ pub(super) struct Terms {
     pub(super) serial: bool,
     /// It refuses, throttles, loses answers, fails and forgets tasks.
     pub(super) hostile: bool,
-    /// How long it works at a task.
+    /// How long it works at a task, and longer for each of its items.
     pub(super) time: fn(&mut Dice) -> Duration,
+    pub(super) item: Duration,
+    /// How long it works at a single call.
+    pub(super) call: Duration,
 }
 
 /// A task of the site.
@@ -188,8 +192,14 @@ impl Site {
         };
         match self.mood(12) {
             0 => {
+                let reason = Reason {
+                    code: Code::BulkOnly.into(),
+                    field: None,
+                    message: "not by calls".to_owned(),
+                };
+                let reasons = [Vec::new(), vec![reason]];
                 return Called::Refused {
-                    reasons: Vec::new(),
+                    reasons: reasons[usize::from(self.dice.roll(2) == 0)].clone(),
                     remote_id: None,
                     trace_id: None,
                 };
@@ -309,8 +319,9 @@ impl Site {
     fn begin(&mut self, now: Instant, key: &str, body: &[u8]) -> usize {
         let body: Body = serde_json::from_slice(body).expect("a body of rows");
         let rows = body.into_values().next().unwrap_or_default();
+        let items = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let (fate, writes) = self.fate(rows);
-        let work = (self.terms.time)(&mut self.dice);
+        let work = (self.terms.time)(&mut self.dice) + items * self.terms.item;
         let starts = match self.idle_from {
             Some(from) if self.terms.serial => from.max(now),
             _ => now,

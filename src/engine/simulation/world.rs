@@ -2,8 +2,8 @@
 
 use super::loader::{Load, Loader, Request, SINGLE_IN_FLIGHT, SUBMIT};
 use super::parts::{
-    BatchSeq, Clock, Command, Endpoint, Event, Now, Passage, PreparedRow, Seen, TaskSlots,
-    UnixMillis,
+    BatchSeq, Clock, Command, Endpoint, Event, Now, Passage, PreparedRow, RowId, RunEvent, Seen,
+    TaskSlots, UnixMillis,
 };
 use super::site::{Dice, Site, Terms};
 use std::cmp::Reverse;
@@ -27,13 +27,13 @@ impl Clock for Hand {
 /// What happens to a loader at a time.
 enum Happening {
     Heard(Event),
+    /// It hears what became of a row's calls.
+    Called(RowId, Event),
     /// It asks the gate whether it may leave.
     AtGate(Request, Passage),
     AtSite(Request),
     /// Rows are read, for so many times yet.
     Reading(BatchSeq, Vec<PreparedRow>, u32),
-    /// A row's call arrives.
-    Called(BatchSeq, usize, PreparedRow),
 }
 
 /// Readings until a row counts as not there, and the time between them.
@@ -193,24 +193,29 @@ impl World {
                 self.later(way, index, Happening::AtSite(request));
             }
             Happening::AtSite(request) => {
-                let event = match request {
+                let mut way = self.way(index);
+                let happening = match request {
                     Request::Submit(batch, key, body) => {
-                        Event::Submitted(batch, self.site.submit(now, &key, &body))
+                        let answer = self.site.submit(now, &key, &body);
+                        Happening::Heard(Event::Submitted(batch, answer))
                     }
-                    Request::Poll(batch, task) => Event::Polled(batch, self.site.poll(now, &task)),
+                    Request::Poll(batch, task) => {
+                        Happening::Heard(Event::Polled(batch, self.site.poll(now, &task)))
+                    }
+                    Request::Call(batch, row, prepared) => {
+                        way += self.site.terms.call;
+                        let (content, key) = writes(&prepared);
+                        let called = self.site.call(now, content, key);
+                        Happening::Called(prepared.row.id, Event::Called(batch, row, called))
+                    }
                 };
                 assert!(self.site.busy(now) <= self.site.terms.slots);
-                let way = self.way(index);
-                self.later(way, index, Happening::Heard(event));
+                self.later(way, index, happening);
             }
             Happening::Reading(batch, rows, left) => self.read_rows(now, index, batch, rows, left),
-            Happening::Called(batch, row, prepared) => {
-                let (content, key) = writes(&prepared);
-                let called = self.site.call(now, content, key);
-                self.loaders[index].calls -= 1;
-                let way = self.way(index);
-                let event = Event::Called(batch, row, called);
-                self.later(way, index, Happening::Heard(event));
+            Happening::Called(row, event) => {
+                self.loaders[index].calls.remove(&row);
+                self.hear(index, event);
             }
         }
     }
@@ -329,10 +334,17 @@ impl World {
                     loader.calling.contains(&prepared.row.id),
                     "called before its intent was durable"
                 );
-                loader.calls += 1;
-                assert!(loader.calls <= SINGLE_IN_FLIGHT, "too many calls at a time");
-                let way = self.way(index);
-                self.later(way, index, Happening::Called(batch, row, prepared));
+                assert!(
+                    loader.calls.insert(prepared.row.id),
+                    "called twice at a time"
+                );
+                let calls = loader.calls.len();
+                assert!(calls <= SINGLE_IN_FLIGHT, "too many calls at a time");
+                let request = Request::Call(batch, row, prepared);
+                self.happens(index, Happening::AtGate(request, now));
+            }
+            Command::Tell(RunEvent::Notice { message, .. }) => {
+                self.loaders[index].said.push(message);
             }
             Command::Tell(_) => {}
         }

@@ -167,6 +167,7 @@ fn finished<M: SerializeMap>(summary: &StageSummary, object: &mut M) -> Result<(
         top_codes,
         results,
         requests,
+        travelled,
         sent_again,
         gone,
         took,
@@ -177,6 +178,10 @@ fn finished<M: SerializeMap>(summary: &StageSummary, object: &mut M) -> Result<(
     object.serialize_entry("codes", &Codes(top_codes))?;
     object.serialize_entry("results", results)?;
     object.serialize_entry("requests", requests)?;
+    if travelled.both() {
+        object.serialize_entry("rows_by_bulk", &travelled.bulk)?;
+        object.serialize_entry("rows_by_single", &travelled.single)?;
+    }
     if *sent_again > 0 {
         object.serialize_entry("sent_again", sent_again)?;
     }

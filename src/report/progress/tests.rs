@@ -4,7 +4,7 @@ use super::*;
 use crate::model::clock::{Clock, UnixMillis};
 use crate::model::code::Code;
 use crate::model::entity::Entity;
-use crate::model::event::{CodeCount, Phase, Progress, StageSummary};
+use crate::model::event::{CodeCount, Phase, Progress, StageSummary, Travelled};
 use crate::model::outcome::{BatchSeq, Counts, Status};
 use crate::model::reply::TaskId;
 use indicatif::{InMemoryTerm, ProgressDrawTarget, TermLike as _};
@@ -122,6 +122,7 @@ fn organizations() -> StageSummary {
         top_codes: Vec::new(),
         results: Some("out/organizations-results.csv".into()),
         requests: 2,
+        travelled: Travelled::default(),
         sent_again: 0,
         gone: None,
         took: Duration::from_secs(3),
@@ -142,6 +143,10 @@ fn customers() -> StageSummary {
         }],
         results: Some("out/customers-results.csv".into()),
         requests: 50,
+        travelled: Travelled {
+            bulk: 4_900,
+            single: 88,
+        },
         sent_again: 0,
         gone: None,
         took: Duration::from_secs(75),
@@ -401,7 +406,7 @@ fn the_log_has_an_object_for_each_event_and_no_words_about_rows() {
     {"ts":"2026-11-22T06:00:30.000Z","event":"batch_settled","stage":1,"batch":1,"counts":{"loaded":99,"unchanged":0,"rejected":0,"failed":1,"duplicate":0,"unconfirmed":0,"not_sent":0},"took_ms":14250}
     {"ts":"2026-11-22T06:00:35.000Z","event":"progressed","stage":1,"read":2500,"rows":5000,"counts":{"loaded":1999,"unchanged":0,"rejected":12,"failed":1,"duplicate":0,"unconfirmed":0,"not_sent":0},"slots_used":4,"slots":5}
     {"ts":"2026-11-22T06:01:15.000Z","event":"phase_started","stage":1,"phase":"writing"}
-    {"ts":"2026-11-22T06:01:18.000Z","event":"stage_finished","stage":1,"entity":"customer","counts":{"loaded":4987,"unchanged":0,"rejected":12,"failed":1,"duplicate":0,"unconfirmed":0,"not_sent":0},"codes":[{"code":"SITE_REJECTED","status":"failed","rows":1,"example":"customers.csv line 17"}],"results":"out/customers-results.csv","requests":50,"took_ms":75000}
+    {"ts":"2026-11-22T06:01:18.000Z","event":"stage_finished","stage":1,"entity":"customer","counts":{"loaded":4987,"unchanged":0,"rejected":12,"failed":1,"duplicate":0,"unconfirmed":0,"not_sent":0},"codes":[{"code":"SITE_REJECTED","status":"failed","rows":1,"example":"customers.csv line 17"}],"results":"out/customers-results.csv","requests":50,"rows_by_bulk":4900,"rows_by_single":88,"took_ms":75000}
     {"ts":"2026-11-22T06:01:18.000Z","event":"notice","stage":null,"message":"draining"}
     {"ts":"2026-11-22T06:01:18.000Z","event":"run_finished","counts":{"loaded":5137,"unchanged":0,"rejected":12,"failed":1,"duplicate":0,"unconfirmed":0,"not_sent":0},"stopped":null,"took_ms":78000}
     "#);

@@ -353,8 +353,8 @@ fn a_site_that_refuses_every_request_is_left_after_few_of_them() {
     for (slots, rows, most) in [
         (1, 100, 15),
         (1, 1_000, 15),
-        (5, 1_000, 30),
-        (10, 2_000, 45),
+        (5, 1_000, 40),
+        (10, 2_000, 100),
     ] {
         let config = StageConfig {
             slots: TaskSlots::Fixed(slots),

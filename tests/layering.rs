@@ -96,7 +96,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("email_address", &["mapping", "sandbox"]),
     ("encoding_rs", &["source"]),
     ("flate2", &["source"]),
-    ("futures_util", &["engine::entitlements"]),
+    ("futures_util", &["engine::entitlements", "engine::verify"]),
     ("governor", &["engine::pace"]),
     ("http_body", &["sandbox"]),
     ("indicatif", &["report::progress"]),

@@ -456,7 +456,7 @@ async fn a_stop_leaves_what_is_not_there_unknown_and_products_are_not_looked_for
     insta::assert_snapshot!(shown(&seen[0]), @"unknown: the run stopped, and the one reading after that did not show the row");
     let product = wanted(None, &json!({ "name": "Router" }));
     let seen = world.read(&target(Entity::Product, None), &[product]).await;
-    insta::assert_snapshot!(shown(&seen[0]), @"unknown: products and detail fields are looked up by their own stages");
+    insta::assert_snapshot!(shown(&seen[0]), @"unknown: products, detail fields and entitlements are looked up by their own stages");
     world.end().await;
 }
 

@@ -96,7 +96,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("email_address", &["mapping", "sandbox"]),
     ("encoding_rs", &["source"]),
     ("flate2", &["source"]),
-    ("futures_util", &["engine::entitlements", "engine::preview"]),
+    (
+        "futures_util",
+        &["engine::entitlements", "engine::preview", "engine::verify"],
+    ),
     ("governor", &["engine::pace"]),
     ("http_body", &["sandbox"]),
     ("indicatif", &["report::progress"]),

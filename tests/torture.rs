@@ -169,16 +169,7 @@ fn killed_at_every_point_of_bulk_requests_too() {
 
 #[test]
 fn killed_where_rows_are_judged_split_and_sent_again_each_ends_as_the_site_holds_it() {
-    let steps = [
-        Step::Sending,
-        Step::Calling,
-        Step::Settled,
-        Step::Split,
-        Step::Submit,
-        Step::Create,
-        Step::LookUp,
-        Step::ReadBack,
-    ];
+    let steps = [Step::Calling, Step::Settled, Step::Split, Step::ReadBack];
     killed_at_every_point(Manners::Doubtful, Job::Bulk, steps.into_iter());
 }
 

@@ -13,7 +13,7 @@ pub(crate) enum Manners {
     Live,
     /// With everything that can go wrong.
     Hostile,
-    /// Refuses whole requests for one bad row, and fails most tasks whatever they wrote.
+    /// Refuses whole requests for one bad row, and fails tasks in the middle.
     Doubtful,
 }
 
@@ -37,8 +37,8 @@ impl Manners {
             Self::Live => format!("--policy live-2026 --time-scale 6000 --random-seed {seed}"),
             Self::Hostile => format!("--policy hostile --time-scale 10 --random-seed {seed}"),
             Self::Doubtful => format!(
-                "--policy documented --random-seed {seed} --set poison=0.01 --set one_bad_item=refuses-request \
-                 --set failed_applied=0.2 --set failed_partly=0.3 --set failed_nothing=0.2"
+                "--policy documented --random-seed {seed} --set poison=0.005 --set one_bad_item=refuses-request \
+                 --set failed_partly=0.4"
             ),
         }
     }

@@ -9,7 +9,12 @@ use crate::api::contract::CUSTOMER_ACCOUNT_ID;
 use crate::api::fold;
 use crate::model::entity::Entity;
 use crate::model::reply::{ApiError, ErrorClass};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use std::sync::OnceLock;
 
+/// Rows of a batch that are searched for at a time: one whose request is repeated does not hold up all others.
+const AT_ONCE: usize = 16;
 /// Pages of a search that are read: a key that more records carry than these hold says nothing.
 const SEARCH_PAGES: usize = 4;
 
@@ -24,14 +29,22 @@ pub(super) async fn find<S: Site>(
 ) -> Result<Vec<Found>, Halt> {
     let ids = rows.iter().filter_map(|row| row.known.id().cloned());
     let fetched = fetch::profiles(site, Entity::Customer, ids).await?;
-    let mut closed = Closed::default();
+    let closed = Closed::default();
     let mut looks = Vec::with_capacity(rows.len());
-    for row in rows.iter_mut() {
-        looks.push(match by_id(row, &fetched) {
-            Ok(found) => Look::Found(found),
-            Err(unnamed) => search(site, key_detail, row, unnamed, &mut closed).await?,
-        });
+    let mut waiting = rows.iter();
+    let mut searches = FuturesOrdered::new();
+    loop {
+        while searches.len() < AT_ONCE
+            && let Some(row) = waiting.next()
+        {
+            searches.push_back(look(site, key_detail, row, &fetched, &closed));
+        }
+        match searches.next().await {
+            Some(look) => looks.push(look?),
+            None => break,
+        }
     }
+    drop(searches);
     let candidates = looks.iter().flat_map(|look| match look {
         Look::Among(candidates, _) => candidates.as_slice(),
         Look::Found(_) => &[],
@@ -126,8 +139,22 @@ impl Vain {
 /// Ways that this account may not go, and the site's words.
 #[derive(Default)]
 struct Closed {
-    key: Option<String>,
-    users: Option<String>,
+    key: OnceLock<String>,
+    users: OnceLock<String>,
+}
+
+/// Looks for a row's record by its id, else by what the row says of it.
+async fn look<S: Site>(
+    site: &S,
+    key_detail: Option<&str>,
+    row: &Sought,
+    fetched: &Fetched,
+    closed: &Closed,
+) -> Result<Look, Halt> {
+    match by_id(row, fetched) {
+        Ok(found) => Ok(Look::Found(found)),
+        Err(unnamed) => search(site, key_detail, row, unnamed, closed).await,
+    }
 }
 
 /// Looks for a row's record by what the row says of it.
@@ -136,7 +163,7 @@ async fn search<S: Site>(
     key_detail: Option<&str>,
     row: &Sought,
     unnamed: Unnamed,
-    closed: &mut Closed,
+    closed: &Closed,
 ) -> Result<Look, Halt> {
     let key = match by_key(site, row, key_detail, closed).await? {
         Ok(found) if !found.is_empty() => return Ok(Look::Among(found, false)),
@@ -168,7 +195,7 @@ async fn by_key<S: Site>(
     site: &S,
     row: &Sought,
     key_detail: Option<&str>,
-    closed: &mut Closed,
+    closed: &Closed,
 ) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
     let Some(field) = key_detail else {
         return Ok(Err(Vain::never("the mapping has no key_detail")));
@@ -177,7 +204,7 @@ async fn by_key<S: Site>(
         let why = format!("the row has no value for its key_detail \"{field}\"");
         return Ok(Err(Vain::never(why)));
     };
-    if let Some(why) = &closed.key {
+    if let Some(why) = closed.key.get() {
         return Ok(Err(Vain::never(why.as_str())));
     }
     let mut candidates = Vec::new();
@@ -186,7 +213,7 @@ async fn by_key<S: Site>(
             Ok(found) => found,
             Err(error) => {
                 let what = format!("searching for its \"{field}\"");
-                return failed(&what, error, &mut closed.key).map(Err);
+                return failed(&what, error, &closed.key).map(Err);
             }
         };
         let is_last = found.len() < SEARCH_PAGE;
@@ -208,7 +235,7 @@ async fn by_key<S: Site>(
 async fn by_user<S: Site>(
     site: &S,
     row: &Sought,
-    closed: &mut Closed,
+    closed: &Closed,
 ) -> Result<Result<Vec<Candidate>, Vain>, Halt> {
     let Some(email) = row.sent.email.as_deref() else {
         return Ok(Err(Vain::never("the row sends no e-mail")));
@@ -216,12 +243,12 @@ async fn by_user<S: Site>(
     if !site.contract().user_search {
         return Ok(Err(Vain::never("[contract] user_search is off")));
     }
-    if let Some(why) = &closed.users {
+    if let Some(why) = closed.users.get() {
         return Ok(Err(Vain::never(why.as_str())));
     }
     let users = match site.users(email).await {
         Ok(users) => users,
-        Err(error) => return failed("the user search", error, &mut closed.users).map(Err),
+        Err(error) => return failed("the user search", error, &closed.users).map(Err),
     };
     let users = users.into_iter().map(|user| Candidate {
         id: user.id,
@@ -231,12 +258,13 @@ async fn by_user<S: Site>(
 }
 
 /// A way that failed; one that this account may not go is closed for the other rows too.
-fn failed(what: &str, error: ApiError, closed: &mut Option<String>) -> Result<Vain, Halt> {
+fn failed(what: &str, error: ApiError, closed: &OnceLock<String>) -> Result<Vain, Halt> {
     let error = Halt::unless_expired(error)?;
     let why = format!("{what} failed: {error}");
     let passing = error.class != ErrorClass::AuthWrong;
     if !passing {
-        *closed = Some(why.clone());
+        // another row may have found the same
+        let _ = closed.set(why.clone());
     }
     Ok(Vain { why, passing })
 }

@@ -27,7 +27,7 @@ display_name = "name"
 TOML
 printf '[[customer_detail]]\nname = "External ID"\ntype = "TEXT"\n' > site.toml
 load() { # route; prints seconds on the site's clock
-    "$binary" sandbox --listen 127.0.0.1:0 --policy live-2026 --time-scale "$scale" --seed site.toml --state-dir "site-$1" > served &
+    "$binary" sandbox --listen 127.0.0.1:0 --policy live-2026 --time-scale "$scale" --seed site.toml --state-dir "site-$1" > served 2> /dev/null &
     site=$!
     until grep -q '^serving' served; do sleep 0.1; done
     read -r _ url _ _ cloud < served

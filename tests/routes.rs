@@ -75,7 +75,8 @@ fn a_load_that_takes_both_routes_and_is_killed_again_and_again_says_what_the_sit
         "--seed site.toml --state-dir site --policy live-2026 --time-scale 20 --set failed_applied=0",
     );
     let job = format!(
-        "{}[auth]\nmethod = \"basic\"\n[state]\ndir = \"state\"\n[limits]\nrequests_per_second = 1000\n[[stage]]\n\
+        "{}[auth]\nmethod = \"basic\"\n[state]\ndir = \"state\"\n[limits]\nrequests_per_second = 1000\n\
+         [contract]\nread_patience = \"1s\"\n[[stage]]\n\
          mapping = \"people.toml\"\ninput = \"people.csv\"\nresults = \"out.csv\"\n",
         site.site_table()
     );

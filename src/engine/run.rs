@@ -324,11 +324,7 @@ async fn run_stage(
         context.stop.set(why);
     }
 
-    let Published {
-        counts,
-        travelled,
-        top_codes,
-    } = write_results(context, stage, job, sent, header).await?;
+    let published = write_results(context, stage, job, sent, header).await?;
     let gone = match first.seen {
         Some(seen) => Some(list_gone(context, header, job, seen).await?),
         None => None,
@@ -341,11 +337,11 @@ async fn run_stage(
     let summary = StageSummary {
         stage,
         entity,
-        counts,
-        top_codes,
+        counts: published.counts,
+        travelled: published.travelled,
+        top_codes: published.top_codes,
         results: Some(job.results.display().to_string()),
         requests: sent.requests,
-        travelled,
         sent_again: sent.again,
         gone,
         took: started.elapsed(),

@@ -93,5 +93,5 @@ fn both_routes_are_used_where_both_bring_something() {
     let best = bulk.took.min(single.took);
     assert!(auto.took < best, "{} {best}", auto.took);
     assert!((2_000..8_000).contains(&auto.loader.by_calls));
-    insta::assert_snapshot!(auto.loader.said.join("\n"), @"bulk requests write up to 123 rows a second here and single calls about 26 rows a second: the rest goes both ways at once");
+    insta::assert_snapshot!(auto.loader.said.join("\n"), @"bulk requests write up to 123 rows a second here and single calls about 25 rows a second: the rest goes both ways at once");
 }

@@ -283,5 +283,11 @@ fn a_person_may_say_how_long_tasks_and_calls_take() {
         .lines()
         .filter(|line| line.contains("about") || line.contains("takes"))
         .collect();
-    assert_snapshot!(times.join("\n"), @"");
+    assert_snapshot!(times.join("\n"), @r#"
+      by bulk requests: about 8.0 s, 10 tasks, 80 requests, 150 quota points
+      by single calls: about 1 m 03 s, 1,000 requests, 1,000 quota points
+      by the faster or both (route = "auto"): about 8.0 s, 10 tasks, 80 requests, 150 quota points
+      assumed: a task takes 8.0 s, as expect_task in [limits] says, and as many are worked at once as there are slots
+      assumed: a single call takes 500 ms, 8 are in flight, and a row takes 1.0 of them
+    "#);
 }

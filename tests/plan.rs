@@ -20,7 +20,7 @@ fn shares(said: &str) -> Vec<&str> {
 fn a_plan_says_what_would_be_sent_what_it_would_take_and_what_that_assumes() {
     let place = Place::with_people("ana@example.com,Ana\nbo,Bo\nana@example.com,Ana Ito\n");
     let said = plan(&place, 4);
-    assert_snapshot!(said.stdout, @"
+    assert_snapshot!(said.stdout, @r#"
     customer: 3 rows read; nothing was sent
       create or update  1
       update            0
@@ -31,9 +31,10 @@ fn a_plan_says_what_would_be_sent_what_it_would_take_and_what_that_assumes() {
       by single calls: about 0.3 s, 1 request, 1 quota point
       assumed: a task of 100 rows takes 9.0 s and as many are worked at once as there are slots: no earlier load tells; one site was seen to take 4.8 s a row, one task at a time
       assumed: a single call takes 300 ms, 8 are in flight, and a row takes 1.0 of them
+      assumed: route = "auto" writes these rows by bulk requests alone: their records cannot be found again
       assumed: a write costs 1 quota point and a poll 2, of 65000 an hour; only OAuth apps have this quota
-      warning: a customer cannot be looked up by its e-mail: where a request does not tell what became of a new one, its row ends unconfirmed; set key_detail in the mapping, or user_search = true in [contract]
-    ");
+      warning: a customer cannot be looked up by its e-mail: where a request does not tell what became of it, a new customer's row ends unconfirmed; set key_detail in the mapping to a detail field that holds the key, or user_search = true in [contract]
+    "#);
     assert_eq!(said.stderr, "");
     // nothing was made: neither a ledger nor a site nor results
     assert!(!place.has(".csm-loader/ledger.sqlite") && !place.has(".csm-loader/sandbox"));
@@ -131,4 +132,162 @@ fn rows_that_name_organizations_count_as_changes_and_the_plan_says_why() {
         said.contains("assumed: rows that name organizations or products have changed"),
         "{said}"
     );
+}
+
+const SITE: &str = "\
+[[customer_detail]]\nname = \"Key\"\ntype = \"TEXT\"\n[[organization]]\nname = \"Acme\"\n\
+[[customer]]\nemail = \"ana@example.com\"\ndisplay_name = \"Ana\"\ndetails = { Key = [\"ana@example.com\"] }\n\
+[[customer]]\nemail = \"bo@example.com\"\ndisplay_name = \"Bo\"\ndetails = { Key = [\"bo@example.com\"] }\n";
+
+/// People who can be found on the site of [`SITE`].
+fn findable(lines: &str) -> Place {
+    let place = Place::with_people(lines);
+    place.write("site.toml", SITE);
+    place.write(
+        "people.toml",
+        format!("key_detail = \"Key\"\n{}", place.read("people.toml")),
+    );
+    place
+}
+
+/// What was asked of the site, each way once.
+fn asked(place: &Place) -> Vec<String> {
+    let ways = place.exchanges().into_iter().map(|exchange| {
+        let (_, path) = exchange.path.split_once("/v1/").expect("a path of the API");
+        format!("{} {path}", exchange.method)
+    });
+    let mut ways: Vec<_> = ways.collect();
+    ways.sort();
+    ways.dedup();
+    ways
+}
+
+#[test]
+fn a_site_that_is_asked_tells_which_records_it_has() {
+    let place = findable("ana@example.com,Ana\nbo@example.com,Bo Ito\ncy@example.com,Cy\nd,D\n");
+    let said = place.run(
+        "plan --mapping people.toml --input people.csv --target sandbox --sandbox-seed site.toml --remote",
+    );
+    let said = said.expect(4);
+    assert_eq!(
+        shares(&said.stdout),
+        [
+            "create          1",
+            "update          1",
+            "as on the site  1",
+            "not told        0",
+            "leave alone     0",
+            "reject          1",
+            "duplicate       0"
+        ]
+    );
+    assert!(
+        said.stdout
+            .contains("assumed: rows that are as on the site are sent all the same"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stderr
+            .contains("customer: asking the site about 3 rows, by about 4 requests"),
+        "{}",
+        said.stderr
+    );
+    assert_snapshot!(asked(&place).join("\n"), @"
+    POST customer/profile/fetch
+    POST customer/search-by-detail-field
+    ");
+    assert!(!place.has(".csm-loader/ledger.sqlite") && !place.has("people-results.csv"));
+    // one row is asked about, and of the others that is said
+    let said = place
+        .run(&format!("plan {LOAD} --sandbox-seed site.toml --remote=1"))
+        .expect(4);
+    assert_eq!(
+        shares(&said.stdout)[2..4],
+        ["as on the site  1", "not told        2"]
+    );
+    assert!(
+        said.stdout
+            .contains("assumed: of 2 rows nothing can be told: only 1 rows are asked about"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn what_a_site_cannot_tell_is_counted_with_its_reason() {
+    let place = Place::with_people("ana@example.com,Ana\nbo@example.com,Bo\n");
+    let said = place.run(&format!("plan {LOAD} --remote")).expect(0);
+    assert_eq!(
+        shares(&said.stdout)[..4],
+        [
+            "create          0",
+            "update          0",
+            "as on the site  0",
+            "not told        2"
+        ]
+    );
+    let why = said
+        .stdout
+        .lines()
+        .find(|line| line.contains("nothing can be told"));
+    assert_snapshot!(why.unwrap_or_default(), @"  assumed: of 2 rows nothing can be told: the site's id of the record is not known; the mapping has no key_detail; [contract] user_search is off");
+    assert!(place.exchanges().is_empty());
+}
+
+#[test]
+fn rows_that_name_organizations_are_compared_where_the_site_is_asked() {
+    let place = findable("ana@example.com,Acme\nbo@example.com,Acme\n");
+    place.write(
+        "people.toml",
+        "entity = \"customer\"\nkey = \"email\"\nkey_detail = \"Key\"\n[fields]\nemail = \"email\"\n[organizations]\nnames = \"name\"\n",
+    );
+    place
+        .run(&format!("load {LOAD} --sandbox-seed site.toml"))
+        .expect(0);
+    place.write(
+        "people.csv",
+        "email,name\nana@example.com,Acme\nbo@example.com,Nowhere\ncy@example.com,Acme\n",
+    );
+    let said = place.run(&format!("plan {LOAD} --remote")).expect(4);
+    assert_eq!(
+        shares(&said.stdout),
+        [
+            "create          1",
+            "update          0",
+            "as on the site  0",
+            "not told        0",
+            "leave alone     1",
+            "reject          1",
+            "duplicate       0"
+        ]
+    );
+}
+
+#[test]
+fn a_person_may_say_how_long_tasks_and_calls_take() {
+    let place = findable("");
+    let rows = (1..=1_000).map(|row| format!("p{row}@example.com,P\n"));
+    place.write(
+        "people.csv",
+        format!("email,name\n{}", rows.collect::<String>()),
+    );
+    place.write(
+        "job.toml",
+        "[site]\ntarget = \"sandbox\"\n[contract]\ntask_limit = 10\n\
+         [limits]\ntask_slots = 10\nexpect_task = \"8s\"\nexpect_call = \"500ms\"\n\
+         [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\n",
+    );
+    let said = place.run("plan job.toml --quiet").expect(0).stdout;
+    let times: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("about") || line.contains("takes"))
+        .collect();
+    assert_snapshot!(times.join("\n"), @r#"
+      by bulk requests: about 8.0 s, 10 tasks, 80 requests, 150 quota points
+      by single calls: about 1 m 03 s, 1,000 requests, 1,000 quota points
+      by the faster or both (route = "auto"): about 8.0 s, 10 tasks, 80 requests, 150 quota points
+      assumed: a task takes 8.0 s, as expect_task in [limits] says, and as many are worked at once as there are slots
+      assumed: a single call takes 500 ms, 8 are in flight, and a row takes 1.0 of them
+    "#);
 }

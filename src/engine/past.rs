@@ -10,6 +10,8 @@ use std::time::Duration;
 const ENOUGH_TASKS: usize = 8;
 /// Rows from which on their spacing tells what single calls bring.
 const ENOUGH_ROWS: usize = 50;
+/// Fewer tasks at once than this are one: the times are known to a poll.
+const ONE: f64 = 1.5;
 /// The share of what could be had from which on nothing but that was the bound.
 const ALL: f64 = 0.75;
 /// Requests that a batch takes at least: its submission, and a poll that sees its end.
@@ -23,16 +25,16 @@ const PAUSE: UnixMillis = 3_000;
 pub struct Tempo {
     /// What tasks of each size take.
     pub tasks: TaskTimes,
-    /// How many the site works at once; `None` where nothing was seen to wait for it.
+    /// How many are worked at once; `None` where too few were seen.
     pub workers: Option<f64>,
 }
 
 impl Tempo {
     /// As told by tasks in the order of their ends: what the quickest of each size took, since others may have waited for a
     /// slot of ours, and with how many at once the second half of them ended as fast as it did. Where the slots that were
-    /// held or the requests that may leave in a second were the bound, nothing is known of the site's.
+    /// held were the bound, `slots` now allow as many more as they are more.
     #[must_use]
-    pub fn of(past: &[PastTask], requests_per_second: f64) -> Self {
+    pub fn of(past: &[PastTask], slots: usize, requests_per_second: f64) -> Self {
         let mut quickest: BTreeMap<u64, Duration> = BTreeMap::new();
         for task in past {
             let took = u64::try_from(task.settled_at - task.sent_at).unwrap_or(0);
@@ -45,7 +47,7 @@ impl Tempo {
             let rows = usize::try_from(*rows).unwrap_or(usize::MAX);
             tasks.ended(rows, *took, Queue::default());
         }
-        let workers = workers(past, &tasks, requests_per_second);
+        let workers = workers(past, &tasks, slots, requests_per_second);
         Self { tasks, workers }
     }
 
@@ -62,7 +64,12 @@ impl Tempo {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a small number of tasks")]
-fn workers(past: &[PastTask], times: &TaskTimes, requests_per_second: f64) -> Option<f64> {
+fn workers(
+    past: &[PastTask],
+    times: &TaskTimes,
+    slots: usize,
+    requests_per_second: f64,
+) -> Option<f64> {
     let (before, later) = past.split_at(past.len() / 2);
     let (from, to) = (before.last()?.settled_at, later.last()?.settled_at);
     if past.len() < ENOUGH_TASKS || to <= from {
@@ -74,10 +81,20 @@ fn workers(past: &[PastTask], times: &TaskTimes, requests_per_second: f64) -> Op
     let each = times.alone(usize::try_from(rows / later.len() as u64).ok()?);
     let per_second = later.len() as f64 / ((to - from) as f64 / 1e3);
     let at_once = per_second * each;
+    if per_second * REQUESTS > ALL * requests_per_second {
+        return Some(at_once.max(1.0));
+    }
+    if at_once < ONE {
+        return Some(1.0);
+    }
     // as many batches as there are slots wait behind those that hold them
-    let slots = at_a_time(past) as f64 / 2.0;
-    let paced = per_second * REQUESTS > ALL * requests_per_second;
-    (!paced && at_once.round() < ALL * slots).then_some(at_once.max(1.0))
+    let held = at_a_time(past) as f64 / 2.0;
+    let grown = (slots as f64 / held).max(1.0);
+    Some(if at_once > ALL * held {
+        at_once * grown
+    } else {
+        at_once
+    })
 }
 
 /// The most tasks that were undecided at a time.
@@ -159,32 +176,41 @@ mod tests {
         let serial: Vec<_> = (1..=10)
             .map(|n| (480_000 * (n - 4).max(0), 480_000 * n))
             .collect();
-        let tempo = Tempo::of(&past(&serial), 50.0);
+        let tempo = Tempo::of(&past(&serial), 5, 50.0);
         near(tempo.tasks.alone(100), 480.0);
         near(tempo.workers.expect("one at a time"), 1.0);
     }
 
     #[test]
-    fn slots_that_were_all_in_use_say_nothing_of_the_site() {
+    fn where_slots_were_the_bound_more_of_them_bring_more() {
         // four hold a slot, and four more wait for one
         let four: Vec<_> = (0..20)
             .map(|n| (8_000 * (n / 4 - 1).max(0), 8_000 * (n / 4 + 1)))
             .collect();
-        let tempo = Tempo::of(&past(&four), 50.0);
-        near(tempo.tasks.alone(100), 8.0);
-        assert_eq!(tempo.workers, None);
+        let workers = |past: &[(i64, i64)], slots| {
+            let tempo = Tempo::of(&self::past(past), slots, 50.0);
+            near(tempo.tasks.alone(100), 8.0);
+            tempo.workers
+        };
+        near(workers(&four, 4).expect("four"), 4.0);
+        near(workers(&four, 10).expect("ten"), 10.0);
+        // with ten slots four were worked at once: it is the site
+        let site: Vec<_> = (0..40)
+            .map(|n| (8_000 * (n / 4 - 4).max(0), 8_000 * (n / 4 + 1)))
+            .collect();
+        near(workers(&site, 10).expect("four"), 4.0);
         // of three nothing can be told
-        assert_eq!(Tempo::of(&past(&four[..3]), 50.0).workers, None);
+        assert_eq!(workers(&four[..3], 4), None);
     }
 
     #[test]
-    fn tasks_that_our_own_pace_spaced_say_nothing_of_the_site() {
+    fn tasks_that_our_own_pace_spaced_go_on_at_that_pace() {
         let paced: Vec<_> = (0..40).map(|n| (50 * n - 450, 50 * n + 50)).collect();
         let mut paced = past(&paced);
         // one that waited for nothing
         paced[0].sent_at = paced[0].settled_at - 60;
-        assert_eq!(Tempo::of(&paced, 50.0).workers, None);
-        near(Tempo::of(&paced, 1_000.0).workers.expect("told"), 1.2);
+        near(Tempo::of(&paced, 5, 50.0).workers.expect("told"), 1.2);
+        near(Tempo::of(&paced, 5, 1_000.0).workers.expect("told"), 1.0);
     }
 
     #[test]

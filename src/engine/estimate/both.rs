@@ -1,6 +1,6 @@
 //! Both ways at once, as `route = "auto"` uses them.
 
-use super::{Cost, Means, Work, by_bulk, by_calls, float};
+use super::{Cost, Means, Work, by_bulk, by_calls, fewest_requests, float};
 use std::time::Duration;
 
 /// The share of the time that the second way must save, or all rows go the faster one.
@@ -57,7 +57,8 @@ fn mixed(work: &Work, means: &Means, batches: u64) -> Both {
     let requests = bulk.requests + calls.requests;
     // alone, a way says itself what its requests take
     let paced = if bulk.requests > 0 && calls.requests > 0 {
-        Duration::from_secs_f64(float(requests) / means.requests_per_second)
+        let fewest = float(bulk.tasks) * fewest_requests(work) + float(calls.requests);
+        Duration::from_secs_f64(fewest / means.requests_per_second)
     } else {
         Duration::ZERO
     };

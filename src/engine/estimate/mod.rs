@@ -84,9 +84,7 @@ pub fn by_bulk(work: &Work, means: &Means) -> Cost {
         .min(usize::try_from(work.rows).unwrap_or(usize::MAX));
     let each = means.tasks.alone(rows);
     let polls = if each < SHORT { POLLS_OF_SHORT } else { POLLS };
-    // where requests are scarce, tasks are polled no more than it takes
-    let fewest = 1.0 + work.reads + polls.min(POLLS_OF_SHORT);
-    let paced = float(tasks) * fewest / means.requests_per_second;
+    let paced = float(tasks) * fewest_requests(work) / means.requests_per_second;
     let looks = float(tasks) * (polls + work.reads);
     Cost {
         took: Duration::from_secs_f64(in_turns(tasks, each, means).max(paced)),
@@ -94,6 +92,11 @@ pub fn by_bulk(work: &Work, means: &Means) -> Cost {
         requests: tasks + whole(looks),
         points: tasks + whole(looks * POINTS_A_READ),
     }
+}
+
+/// Requests of a task where they are scarce: it is polled no more than it takes.
+fn fewest_requests(work: &Work) -> f64 {
+    1.0 + work.reads + POLLS_OF_SHORT
 }
 
 /// By single calls.

@@ -4,7 +4,7 @@ use crate::api::contract;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::LoadSettings;
 use crate::engine::estimate::{self, Both, Cost, Means, Work};
-use crate::engine::limits::Verify;
+use crate::engine::limits::{TaskSlots, Verify};
 use crate::engine::past::{self, Tempo};
 use crate::engine::preview::{Preview, Remote, is_asked};
 use crate::engine::route::{CallTimes, GUESSED_CALL, WORST_ITEM};
@@ -124,9 +124,13 @@ impl Forecaster<'_> {
             ),
             None => Default::default(),
         };
+        let slots = match settings.slots {
+            TaskSlots::Auto => settings.contract.task_limit,
+            TaskSlots::Fixed(slots) => slots,
+        };
         let tempo = match settings.expect_task {
             Some(task) => Tempo::expected(task, work.batch_rows),
-            None => Tempo::of(&tasks, requests_per_second),
+            None => Tempo::of(&tasks, slots, requests_per_second),
         };
         let brought = past::rows_per_second(&decided);
         let calls = match (settings.expect_call, brought) {
@@ -331,7 +335,7 @@ mod tests {
             sent_at: 0,
             settled_at: 8_000,
         }];
-        let mut tempo = Tempo::of(&past, 50.0);
+        let mut tempo = Tempo::of(&past, 5, 50.0);
         insta::assert_snapshot!(about_tasks(&tempo, false, 1, 100, "acme"), @"tasks take as long as the last 1 here did: 8.0 s for 100 rows on acme, as many at a time as there are slots");
         tempo.workers = Some(1.0);
         insta::assert_snapshot!(about_tasks(&tempo, false, 9, 100, "acme"), @"tasks take as long as the last 9 here did: 8.0 s for 100 rows on acme, 1.0 at a time");

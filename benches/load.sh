@@ -30,7 +30,7 @@ input = "$input"
 results = "results.csv"
 END
     # exit code 4: some rows are rejected, as planted
-    /usr/bin/time -o time -f '%e %U %S %M %O' "$binary" load job.toml --quiet --requests-per-second 100000 > summary ||
+    /usr/bin/time -o time -f '%e %U %S %M %O' "$binary" load job.toml --quiet --requests-per-second 100000 --verify failed > summary ||
         [ $? -eq 4 ]
     rows=$(sed -nE '1s/^([0-9,]+) rows? .*/\1/p; 1s/^[a-z]+: ([0-9,]+) rows? .*/\1/p' summary | tr -d ,)
     tail -n 1 time | awk -v rows="$rows" -v label="$label" '{ printf "%s: %s rows, %.1f s (%.1f user, %.1f system), %d rows/s, peak %d MB, %d MB written\n",

@@ -42,7 +42,7 @@ check() {
         --state-dir state --results rejected.csv
 }
 load() {
-    measure "$1" "$binary" load job.toml --quiet --requests-per-second 100000
+    measure "$1" "$binary" load job.toml --quiet --requests-per-second 100000 --verify failed
 }
 ln -s "$input" customers.csv
 load 'first load'

@@ -142,21 +142,31 @@ fn merge_into_pages(
     waiting: &Waiting,
 ) -> rusqlite::Result<()> {
     let pages = pages_of(db, layers)? + (waiting.changes.len() / PAGE) as u64;
-    for (from, to) in pieces(pages) {
-        let mut part = read(db, shapes, layers, from, to)?;
-        for (key, change) in waiting.changes.range(from..=to) {
-            part.above(shapes, *key, change.clone());
-        }
-        let identities = waiting.identities.range(from..=to);
-        part.identities.extend(identities);
-        pages::merge(db, base.entries, part.changes, |old, change| {
-            change.apply(shapes, old)
-        })?;
-        let identities = part.identities.into_iter().map(|key| (key, ()));
-        pages::merge(db, base.identities, identities, |_, ()| Some(()))?;
-        drop_below(db, layers, to)?;
+    for piece in pieces(pages) {
+        merge_piece(db, shapes, base, layers, waiting, piece)?;
+        drop_through(db, layers, piece.1)?;
     }
     remove(db, layers)
+}
+
+fn merge_piece(
+    db: &mut Connection,
+    shapes: &Shapes,
+    base: Maps,
+    layers: &[Maps],
+    waiting: &Waiting,
+    (from, to): (Key, Key),
+) -> rusqlite::Result<()> {
+    let mut part = read(db, shapes, layers, from, to)?;
+    for (key, change) in waiting.changes.range(from..=to) {
+        part.above(shapes, *key, change.clone());
+    }
+    part.identities.extend(waiting.identities.range(from..=to));
+    pages::merge(db, base.entries, part.changes, |old, change| {
+        change.apply(shapes, old)
+    })?;
+    let identities = part.identities.into_iter().map(|key| (key, ()));
+    pages::merge(db, base.identities, identities, |_, ()| Some(()))
 }
 
 /// Merges the younger layers into the oldest.
@@ -180,7 +190,7 @@ fn merge_layers(db: &mut Connection, shapes: &Shapes, layers: &[Maps]) -> rusqli
         )?;
         let identities = part.identities.into_iter().map(|key| (key, ()));
         pages::merge(db, oldest.identities, identities, |_, ()| Some(()))?;
-        drop_below(db, younger, to)?;
+        drop_through(db, younger, to)?;
     }
     remove(db, younger)
 }
@@ -223,18 +233,13 @@ fn read(
     Ok(found)
 }
 
-/// Removes the pages that lie wholly below a key: they are merged, and what comes next takes their place.
-fn drop_below(db: &mut Connection, layers: &[Maps], key: Key) -> rusqlite::Result<()> {
+/// Removes from layers what they have up to a key: it is merged, and what comes next takes its place. From all of them at
+/// once: a change of one that outlived a newer one would count again.
+fn drop_through(db: &mut Connection, layers: &[Maps], key: Key) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     for layer in layers {
-        for map in [layer.entries, layer.identities] {
-            transaction
-                .prepare_cached(
-                    "DELETE FROM page WHERE map = ?1
-                     AND first < (SELECT max(first) FROM page WHERE map = ?1 AND first <= ?2)",
-                )?
-                .execute(params![map, key])?;
-        }
+        pages::drop_through::<Change>(&transaction, layer.entries, key)?;
+        pages::drop_through::<()>(&transaction, layer.identities, key)?;
     }
     transaction.commit()
 }
@@ -275,4 +280,169 @@ fn add(db: &mut Connection, base: Maps) -> rusqlite::Result<Maps> {
         entries,
         identities,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::change::KnownShape;
+    use crate::ledger::content::{Content, Entry, QuarterHour, identity};
+    use crate::ledger::record::ContentHash;
+    use crate::ledger::schema;
+    use std::path::Path;
+
+    const BASE: Maps = Maps {
+        entries: 1,
+        identities: 2,
+    };
+    const SHAPE: u32 = 1;
+
+    struct World {
+        db: Connection,
+        shapes: Shapes,
+        /// What a person would write down beside it.
+        plain: BTreeMap<Key, Entry>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let mut db = Connection::open_in_memory().unwrap();
+            schema::prepare(&mut db, Path::new("x")).unwrap();
+            for (site, map) in [("s", 1), ("s", 2), ("other", 3), ("other", 4)] {
+                db.execute(
+                    "INSERT INTO map (map, site, entity, kind) VALUES (?1, ?2, 'customer', (?1 + 1) % 2)",
+                    params![map, site],
+                )
+                .unwrap();
+            }
+            let known = KnownShape {
+                maps: BASE,
+                fields: vec!["a".into()],
+            };
+            Self {
+                db,
+                shapes: [(SHAPE, known)].into(),
+                plain: BTreeMap::new(),
+            }
+        }
+
+        /// Some keys are sent again; the first half of them is confirmed, with texts so long that pages are many.
+        fn write(&mut self, keys: impl Iterator<Item = u64>, round: u32, when: Merge) {
+            let mut waiting = Waiting::default();
+            for (n, number) in keys.enumerate() {
+                let mut key = FIRST;
+                key[..8].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+                let mut change = Change::default();
+                change.void(&self.shapes, SHAPE);
+                if n % 2 == 0 {
+                    let shown = format!("{number} {}", "x".repeat(900));
+                    waiting.identities.insert(identity(&shown, key));
+                    let hash = ContentHash::of(u128::from(round));
+                    let at = QuarterHour(round);
+                    let content = Content {
+                        shape: SHAPE,
+                        hash,
+                        at,
+                    };
+                    change.confirm(content, shown, None);
+                }
+                let old = self.plain.remove(&key);
+                self.plain
+                    .extend(change.apply(&self.shapes, old).map(|entry| (key, entry)));
+                waiting.changes.insert(key, change);
+            }
+            super::write(&mut self.db, &self.shapes, &[(BASE, waiting)].into(), when).unwrap();
+        }
+
+        fn check(&self) -> usize {
+            let layers = over(&self.db, BASE).unwrap();
+            let mut found = BTreeMap::new();
+            pages::scan(&self.db, BASE.entries, FIRST, |key, entry: Entry| {
+                found.insert(key, entry);
+                Ok::<_, rusqlite::Error>(true)
+            })
+            .unwrap();
+            let changes = read(&self.db, &self.shapes, &layers, FIRST, LAST).unwrap();
+            for (key, change) in changes.changes {
+                let old = found.remove(&key);
+                found.extend(change.apply(&self.shapes, old).map(|entry| (key, entry)));
+            }
+            let wrong = found
+                .iter()
+                .filter(|(key, entry)| self.plain.get(*key) != Some(entry));
+            assert_eq!((wrong.count(), found.len()), (0, self.plain.len()));
+            let mut identities = changes.identities;
+            pages::scan(&self.db, BASE.identities, FIRST, |key, ()| {
+                identities.insert(key);
+                Ok::<_, rusqlite::Error>(true)
+            })
+            .unwrap();
+            for (key, entry) in &self.plain {
+                assert!(identities.contains(&identity(&entry.key, *key)));
+            }
+            layers.len()
+        }
+    }
+
+    #[test]
+    fn layers_and_pages_together_say_what_was_written() {
+        let mut world = World::new();
+        world.write(0..1_200, 0, Merge::From(1));
+        assert_eq!(world.check(), 0, "the first pages are written at once");
+        let mut most = 0;
+        for round in 1..40 {
+            let from = u64::from(round) * 37;
+            world.write(from..from + 300, round, Merge::From(0));
+            if round % 8 > 5 {
+                most = most.max(world.check());
+            }
+        }
+        assert_eq!(most, MOST);
+        let layers = over(&world.db, BASE).unwrap();
+        assert!(pages_of(&world.db, &layers).unwrap() > PIECE);
+        // killed in the middle of a merge: the first part is done
+        let World { db, shapes, .. } = &mut world;
+        let mut all = pieces(3 * PIECE);
+        let none = Waiting::default();
+        let first = all.next().unwrap();
+        merge_piece(db, shapes, BASE, &layers, &none, first).unwrap();
+        drop_through(db, &layers, first.1).unwrap();
+        // and of the second all but what drops it
+        merge_piece(db, shapes, BASE, &layers, &none, all.next().unwrap()).unwrap();
+        let before = pages_of(&world.db, &layers).unwrap();
+        assert_eq!(world.check(), layers.len());
+        super::write(&mut world.db, &world.shapes, &Layer::new(), Merge::All).unwrap();
+        assert_eq!(world.check(), 0);
+        assert!(before > 0);
+        let rest = "SELECT count(*) FROM page WHERE map > 2";
+        assert_eq!(world.db.query_row(rest, [], |row| row.get(0)), Ok(0));
+    }
+
+    #[test]
+    fn layers_are_merged_once_they_have_grown_to_their_share() {
+        let mut world = World::new();
+        let mut counts = Vec::new();
+        for (round, rows) in [(0, 800), (1, 300), (2, 300), (3, 200), (4, 1_700), (5, 100)] {
+            world.write(0..rows, round, Merge::DURING);
+            counts.push(world.check());
+        }
+        // what waits is counted by rows, as if they were of the usual size
+        assert_eq!(counts, [0, 1, 2, 3, 0, 1]);
+        world.write(0..6_000, 6, Merge::AFTER);
+        assert_eq!(world.check(), 0);
+    }
+
+    #[test]
+    fn pieces_are_all_keys_without_a_gap() {
+        for pages in [0, 1, PIECE, 10 * PIECE, u64::MAX / PIECE] {
+            let all: Vec<_> = pieces(pages).collect();
+            assert_eq!((all[0].0, all[all.len() - 1].1), (FIRST, LAST));
+            for pair in all.windows(2) {
+                let end = u16::from_be_bytes([pair[0].1[0], pair[0].1[1]]);
+                let next = u16::from_be_bytes([pair[1].0[0], pair[1].0[1]]);
+                assert_eq!(end + 1, next);
+                assert!(pair[0].1[2..].iter().all(|byte| *byte == 0xff));
+            }
+        }
+    }
 }

@@ -237,6 +237,29 @@ pub(super) fn merge<V: Value, C>(
     Ok(())
 }
 
+/// Removes all entries up to a key, itself included.
+///
+/// # Errors
+/// When pages cannot be read or written.
+pub(super) fn drop_through<V: Value>(
+    db: &Transaction<'_>,
+    map: i64,
+    key: Key,
+) -> rusqlite::Result<()> {
+    let Some(mut last) = Page::holding(db, map, key)? else {
+        return Ok(());
+    };
+    db.prepare_cached("DELETE FROM page WHERE map = ? AND first <= ?")?
+        .execute(params![map, key])?;
+    let mut packer = Packer::new(db, map);
+    while let Some((at, value)) = last.next::<V>()? {
+        if at > key {
+            packer.put(at, Some(value))?;
+        }
+    }
+    packer.flush::<V>()
+}
+
 /// Whether a key lies behind the page that starts with `end`.
 fn skips(db: &Connection, map: i64, end: Option<Key>, key: Key) -> bool {
     let next = end.map(|end| Page::after(db, map, end));

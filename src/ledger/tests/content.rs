@@ -1,7 +1,9 @@
 //! What is remembered, against a naive oracle: intents void, loaded rows confirm, whatever lies between.
 
 use super::{begin, hash, open, outcome, sending, sent, shape};
+use crate::ledger::layers::Merge;
 use crate::ledger::record::{ContentHash, Record, Shape};
+use crate::ledger::remember;
 use crate::ledger::{KeyMark, Known, Ledger, LedgerError, RunHandle};
 use crate::model::entity::Entity;
 use crate::model::outcome::{BatchSeq, Status};
@@ -45,8 +47,10 @@ enum Step {
     End(Status),
     /// The program is killed, and the run continued.
     Crash,
-    /// What waits is merged, as it is when there is much of it.
+    /// What waits is written out, as it is at the end of a run.
     Fold,
+    /// As it is when there is much of it: into a layer, or with all layers into the pages.
+    Write(Merge),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -61,6 +65,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => status.prop_map(Step::End),
         1 => Just(Step::Crash),
         1 => Just(Step::Fold),
+        2 => prop_oneof![3 => Just(Merge::From(0)), 1 => Just(Merge::All)].prop_map(Step::Write),
     ];
     proptest::collection::vec(step, 1..40)
 }
@@ -146,9 +151,14 @@ impl World {
                 self.resume();
             }
             Step::Fold => {
-                // a handle that is dropped merges
+                // a handle that is dropped does that
                 self.run = None;
                 self.resume();
+            }
+            Step::Write(when) => {
+                let ledger = self.ledger.as_ref().unwrap();
+                let mut db = ledger.connect().unwrap();
+                remember::fold(&mut db, &ledger.pending, when, None).unwrap();
             }
         }
     }

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Rows of a load, where no other number is asked for.
-const ROWS: usize = 1_200;
+const ROWS: usize = 1_000;
 /// Rows of one in which they cannot be found again.
 const UNFINDABLE: usize = 600;
 /// Such a site for each, at once.

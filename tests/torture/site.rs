@@ -35,7 +35,10 @@ impl Manners {
             // the seed decides whom it refuses, and the undisturbed run must meet the same site
             Self::Documented => "--policy documented --set poison=0.04".to_owned(),
             Self::Live => format!("--policy live-2026 --time-scale 6000 --random-seed {seed}"),
-            Self::Hostile => format!("--policy hostile --time-scale 10 --random-seed {seed}"),
+            Self::Hostile => format!(
+                "--policy hostile --time-scale 10 --random-seed {seed} \
+                 --set burst_429=0.001 --set unavailable_503=0.001"
+            ),
             Self::Doubtful => format!(
                 "--policy documented --random-seed {seed} --set poison=0.005 --set one_bad_item=refuses-request \
                  --set failed_partly=0.4"

@@ -50,11 +50,23 @@ impl<F: Finder> Row<'_, '_, F> {
                 }
                 return Err(self.failed(error, ""));
             }
-            let tried = match self.caller.finder.by_key(&self.asks).await {
+            let found = if again {
+                self.caller.finder.by_key(&self.asks).await
+            } else {
+                self.seek(self.caller.patience).await
+            };
+            let tried = match found {
                 Ok(Found::There(current)) => return self.settle(current, was_absent, error).await,
                 Ok(Found::Absent) if again => continue,
                 // no two customers share an e-mail, so that one that exists is not created again
                 Ok(Found::Unknown { .. }) if again && self.is_customer() => continue,
+                // no attempt before this refusal was applied, or it would have been seen by now
+                Ok(Found::Absent)
+                    if error.class == ErrorClass::Refused && context.stop.why().is_none() =>
+                {
+                    let trace_id = error.trace_id.clone();
+                    return Err(self.refused(told::creation(&error), trace_id));
+                }
                 Ok(Found::Absent) => "it was looked for, and not found".to_owned(),
                 Ok(Found::Unknown { tried }) => tried,
                 Err(look) => format!("the look for it failed: {look}"),
@@ -153,10 +165,17 @@ impl<F: Finder> Row<'_, '_, F> {
 
     /// Looks until the record is found, nothing can tell, or patience ends.
     async fn look(&self, patience: Duration) -> Result<Found, End> {
+        let found = self.seek(patience).await;
+        found.map_err(|error| self.failed(error, "its record was looked for"))
+    }
+
+    /// The same; the error of a look that failed is given as it is.
+    async fn seek(&self, patience: Duration) -> Result<Found, ApiError> {
+        let caller = self.caller;
         let mut patience = Patience::of(patience);
         loop {
-            let found = self.by_key().await?;
-            if found != Found::Absent || !patience.waits(&self.caller.context.stop).await {
+            let found = caller.finder.by_key(&self.asks).await?;
+            if found != Found::Absent || !patience.waits(&caller.context.stop).await {
                 return Ok(found);
             }
         }

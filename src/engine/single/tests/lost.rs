@@ -129,6 +129,19 @@ async fn a_gateway_s_refusal_after_a_lost_answer_settles_nothing() {
 }
 
 #[tokio::test]
+async fn a_gateway_s_refusal_after_a_lost_answer_stands_once_the_record_is_not_there() {
+    let faults = vec![
+        on(1, PROFILE, What::Answered(500)),
+        on(1, PROFILE, What::Filtered),
+    ];
+    let world = World::new(Setting::faults(faults).allowing()).await;
+    let target = World::target(Entity::Customer, Operation::Upsert);
+    let called = world.load(&target, &ana()).await;
+    assert!(shown(&called).starts_with("refused: "), "{called:?}");
+    assert_eq!(created(&world).await, 0);
+}
+
+#[tokio::test]
 async fn what_an_interrupted_run_created_is_found_and_completed() {
     let setting = || Setting::default().allowing();
     for operation in [Operation::Create, Operation::Upsert] {

@@ -366,7 +366,7 @@ mod tests {
         let near = |is: f64, wanted: f64| assert!((is - wanted).abs() < 1e-9, "{is}, not {wanted}");
         near(reads(Entity::Customer, Verify::Sample, 100, true), 2.0);
         near(reads(Entity::Customer, Verify::All, 100, true), 104.0);
-        near(reads(Entity::Organization, Verify::All, 100, true), 4.0);
+        near(reads(Entity::Organization, Verify::All, 100, true), 6.0);
         near(reads(Entity::Customer, Verify::Failed, 100, true), 0.0);
         near(reads(Entity::Customer, Verify::All, 100, false), 0.0);
     }

@@ -137,7 +137,10 @@ async fn a_gateway_s_refusal_after_a_lost_answer_stands_once_the_record_is_not_t
     let world = World::new(Setting::faults(faults).allowing()).await;
     let target = World::target(Entity::Customer, Operation::Upsert);
     let called = world.load(&target, &ana()).await;
-    assert!(shown(&called).starts_with("refused: "), "{called:?}");
+    assert!(
+        shown(&called).starts_with("SITE_REJECTED -: "),
+        "{called:?}"
+    );
     assert_eq!(created(&world).await, 0);
 }
 

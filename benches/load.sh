@@ -24,6 +24,7 @@ cloud_id = "00000000-0000-4000-8000-000000000000"
 dir = "$state"
 [limits]
 route = "bulk"
+platform_limits = false
 [[stage]]
 mapping = "$root/mappings/customers.toml"
 input = "$input"

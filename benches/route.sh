@@ -37,6 +37,7 @@ base_url = "$url"
 cloud_id = "${cloud%)*}"
 [limits]
 requests_per_second = $((50 * scale))
+platform_limits = false
 route = "$1"
 [state]
 dir = "state-$1"

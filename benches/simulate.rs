@@ -19,7 +19,7 @@ mod parts {
     pub(super) use csm_loader::engine::batcher::BatchLimits;
     pub(super) use csm_loader::engine::limits::{TaskSlots, Verify};
     pub(super) use csm_loader::engine::message::{Command, Event, Now, StageConfig};
-    pub(super) use csm_loader::engine::pace::{Pace, Passage, polls_per_second};
+    pub(super) use csm_loader::engine::pace::{Pace, Passage, Rates};
     pub(super) use csm_loader::engine::route::Wish;
     pub(super) use csm_loader::engine::seen::{Called, Seen};
     pub(super) use csm_loader::engine::state::Engine;

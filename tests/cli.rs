@@ -478,7 +478,7 @@ fn job_files_are_checked_whole_before_anything_happens() {
       |
     2 | task_slotz = 3
       | ^^^^^^^^^^
-    unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
+    unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `platform_limits`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
     ");
     assert_snapshot!(refused("[site]\ntarget = \"sandbox\"\n"), @"error: the job file job.toml has no [[stage]]; add one for each entity to load");
     assert_snapshot!(refused(&format!("[site]\ntarget = \"sandbox\"\n{stage}{stage}")), @"error: two stages would write people-results.csv; give each its own results");

@@ -14,7 +14,7 @@ use crate::api::client::{Client, ClientConfig};
 use crate::api::lookup;
 use crate::api::resources::choose;
 use crate::api::site::Site;
-use crate::engine::pace::{DEFAULT_REQUESTS_PER_SECOND, Pace};
+use crate::engine::pace::{DEFAULT_REQUESTS_PER_SECOND, Pace, Rates};
 use crate::ledger::StateFolder;
 use crate::model::clock::Clock;
 use crate::sandbox::{self, Running, SandboxConfig};
@@ -195,7 +195,7 @@ pub(super) fn client(site: Site, auth: Auth) -> Result<Client, Failure> {
         timeout: TIMEOUT,
         user_agent: USER_AGENT.into(),
         contract: Arc::default(),
-        gate: Arc::new(Pace::new(DEFAULT_REQUESTS_PER_SECOND)),
+        gate: Arc::new(Pace::new(Rates::within_limits(DEFAULT_REQUESTS_PER_SECOND))),
     };
     Client::new(config).map_err(|error| unusable(&error))
 }

@@ -91,6 +91,7 @@ pub(super) enum AuthMethod {
 pub(super) struct LimitsTable {
     pub(super) task_slots: Option<Text>,
     pub(super) requests_per_second: Option<std::num::NonZeroU32>,
+    pub(super) platform_limits: Option<bool>,
     pub(super) max_errors: Option<Text>,
     pub(super) route: Option<Text>,
     pub(super) single_in_flight: Option<NonZeroUsize>,
@@ -248,7 +249,7 @@ mod tests {
           |
         5 | task_slot = 3
           | ^^^^^^^^^
-        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
+        unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `platform_limits`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
         "#);
     }
 

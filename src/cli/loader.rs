@@ -7,7 +7,7 @@ use super::signals::{self, Words};
 use crate::api::client::{Client, ClientConfig};
 use crate::engine::context::{Audience, Context};
 use crate::engine::driver::DriveError;
-use crate::engine::pace::{self, Pace};
+use crate::engine::pace::Pace;
 use crate::engine::run::{RunEnd, RunError, StageJob, run as run_stages};
 use crate::engine::settle::settle;
 use crate::engine::stop::Stop;
@@ -109,7 +109,7 @@ impl Loader {
     ) -> Result<RunEnd, Failure> {
         let name = access.name.clone();
         self.check_site(&name)?;
-        let gate = Arc::new(Pace::new(self.settings.requests_per_second));
+        let gate = Arc::new(Pace::new(self.settings.rates));
         let client = || {
             let config = ClientConfig {
                 site: access.site.clone(),
@@ -204,10 +204,10 @@ impl Loader {
             nonce: chosen.nonce,
             slots: self.settings.slots,
             route: self.settings.route,
-            requests_per_second: self.settings.requests_per_second.get().into(),
+            requests_per_second: self.settings.rates.requests_per_second.get().into(),
             single_in_flight: self.settings.single_in_flight,
             verify: self.settings.verify,
-            polls_per_second: pace::polls_per_second(self.settings.requests_per_second),
+            polls_per_second: self.settings.rates.polls(),
             budget: Mutex::default(),
             max_errors: self.settings.max_errors,
             full: self.settings.full,

@@ -6,13 +6,13 @@ use super::job::{AuthTable, CsvTable, Job, SandboxTable, SiteTable, StageTable};
 use crate::api::contract::{self, Contract};
 use crate::dedupe::Policy;
 use crate::engine::limits::{MaxChanges, MaxErrors, TaskSlots, Verify};
-use crate::engine::pace::DEFAULT_REQUESTS_PER_SECOND;
+use crate::engine::pace::{DEFAULT_REQUESTS_PER_SECOND, Rates};
 use crate::engine::route::Wish;
 use crate::ledger::KEEP_RUNS;
 use crate::model::entity::Entity;
 use crate::sandbox::{self, PolicyChoice};
 use crate::source::{CsvOptions, Format, Header};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,7 +146,7 @@ pub(super) struct LoadSettings {
     pub(super) auth: AuthSettings,
     pub(super) state_dir: PathBuf,
     pub(super) slots: TaskSlots,
-    pub(super) requests_per_second: NonZeroU32,
+    pub(super) rates: Rates,
     pub(super) max_errors: Option<MaxErrors>,
     /// Which way rows travel.
     pub(super) route: Wish,
@@ -288,10 +288,13 @@ impl LoadSettings {
             auth: AuthSettings::new(job.auth, base.to_owned(), &state_dir),
             state_dir,
             slots,
-            requests_per_second: args
-                .requests_per_second
-                .or(job.limits.requests_per_second)
-                .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
+            rates: Rates {
+                requests_per_second: args
+                    .requests_per_second
+                    .or(job.limits.requests_per_second)
+                    .unwrap_or(DEFAULT_REQUESTS_PER_SECOND),
+                platform_limits: job.limits.platform_limits.unwrap_or(true),
+            },
             max_errors,
             route,
             single_in_flight: args
@@ -571,7 +574,8 @@ mod tests {
     fn defaults_are_those_of_the_readme() {
         let settings = load(&["--target", "sandbox"]).unwrap();
         assert_eq!(settings.slots, TaskSlots::Auto);
-        assert_eq!(settings.requests_per_second.get(), 50);
+        assert_eq!(settings.rates.requests_per_second.get(), 50);
+        assert!(settings.rates.platform_limits);
         assert_eq!(settings.max_errors, None);
         assert_eq!(settings.route, Wish::Auto);
         assert_eq!(settings.single_in_flight.get(), 8);

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long notes wait for something that must be durable, whose transaction they join.
-const NOTES_WAIT: Duration = Duration::from_millis(200);
+const NOTES_WAIT: Duration = Duration::from_millis(20);
 /// Hand-overs that are committed together at most: it bounds how long the first of them waits.
 const TOGETHER: usize = 256;
 

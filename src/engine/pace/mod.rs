@@ -1,7 +1,7 @@
 //! How fast requests may leave: the gate that every request of a client passes.
 //!
 //! Guarantee: no request leaves inside a wait that the site asked for, not even one that was waiting for its pace when
-//! the wait began; no endpoint gets more than the platform's documented burst limit; a second never holds more than the
+//! the wait began; no endpoint gets more than the platform's documented burst limit, unless the job says that there is none; a second never holds more than the
 //! configured number of requests and a tenth; polls never take all of them. Must not know: what requests mean, and
 //! whether they are repeated.
 
@@ -39,25 +39,55 @@ const fn burst_limit(method: Method) -> u32 {
     }
 }
 
-/// How many of so many requests a second may be polls.
-#[must_use]
-pub fn polls_per_second(requests_per_second: NonZeroU32) -> f64 {
-    let polls = POLLS * f64::from(requests_per_second.get());
-    polls.min(f64::from(burst_limit(Endpoint::GetTask.method())))
+/// How fast requests may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Requests a second, over all endpoints.
+    pub requests_per_second: NonZeroU32,
+    /// Whether each endpoint keeps within what the platform documents. A stand-in for a site may know no such limit.
+    pub platform_limits: bool,
+}
+
+impl Rates {
+    /// So many requests a second, within the platform's limits.
+    #[must_use]
+    pub const fn within_limits(requests_per_second: NonZeroU32) -> Self {
+        Self {
+            requests_per_second,
+            platform_limits: true,
+        }
+    }
+
+    /// How many requests a second may be polls.
+    #[must_use]
+    pub fn polls(self) -> f64 {
+        self.most(
+            POLLS * f64::from(self.requests_per_second.get()),
+            Endpoint::GetTask,
+        )
+    }
+
+    fn most(self, wanted: f64, endpoint: Endpoint) -> f64 {
+        if self.platform_limits {
+            wanted.min(f64::from(burst_limit(endpoint.method())))
+        } else {
+            wanted
+        }
+    }
 }
 
 /// The gate that every request passes: decides in [`Pace::admit`], waits in [`Gate::ready`].
 pub struct Pace {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
-    polls_per_second: f64,
+    rates: Rates,
     jitter: Jitter,
 }
 
 impl fmt::Debug for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pace")
-            .field("polls_per_second", &self.polls_per_second)
+            .field("rates", &self.rates)
             .finish_non_exhaustive()
     }
 }
@@ -84,14 +114,14 @@ pub struct Passage {
 impl Pace {
     /// At most this many requests a second, evenly spread, by the machine's clock.
     #[must_use]
-    pub fn new(requests_per_second: NonZeroU32) -> Self {
-        Self::with_clock(requests_per_second, Arc::new(SystemClock))
+    pub fn new(rates: Rates) -> Self {
+        Self::with_clock(rates, Arc::new(SystemClock))
     }
 
     /// At most this many requests a second of this clock, evenly spread.
     #[must_use]
-    pub fn with_clock(requests_per_second: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let rate = f64::from(requests_per_second.get());
+    pub fn with_clock(rates: Rates, clock: Arc<dyn Clock>) -> Self {
+        let rate = f64::from(rates.requests_per_second.get());
         let now = clock.instant();
         Self {
             state: Mutex::new(State {
@@ -101,7 +131,7 @@ impl Pace {
                 unnamed: HashMap::new(),
             }),
             clock,
-            polls_per_second: polls_per_second(requests_per_second),
+            rates,
             jitter: Jitter::up_to(Duration::from_secs_f64(0.1 / rate)),
         }
     }
@@ -118,8 +148,9 @@ impl Pace {
         if !passage.endpoint {
             let lane = state.lanes.entry(endpoint).or_insert_with(|| {
                 let rate = match endpoint {
-                    Endpoint::GetTask => self.polls_per_second,
-                    _ => f64::from(burst_limit(endpoint.method())),
+                    Endpoint::GetTask => self.rates.polls(),
+                    _ if self.rates.platform_limits => f64::from(burst_limit(endpoint.method())),
+                    _ => f64::from(self.rates.requests_per_second.get()),
                 };
                 Lane::new(rate, Ticks(Arc::clone(&self.clock)), now)
             });

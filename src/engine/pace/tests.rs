@@ -33,7 +33,7 @@ fn pace(requests_per_second: u32) -> (Pace, Arc<Hand>) {
     let hand = Hand::new();
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&hand);
     let rate = NonZeroU32::new(requests_per_second).unwrap();
-    (Pace::with_clock(rate, clock), hand)
+    (Pace::with_clock(Rates::within_limits(rate), clock), hand)
 }
 
 fn error(after: Option<u64>, scope: Throttle) -> ApiError {
@@ -73,6 +73,20 @@ fn a_second_holds_the_configured_number_of_requests_and_a_tenth() {
     assert!((54..=55).contains(&first), "{first}");
     let next = leave(&pace, &hand, &[SUBMIT], Duration::from_secs(10))[0];
     assert!((499..=501).contains(&next), "{next}");
+}
+
+#[test]
+fn a_stand_in_may_know_no_limits_but_the_configured_one() {
+    let hand = Hand::new();
+    let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&hand);
+    let rates = Rates {
+        requests_per_second: NonZeroU32::new(5_000).unwrap(),
+        platform_limits: false,
+    };
+    assert!((rates.polls() - 4_000.0).abs() < f64::EPSILON);
+    let pace = Pace::with_clock(rates, clock);
+    let left = leave(&pace, &hand, &[SUBMIT], Duration::from_secs(2))[0];
+    assert!((9_900..=10_600).contains(&left), "{left}");
 }
 
 #[test]
@@ -175,7 +189,7 @@ fn a_wait_of_unsaid_length_doubles_while_it_does_not_help() {
 
 #[tokio::test]
 async fn a_request_that_sleeps_for_its_pace_wakes_into_a_wait_and_sleeps_on() {
-    let pace = Pace::new(NonZeroU32::new(100).unwrap());
+    let pace = Pace::new(Rates::within_limits(NonZeroU32::new(100).unwrap()));
     let started = Instant::now();
     // the burst of ten and one that has to wait for 10 ms
     for _ in 0..10 {

@@ -2,8 +2,8 @@
 
 use super::parts::{
     ApiError, BatchLimits, BatchSeq, Clock, Endpoint, Engine, ErrorClass, Event, FileId, Gate,
-    KeyHash, Pace, PreparedRow, Record, Route, RowId, RowOutcome, RowRef, Slice, StageConfig,
-    Status, TaskId, TaskSlots, Throttle, Verify, Wish, polls_per_second,
+    KeyHash, Pace, PreparedRow, Rates, Record, Route, RowId, RowOutcome, RowRef, Slice,
+    StageConfig, Status, TaskId, TaskSlots, Throttle, Verify, Wish,
 };
 use super::site::Dice;
 use std::collections::{HashMap, HashSet};
@@ -108,6 +108,7 @@ impl Loader {
     pub(super) fn new(load: Load, number: u64, seed: u64, clock: Arc<dyn Clock>) -> Self {
         let mut jitter = Dice::new(seed ^ 7);
         let rate = NonZeroU32::new(load.requests_per_second).unwrap_or(NonZeroU32::MIN);
+        let rates = Rates::within_limits(rate);
         let engine = Engine::new(StageConfig {
             stage: 0,
             batches: BatchLimits {
@@ -121,7 +122,7 @@ impl Loader {
             key_lifetime: std::time::Duration::from_hours(24),
             slots: load.slots,
             most_slots: load.most_slots,
-            polls_per_second: polls_per_second(rate),
+            polls_per_second: rates.polls(),
             max_errors: None,
             details: Vec::new(),
             route: load.route,
@@ -138,7 +139,7 @@ impl Loader {
         });
         Self {
             engine,
-            pace: Pace::with_clock(rate, clock),
+            pace: Pace::with_clock(rates, clock),
             number,
             read: 0,
             calling: HashSet::new(),

@@ -17,7 +17,7 @@ mod parts {
     pub(super) use crate::engine::batcher::BatchLimits;
     pub(super) use crate::engine::limits::{TaskSlots, Verify};
     pub(super) use crate::engine::message::{Command, Event, Now, StageConfig};
-    pub(super) use crate::engine::pace::{Pace, Passage, polls_per_second};
+    pub(super) use crate::engine::pace::{Pace, Passage, Rates};
     pub(super) use crate::engine::route::Wish;
     pub(super) use crate::engine::seen::{Called, Seen};
     pub(super) use crate::engine::state::Engine;

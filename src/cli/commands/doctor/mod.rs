@@ -15,7 +15,7 @@ use crate::cli::args::DoctorArgs;
 use crate::cli::commands::SANDBOX_FOLDER;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::SiteSettings;
-use crate::engine::pace::Pace;
+use crate::engine::pace::{Pace, Rates};
 use crate::ledger::StateFolder;
 use crate::model::clock::{Clock, SystemClock};
 use crate::sandbox::{self, Running, SandboxConfig};
@@ -135,7 +135,9 @@ fn client(settings: &DoctorSettings, access: Access) -> Result<Client, Failure> 
         timeout: TIMEOUT,
         user_agent: USER_AGENT.into(),
         contract: Arc::clone(&settings.contract),
-        gate: Arc::new(Pace::new(settings.requests_per_second)),
+        gate: Arc::new(Pace::new(Rates::within_limits(
+            settings.requests_per_second,
+        ))),
     };
     Client::new(config).map_err(|error| unusable(&error))
 }

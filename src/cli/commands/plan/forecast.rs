@@ -114,7 +114,7 @@ impl Forecaster<'_> {
             settings, ledger, ..
         } = self;
         let site = settings.site.name();
-        let requests_per_second = f64::from(settings.requests_per_second.get());
+        let requests_per_second = f64::from(settings.rates.requests_per_second.get());
         let in_flight = settings.single_in_flight.get();
         let reader = ledger.map(Ledger::reader).transpose()?;
         let (tasks, decided) = match &reader {

@@ -45,7 +45,7 @@ impl Reached {
             timeout: TIMEOUT,
             user_agent: USER_AGENT.into(),
             contract: Arc::clone(&settings.contract),
-            gate: Arc::new(Pace::new(settings.requests_per_second)),
+            gate: Arc::new(Pace::new(settings.rates)),
         });
         Ok(Self {
             client: client.map_err(|error| Failure::of(Exit::Input, &error))?,

@@ -14,7 +14,7 @@ impl Ledger {
     /// Removes runs with their rows, oldest first, until `keep` are left; gives their ids. Runs that can be continued stay,
     /// and so do runs whose rows a run that stays loaded again. What is remembered of the site stays.
     ///
-    /// The file does not shrink; what is free is used again.
+    /// The file does not shrink at once: what is free is used again, or given back at the end of the next run.
     ///
     /// # Errors
     /// When the ledger cannot be read or written.

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// This part of the file may be free: the next run fills it.
-const SPARE: u64 = 20;
+const SPARE: u64 = 50;
 
 /// Shortens the file by the free pages that are more than is spared.
 ///

@@ -51,7 +51,7 @@ fn a_loaded_row_takes_at_most_sixty_bytes_beside_its_key_and_remote_id() {
     // the key and the remote id stand in the row and in what is remembered
     let used = pages * 4_096 - 2 * texts as u64;
     assert!(used <= 60 * ROWS, "{used} bytes for {ROWS} rows");
-    // what is free now, where intents stood, the rows to come will use
+    // what was free, where intents and bodies stood, is given back
     let file = file - 2 * texts as u64;
-    assert!(file <= 105 * ROWS, "{file} bytes for {ROWS} rows");
+    assert!(file <= 60 * ROWS, "{file} bytes for {ROWS} rows");
 }

@@ -283,7 +283,7 @@ impl Field {
         // by calls side by side, ids would depend on chance
         let mut job = format!(
             // more than reads lag behind writes anywhere, and than a task that is shown as FAILED goes on
-            "{}[state]\ndir = \"state\"\n[limits]\nroute = \"bulk\"\nverify = \"{verify}\"\n{slots}\
+            "{}[state]\ndir = \"state\"\n[limits]\nrequests_per_second = 1000\nplatform_limits = false\nroute = \"bulk\"\nverify = \"{verify}\"\n{slots}\
              [contract]\nread_patience = \"1s\"\nuser_search = true\n",
             self.site.site_table()
         );

@@ -185,7 +185,7 @@ impl Cell {
             "job.toml",
             format!(
                 "{}[auth]\nmethod = \"basic\"\n[state]\ndir = \"state\"\n\
-                 [limits]\nverify = \"all\"\nroute = \"bulk\"\n\
+                 [limits]\nrequests_per_second = 1000\nplatform_limits = false\nverify = \"all\"\nroute = \"bulk\"\n\
                  [contract]\nread_patience = \"1s\"\nuser_search = {user_search}\n\
                  [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\nresults = \"out.csv\"\n",
                 site.site_table()

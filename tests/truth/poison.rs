@@ -25,7 +25,7 @@ fn one_bad_row_costs_few_requests_and_no_good_row() {
     place.write(
         "job.toml",
         format!(
-            "{}[auth]\nmethod = \"basic\"\n[state]\ndir = \"state\"\n[limits]\nroute = \"bulk\"\nrequests_per_second = 1000\n\
+            "{}[auth]\nmethod = \"basic\"\n[state]\ndir = \"state\"\n[limits]\nroute = \"bulk\"\nrequests_per_second = 1000\nplatform_limits = false\n\
              [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\nresults = \"out.csv\"\n",
             site.site_table()
         ),

@@ -41,7 +41,7 @@ impl World {
             "job.toml",
             format!(
                 "{}[auth]\nmethod = \"basic\"\n[state]\ndir = \"state\"\n\
-                 [limits]\n{limits}\n[contract]\nread_patience = \"1s\"\n{contract}\n\
+                 [limits]\nrequests_per_second = 1000\nplatform_limits = false\n{limits}\n[contract]\nread_patience = \"1s\"\n{contract}\n\
                  [[stage]]\nmapping = \"rows.toml\"\ninput = \"rows.csv\"\nresults = \"out.csv\"\n",
                 self.site.site_table()
             ),

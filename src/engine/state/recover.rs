@@ -10,7 +10,7 @@ use crate::engine::judging::{Doubt, Judging};
 use crate::engine::message::{Command, Now, Recovered, Undecided};
 use crate::engine::retry::Tries;
 use crate::model::code::Code;
-use crate::model::outcome::{Counts, Status};
+use crate::model::outcome::Counts;
 use crate::model::row::Reason;
 
 /// Why a batch is not sent again.
@@ -28,7 +28,8 @@ impl Engine {
             self.batcher.continue_after(last);
         }
         self.begun = recovered.begun;
-        if recovered.counts.of(Status::Loaded) > 0 {
+        // of requests that an earlier process sent nobody knows any more whether the site took some
+        if recovered.last.is_some() {
             self.refusals.taken();
         }
         for undecided in recovered.undecided {

@@ -18,13 +18,22 @@ const MAY_DIFFER: [&str; 6] = [
     "finished_at",
 ];
 
-/// The results of all stages without what may differ.
+/// The results of all stages without what may differ. Which id a site gives depends on the order in which requests come:
+/// whether it is known is compared, and [`judge`] holds it to the site.
 pub(crate) fn results(field: &Field) -> Vec<Table> {
     let tables = field.stages.iter().map(|stage| {
         let table = field.place.results(stage.results);
         let kept = table.columns.iter().map(String::as_str);
         let kept: Vec<_> = kept.filter(|name| !MAY_DIFFER.contains(name)).collect();
-        table.select(&kept)
+        let mut table = table.select(&kept);
+        let id = kept.iter().position(|name| *name == "remote_id");
+        let id = id.expect("results tell ids");
+        for row in &mut table.rows {
+            if !row[id].is_empty() {
+                "known".clone_into(&mut row[id]);
+            }
+        }
+        table
     });
     tables.collect()
 }
@@ -59,6 +68,8 @@ struct Row {
     status: String,
     /// Its codes and messages.
     why: String,
+    /// The id that the site gave its record, where it is known.
+    id: String,
 }
 
 impl Row {
@@ -82,9 +93,11 @@ fn said(field: &Field) -> Said {
     for stage in field.stages {
         let table = field.place.results(stage.results);
         table.expect_rows(stage.rows);
-        let columns = ["key", "status", "code", "message"].map(|name| table.column(name));
+        let columns =
+            ["key", "status", "code", "message", "remote_id"].map(|name| table.column(name));
         for number in 1..=stage.rows {
-            let [key, status, code, message] = columns.each_ref().map(|column| column[number - 1]);
+            let [key, status, code, message, id] =
+                columns.each_ref().map(|column| column[number - 1]);
             let key = match stage.entity {
                 "customer" => fold::email(key).into_owned(),
                 _ => fold::name(key).into_owned(),
@@ -94,6 +107,7 @@ fn said(field: &Field) -> Said {
                 number,
                 status: status.to_owned(),
                 why: format!("{code}: {message}"),
+                id: id.to_owned(),
             });
         }
     }
@@ -198,6 +212,21 @@ fn untrue(field: &Field, said: &Said) -> Vec<String> {
                 let content: &Content = &contents[row.number - 1];
                 record.is_some_and(|record| content.is_held(record))
             };
+            let id = record.and_then(|record| {
+                record
+                    .get(if entity == "customer" {
+                        "customerId"
+                    } else {
+                        "id"
+                    })?
+                    .as_str()
+            });
+            let strange = |row: &&Row| !row.id.is_empty() && Some(row.id.as_str()) != id;
+            for row in rows.iter().filter(strange) {
+                faults.push(format!(
+                    "{entity} {key}: {row:?} has an id that is not that of {record:?}"
+                ));
+            }
             // of several rows of a key the last that was loaded is what is there
             if let Some(last) = rows.iter().rfind(|row| row.is(&["loaded"])) {
                 if !holds(last) {

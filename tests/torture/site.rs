@@ -86,6 +86,9 @@ pub(crate) const STAGES: [Stage; 4] = [
 const SEED: &str = "\
 cloud_id = \"6d1f7f4e-4f0c-4f57-9a3c-1c1f3b1f6a10\"
 [[customer_detail]]
+name = \"External ID\"
+type = \"TEXT\"
+[[customer_detail]]
 name = \"Region\"
 type = \"SELECT\"
 options = [\"EMEA\", \"APAC\"]

@@ -11,16 +11,18 @@ use crate::api::auth::login::{App, Login};
 use crate::api::auth::renewer::{Consented, Renewer, Source};
 use crate::api::auth::store::{Store, Whose};
 use crate::api::client::{Client, ClientConfig};
+use crate::api::contract::Contract;
 use crate::api::lookup;
 use crate::api::resources::choose;
 use crate::api::site::Site;
 use crate::engine::pace::{DEFAULT_REQUESTS_PER_SECOND, Pace, Rates};
 use crate::ledger::StateFolder;
 use crate::model::clock::Clock;
-use crate::sandbox::{self, Running, SandboxConfig};
+use crate::sandbox::{self, Policy, Running, SandboxConfig};
 use secrecy::SecretString;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,23 +58,52 @@ impl LoadSettings {
             let access = enter(site, auth, clock).await?;
             return Ok((access, None));
         };
+        let embedded = Embedded {
+            seed: seed.clone(),
+            policy: (**policy).clone(),
+            contract: Arc::clone(&self.contract),
+            traffic: self.sandbox_traffic.clone(),
+        };
+        let (access, running) = embedded.start(state, clock).await?;
+        Ok((access, Some(running)))
+    }
+}
+
+/// What a sandbox inside this program is like.
+pub(super) struct Embedded {
+    pub(super) seed: Option<PathBuf>,
+    pub(super) policy: Policy,
+    pub(super) contract: Arc<Contract>,
+    pub(super) traffic: Option<PathBuf>,
+}
+
+impl Embedded {
+    /// Starts it on the site of a state folder.
+    ///
+    /// # Errors
+    /// When the folder or a port cannot be used.
+    pub(super) async fn start(
+        self,
+        state: &StateFolder,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Access, Running), Failure> {
         let folder = state
             .folder(SANDBOX_FOLDER)
             .map_err(|error| unusable(&error))?;
         let config = SandboxConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             state: Some(folder),
-            seed: seed.clone(),
-            policy: (**policy).clone(),
-            contract: Arc::clone(&self.contract),
+            seed: self.seed,
+            policy: self.policy,
+            contract: self.contract,
             tokens: None,
-            traffic: self.sandbox_traffic.clone(),
+            traffic: self.traffic,
         };
         let running = sandbox::start(config, clock)
             .await
             .map_err(|error| unusable(&error))?;
         let access = of_sandbox(&running)?;
-        Ok((access, Some(running)))
+        Ok((access, running))
     }
 }
 
@@ -80,7 +111,7 @@ impl LoadSettings {
 ///
 /// # Errors
 /// When its address cannot be used, which would be a defect.
-pub(super) fn of_sandbox(running: &Running) -> Result<Access, Failure> {
+fn of_sandbox(running: &Running) -> Result<Access, Failure> {
     let site =
         Site::cloud(&running.base_url(), running.cloud_id()).map_err(|error| unusable(&error))?;
     Ok(Access {

@@ -10,18 +10,16 @@ mod probe;
 mod settings;
 
 use crate::api::client::{Client, ClientConfig};
-use crate::cli::access::{Access, TIMEOUT, USER_AGENT, enter, of_sandbox, unusable};
+use crate::cli::access::{Access, Embedded, TIMEOUT, USER_AGENT, enter, unusable};
 use crate::cli::args::DoctorArgs;
-use crate::cli::commands::SANDBOX_FOLDER;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::SiteSettings;
 use crate::engine::pace::{Pace, Rates};
 use crate::ledger::StateFolder;
 use crate::model::clock::{Clock, SystemClock};
-use crate::sandbox::{self, Running, SandboxConfig};
+use crate::sandbox::Running;
 use line::{Lines, Mark};
 use settings::DoctorSettings;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// Examines, and probes if asked to.
@@ -79,26 +77,18 @@ async fn way_in(
 ) -> Result<Option<(Client, Option<Running>)>, Failure> {
     if let SiteSettings::Sandbox { seed, policy } = &settings.site {
         let state = StateFolder::open(&settings.state_dir).map_err(|error| unusable(&error))?;
-        let folder = state
-            .folder(SANDBOX_FOLDER)
-            .map_err(|error| unusable(&error))?;
-        let config = SandboxConfig {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            state: Some(folder),
+        let embedded = Embedded {
             seed: seed.clone(),
             policy: (**policy).clone(),
             contract: Arc::clone(&settings.contract),
-            tokens: None,
             traffic: settings.sandbox_traffic.clone(),
         };
-        let running = sandbox::start(config, Arc::clone(clock)).await;
-        let running = running.map_err(|error| unusable(&error))?;
+        let (access, running) = embedded.start(&state, Arc::clone(clock)).await?;
         lines.say(
             Mark::Ok,
             "site",
             "the embedded sandbox, which lets everyone in",
         );
-        let access = of_sandbox(&running)?;
         let client = client(settings, access)?;
         return Ok(Some((client, Some(running))));
     }

@@ -36,7 +36,7 @@ impl Asking<'_> {
         loop {
             match call().await {
                 Ok(answer) => {
-                    self.succeeded();
+                    self.answered();
                     return Ok(answer);
                 }
                 Err(error) if self.again(stage, &mut tries, &error).await => {}
@@ -45,9 +45,31 @@ impl Asking<'_> {
         }
     }
 
-    /// A request succeeded.
-    pub fn succeeded(&self) {
-        self.budget().succeeded();
+    /// The same of a closure that gives its future: one that is async itself cannot be shown to travel between threads
+    /// along with what it borrows.
+    ///
+    /// # Errors
+    /// The last error, when repeating does not help (any more).
+    pub async fn ask<T, A>(&self, stage: u32, call: impl Fn() -> A) -> Result<T, ApiError>
+    where
+        A: Future<Output = Result<T, ApiError>>,
+    {
+        let mut tries = Tries::default();
+        loop {
+            match call().await {
+                Ok(answer) => {
+                    self.answered();
+                    return Ok(answer);
+                }
+                Err(error) if self.again(stage, &mut tries, &error).await => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The site did what was asked, or refused it in its own words.
+    pub fn answered(&self) {
+        self.budget().answered();
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {
@@ -65,9 +87,11 @@ impl Asking<'_> {
             }
             retry::Decision::Pause(wait) => wait,
             retry::Decision::AwaitSlot => tries.backoff(random()),
-            retry::Decision::Refused | retry::Decision::Stop | retry::Decision::GiveUp => {
+            retry::Decision::Refused => {
+                self.answered();
                 return false;
             }
+            retry::Decision::Stop | retry::Decision::GiveUp => return false,
         };
         let message = format!("waiting {wait:.1?} before repeating: {error}");
         self.audience.notice(stage, message);

@@ -125,9 +125,9 @@ impl Context {
         self.asking().repeat(stage, call).await
     }
 
-    /// A request succeeded that is repeated by rules of its own.
-    pub fn succeeded(&self) {
-        self.asking().succeeded();
+    /// As [`Asking::answered`], of a request that is repeated by rules of its own.
+    pub fn answered(&self) {
+        self.asking().answered();
     }
 
     /// As [`Asking::again`].

@@ -77,8 +77,8 @@ impl Tries {
     }
 }
 
-/// How many repetitions a run may make: one for every five requests that succeed, one every few seconds, and some to
-/// begin with.
+/// How many repetitions a run may make: one for every five requests that the site answers, one every few seconds, and
+/// some to begin with.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     /// Repetitions saved up, in fifths; below zero when they are promised ahead.
@@ -102,8 +102,8 @@ impl Budget {
     /// Time that earns a fifth of a repetition.
     const FIFTH: Duration = Duration::from_secs(1);
 
-    /// A request succeeded.
-    pub fn succeeded(&mut self) {
+    /// The site did what was asked, or refused it in its own words: it is well.
+    pub fn answered(&mut self) {
         self.fifths = (self.fifths + 1).min(Self::MOST);
     }
 
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_are_a_fifth_of_what_succeeds_and_one_in_five_seconds() {
+    fn repetitions_are_a_fifth_of_what_is_answered_and_one_in_five_seconds() {
         let start = Instant::now();
         let mut budget = Budget::default();
         for _ in 0..20 {
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(budget.take(start), Duration::from_secs(5));
         assert_eq!(budget.take(start), Duration::from_secs(10));
         for _ in 0..15 {
-            budget.succeeded();
+            budget.answered();
         }
         assert_eq!(budget.take(start), Duration::ZERO);
         let later = start + Duration::from_millis(10_900);

@@ -1,7 +1,6 @@
 //! Makes the calls of a row, one after the other, and stops at the first that is refused: what a row that fails leaves
 //! on the site is as little as can be.
 
-use super::ask::ask;
 use super::end::{End, interrupted, unreadable};
 use super::find::{Finder, Found, Looking};
 use super::patience::Patience;
@@ -90,10 +89,8 @@ impl<'a, F: Finder> Caller<'a, F> {
             _ => Owner::Organization,
         };
         let list = async {
-            let client = &self.context.client;
-            let listed = ask(self.context, self.target.stage, || {
-                client.detail_fields(owner)
-            });
+            let (client, asking) = (&self.context.client, self.context.asking());
+            let listed = asking.ask(self.target.stage, || client.detail_fields(owner));
             let several = listed
                 .await?
                 .into_iter()

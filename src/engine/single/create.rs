@@ -25,7 +25,7 @@ impl<F: Finder> Row<'_, '_, F> {
             context.stop.note_write(&answer);
             let error = match answer {
                 Ok(created) => {
-                    context.succeeded();
+                    context.answered();
                     self.lost = false;
                     self.written
                         .push(format!("the {}", self.caller.target.entity));
@@ -34,10 +34,12 @@ impl<F: Finder> Row<'_, '_, F> {
                 Err(error) => error,
             };
             if told::says_it_exists(&error) {
+                context.answered();
                 return self.exists(error, was_absent).await;
             }
             // had an earlier attempt been applied, the site would say that the record exists; a gateway does not know
             if error.class == ErrorClass::Refused && !(self.lost && is_filtered(&error)) {
+                context.answered();
                 let trace_id = error.trace_id.clone();
                 return Err(self.refused(told::creation(&error), trace_id));
             }

@@ -1,6 +1,5 @@
 //! Finds a row's record on the site.
 
-use super::ask::ask;
 use super::row::{Asks, Current};
 use crate::api::accounts::Account;
 use crate::api::customers::Found as FoundCustomer;
@@ -66,10 +65,11 @@ impl<'a> Looking<'a> {
         };
         let names = [name.clone()];
         let client = &self.context.client;
-        let answer = ask(self.context, self.target.stage, || {
-            client.organizations_by_name(&names)
-        })
-        .await;
+        let answer = self
+            .context
+            .asking()
+            .ask(self.target.stage, || client.organizations_by_name(&names))
+            .await;
         let mut found = match answer {
             Err(error) if is_no(&error) => {
                 return Ok(unknown(&format!(
@@ -119,7 +119,11 @@ impl<'a> Looking<'a> {
             return Ok(unknown(&tried.join("; ")));
         }
         let client = &self.context.client;
-        let users = ask(self.context, self.target.stage, || client.users_like(email)).await;
+        let users = self
+            .context
+            .asking()
+            .ask(self.target.stage, || client.users_like(email))
+            .await;
         match users {
             Err(error) if is_no(&error) => {
                 tried.push(format!(
@@ -146,10 +150,12 @@ impl<'a> Looking<'a> {
     async fn with_value(&self, value: (&str, &str)) -> Result<Vec<FoundCustomer>, ApiError> {
         let client = &self.context.client;
         let values = [value];
-        ask(self.context, self.target.stage, || {
-            client.customers_with(&values, 0, SEARCHED)
-        })
-        .await
+        self.context
+            .asking()
+            .ask(self.target.stage, || {
+                client.customers_with(&values, 0, SEARCHED)
+            })
+            .await
     }
 
     /// The first of some customers that has the row's e-mail. One whose e-mail is not told is asked for it.
@@ -178,10 +184,16 @@ impl Finder for Looking<'_> {
         let client = &self.context.client;
         let stage = self.target.stage;
         let found = match self.target.entity {
-            Entity::Customer => ask(self.context, stage, || client.customer_profile(id))
+            Entity::Customer => self
+                .context
+                .asking()
+                .ask(stage, || client.customer_profile(id))
                 .await
                 .map(Current::from),
-            _ => ask(self.context, stage, || client.organization(id))
+            _ => self
+                .context
+                .asking()
+                .ask(stage, || client.organization(id))
                 .await
                 .map(Current::from),
         };

@@ -23,7 +23,6 @@
 //! | `join` | memberships alone |
 //! | `patience` | waits for what reads do not show yet |
 
-mod ask;
 mod call;
 mod create;
 mod end;

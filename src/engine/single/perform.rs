@@ -1,6 +1,5 @@
 //! Makes the calls of an existing record, each until it is answered.
 
-use super::ask::ask;
 use super::call::Row;
 use super::end::End;
 use super::find::{Finder, products};
@@ -44,7 +43,7 @@ impl<F: Finder> Row<'_, '_, F> {
             let answer = self.send(step, id).await;
             context.stop.note_write(&answer);
             let Err(error) = answer else {
-                context.succeeded();
+                context.answered();
                 return Ok(());
             };
             self.lost |= error.may_be_applied();
@@ -104,10 +103,12 @@ impl<F: Finder> Row<'_, '_, F> {
         let context = self.caller.context;
         let holder = self.holder();
         let client = &context.client;
-        let mut found = ask(context, self.caller.target.stage, || {
-            client.entitlements_of(holder, id, None)
-        })
-        .await?;
+        let mut found = context
+            .asking()
+            .ask(self.caller.target.stage, || {
+                client.entitlements_of(holder, id, None)
+            })
+            .await?;
         found.retain(|one| one.holder.as_ref().is_none_or(|(_, of)| of == id));
         Ok(found)
     }

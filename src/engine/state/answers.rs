@@ -35,7 +35,7 @@ impl Engine {
         self.requests += 1;
         self.refusals.taken();
         self.gate.accepted();
-        self.budget.succeeded();
+        self.budget.answered();
         flight.phase = Phase::Waiting(Wait {
             task: accepted.task.clone(),
             since: now.at,
@@ -103,7 +103,10 @@ impl Engine {
                 flight.phase = Phase::Queued;
                 self.gate.busy(now.at, unfinished, random);
             }
-            retry::Decision::Refused => self.isolate(now, seq, error, commands),
+            retry::Decision::Refused => {
+                self.budget.answered();
+                self.isolate(now, seq, error, commands);
+            }
             retry::Decision::Stop => {
                 self.stop(why::not_let_in(error));
                 self.give_up(now, seq, Code::RunStopped, error, commands);
@@ -166,7 +169,7 @@ impl Engine {
         let Phase::Waiting(wait) = &mut flight.phase else {
             return;
         };
-        self.budget.succeeded();
+        self.budget.answered();
         let age = now.at.duration_since(wait.since);
         let (rows, before) = (flight.batch.rows().len(), flight.before);
         let asked = wait.asked.take().unwrap_or(now.at);

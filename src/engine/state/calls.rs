@@ -132,7 +132,7 @@ impl Engine {
                 self.refusals.taken();
                 let took = begun.map_or(Duration::ZERO, |begun| now.at.duration_since(begun));
                 self.router.single_done(1, calls, took);
-                self.budget.succeeded();
+                self.budget.answered();
                 End {
                     remote_id,
                     ..End::new(Status::Loaded, Vec::new())
@@ -140,10 +140,13 @@ impl Engine {
             }
             Called::Refused {
                 reasons, remote_id, ..
-            } => End {
-                remote_id,
-                ..End::new(Status::Failed, reasons)
-            },
+            } => {
+                self.budget.answered();
+                End {
+                    remote_id,
+                    ..End::new(Status::Failed, reasons)
+                }
+            }
             Called::Lost { error, tried } => {
                 self.stop_for(&error);
                 let mut reason =

@@ -9,8 +9,8 @@ use crate::api::contract::CUSTOMER_ACCOUNT_ID;
 use crate::api::fold;
 use crate::model::entity::Entity;
 use crate::model::reply::{ApiError, ErrorClass};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesOrdered;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use std::sync::OnceLock;
 
 /// Rows of a batch that are searched for at a time: one whose request is repeated does not hold up all others.
@@ -31,20 +31,23 @@ pub(super) async fn find<S: Site>(
     let fetched = fetch::profiles(site, Entity::Customer, ids).await?;
     let closed = Closed::default();
     let mut looks = Vec::with_capacity(rows.len());
-    let mut waiting = rows.iter();
-    let mut searches = FuturesOrdered::new();
+    let mut waiting = rows.iter().enumerate();
+    let mut searches = FuturesUnordered::new();
     loop {
         while searches.len() < AT_ONCE
-            && let Some(row) = waiting.next()
+            && let Some((index, row)) = waiting.next()
         {
-            searches.push_back(look(site, key_detail, row, &fetched, &closed));
+            let look = look(site, key_detail, row, &fetched, &closed);
+            searches.push(look.map(move |look| (index, look)));
         }
         match searches.next().await {
-            Some(look) => looks.push(look?),
+            Some((index, look)) => looks.push((index, look?)),
             None => break,
         }
     }
     drop(searches);
+    looks.sort_unstable_by_key(|(index, _)| *index);
+    let looks: Vec<_> = looks.into_iter().map(|(_, look)| look).collect();
     let candidates = looks.iter().flat_map(|look| match look {
         Look::Among(candidates, _) => candidates.as_slice(),
         Look::Found(_) => &[],

@@ -6,7 +6,6 @@ use crate::api::customers::Found;
 use crate::api::fallback::{OrganizationPage, User};
 use crate::api::lookup::Named;
 use crate::engine::asking::Asking;
-use crate::engine::context::Tries;
 use crate::model::entity::{Entity, Owner};
 use crate::model::reply::{ApiError, DetailField};
 use std::time::{Duration, Instant};
@@ -71,22 +70,11 @@ pub(super) struct Loaded<'a> {
 }
 
 impl Loaded<'_> {
-    /// As [`Asking::repeat`], whose future cannot be shown to be one that may travel between threads.
     async fn repeat<T, F>(&self, call: impl Fn() -> F + Sync) -> Result<T, ApiError>
     where
         F: Future<Output = Result<T, ApiError>>,
     {
-        let mut tries = Tries::default();
-        loop {
-            match call().await {
-                Ok(answer) => {
-                    self.asking.succeeded();
-                    return Ok(answer);
-                }
-                Err(error) if self.asking.again(self.stage, &mut tries, &error).await => {}
-                Err(error) => return Err(error),
-            }
-        }
+        self.asking.ask(self.stage, call).await
     }
 }
 

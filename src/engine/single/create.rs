@@ -52,7 +52,9 @@ impl<F: Finder> Row<'_, '_, F> {
                 }
                 return Err(self.failed(error, ""));
             }
-            let found = if again {
+            // no two customers share an e-mail, so that a second creation is refused: one quick look does. Of organizations
+            // nothing of the kind is documented: one that is only not shown yet must not be created again
+            let found = if again && self.is_customer() {
                 self.caller.finder.by_key(&self.asks).await
             } else {
                 self.seek(self.caller.patience).await
@@ -60,7 +62,6 @@ impl<F: Finder> Row<'_, '_, F> {
             let tried = match found {
                 Ok(Found::There(current)) => return self.settle(current, was_absent, error).await,
                 Ok(Found::Absent) if again => continue,
-                // no two customers share an e-mail, so that one that exists is not created again
                 Ok(Found::Unknown { .. }) if again && self.is_customer() => continue,
                 // no attempt before this refusal was applied, or it would have been seen by now
                 Ok(Found::Absent)

@@ -3,9 +3,10 @@
 use super::context::{Audience, random};
 use super::retry::{self, Budget, Tries};
 use super::stop::Stop;
+use crate::api::classify::is_filtered;
 use crate::api::client::Client;
 use crate::model::clock::Clock;
-use crate::model::reply::ApiError;
+use crate::model::reply::{ApiError, ErrorClass};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The means of requests that a repetition cannot harm, with a run or without one.
@@ -39,7 +40,7 @@ impl Asking<'_> {
                     self.answered();
                     return Ok(answer);
                 }
-                Err(error) if self.again(stage, &mut tries, &error).await => {}
+                Err(error) if self.again_at_all(stage, &mut tries, &error).await => {}
                 Err(error) => return Err(error),
             }
         }
@@ -61,7 +62,7 @@ impl Asking<'_> {
                     self.answered();
                     return Ok(answer);
                 }
-                Err(error) if self.again(stage, &mut tries, &error).await => {}
+                Err(error) if self.again_at_all(stage, &mut tries, &error).await => {}
                 Err(error) => return Err(error),
             }
         }
@@ -79,8 +80,28 @@ impl Asking<'_> {
     /// Waits until a request that did not succeed may be repeated; `false` when repeating does not help (any more),
     /// or a stop was asked for.
     pub async fn again(&self, stage: u32, tries: &mut Tries, error: &ApiError) -> bool {
+        self.after(&error.class, stage, tries, error).await
+    }
+
+    /// The same of a request that nothing harms: what a gateway refuses says nothing of what the site holds.
+    async fn again_at_all(&self, stage: u32, tries: &mut Tries, error: &ApiError) -> bool {
+        let class = if is_filtered(error) {
+            &ErrorClass::Broken
+        } else {
+            &error.class
+        };
+        self.after(class, stage, tries, error).await
+    }
+
+    async fn after(
+        &self,
+        class: &ErrorClass,
+        stage: u32,
+        tries: &mut Tries,
+        error: &ApiError,
+    ) -> bool {
         self.stop.note(error);
-        let wait = match tries.decide(&error.class, random()) {
+        let wait = match tries.decide(class, random()) {
             retry::Decision::Again(wait) => {
                 let now = self.clock.instant();
                 wait.max(self.budget().take(now))

@@ -8,9 +8,12 @@ use csm_loader::api::fold;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// The columns in which a run that was killed may differ from one that was not.
-const MAY_DIFFER: [&str; 6] = [
+/// The columns in which a run that was killed may differ from one that was not. Which id a site gives depends on the
+/// order in which requests come, and for which rows it is known on which are read back as a sample: [`judge`] holds those
+/// that are told to the site.
+const MAY_DIFFER: [&str; 7] = [
     "run",
+    "remote_id",
     "batch",
     "task_id",
     "trace_id",
@@ -18,22 +21,13 @@ const MAY_DIFFER: [&str; 6] = [
     "finished_at",
 ];
 
-/// The results of all stages without what may differ. Which id a site gives depends on the order in which requests come:
-/// whether it is known is compared, and [`judge`] holds it to the site.
+/// The results of all stages without what may differ.
 pub(crate) fn results(field: &Field) -> Vec<Table> {
     let tables = field.stages.iter().map(|stage| {
         let table = field.place.results(stage.results);
         let kept = table.columns.iter().map(String::as_str);
         let kept: Vec<_> = kept.filter(|name| !MAY_DIFFER.contains(name)).collect();
-        let mut table = table.select(&kept);
-        let id = kept.iter().position(|name| *name == "remote_id");
-        let id = id.expect("results tell ids");
-        for row in &mut table.rows {
-            if !row[id].is_empty() {
-                "known".clone_into(&mut row[id]);
-            }
-        }
-        table
+        table.select(&kept)
     });
     tables.collect()
 }

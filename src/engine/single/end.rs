@@ -43,7 +43,8 @@ impl<F: Finder> Row<'_, '_, F> {
 
     /// The row ends without an answer, or refused where it is one.
     pub(super) fn failed(&self, error: ApiError, tried: &str) -> End {
-        if error.class == ErrorClass::Refused {
+        // what was lost before is not undone by a look that is refused
+        if error.class == ErrorClass::Refused && !self.lost {
             let trace_id = error.trace_id.clone();
             return self.refused(told::creation(&error), trace_id);
         }

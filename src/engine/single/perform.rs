@@ -3,8 +3,10 @@
 use super::call::Row;
 use super::end::End;
 use super::find::{Finder, products};
+use super::patience::Patience;
 use super::steps::{self, Step};
 use super::told;
+use crate::api::classify::is_filtered;
 use crate::api::entitlements::{Entitlement, Holder};
 use crate::engine::context::Tries;
 use crate::model::code::Code;
@@ -22,6 +24,12 @@ impl<F: Finder> Row<'_, '_, F> {
     async fn perform(&mut self, step: &Step, id: &str) -> Result<(), End> {
         match self.repeat(step, id).await {
             Ok(()) => {
+                self.written.push(step.what());
+                self.lost = false;
+                Ok(())
+            }
+            // a gateway does not know what an attempt did whose answer is lost; the site would have refused that one too
+            Err(error) if self.lost && is_filtered(&error) && self.stands(step, id).await? => {
                 self.written.push(step.what());
                 self.lost = false;
                 Ok(())
@@ -59,6 +67,26 @@ impl<F: Finder> Row<'_, '_, F> {
                 && self.gives(id, product).await?
             {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Whether the record is seen to be as a step makes it, before patience ends.
+    async fn stands(&self, step: &Step, id: &str) -> Result<bool, End> {
+        let caller = self.caller;
+        let mut patience = Patience::of(caller.patience);
+        loop {
+            let stands = if let Step::Entitle(product) = step {
+                let given = self.gives(id, product).await;
+                given.map_err(|error| self.failed(error, "its products were asked for"))?
+            } else {
+                let Some(current) = self.by_id(id).await? else {
+                    return Ok(false);
+                };
+                steps::is_made(step, &current)
+            };
+            if stands || !patience.waits(&caller.context.stop).await {
+                return Ok(stands);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Which calls write what a row asks for, given what the site has; or why none can.
 
 use super::row::{Asks, Change, Current, same_field};
+use crate::api::fold;
 use crate::engine::seen::Target;
 use crate::model::code::Code;
 use crate::model::entity::{Asked, Entity, Family, Operation, Verb};
@@ -274,6 +275,23 @@ pub(super) fn holds(asks: &Asks, current: &Current) -> bool {
         })
         && within(&asks.organizations, current.organizations.as_deref())
         && within(&asks.products, current.products.as_deref())
+}
+
+/// Whether a record is as a step makes it, as far as the site tells.
+pub(super) fn is_made(step: &Step, current: &Current) -> bool {
+    let has = |list: &Option<Vec<String>>, id| list.as_ref().is_some_and(|list| list.contains(id));
+    match step {
+        Step::NameCustomer(name) => current.name.as_ref() == Some(name),
+        Step::NameOrganization(name) => current.key.as_deref() == Some(&*fold::name(name)),
+        Step::SetDetail(field, values) => {
+            let held = current.values(field).unwrap_or_default();
+            current.details.is_some()
+                && held.len() == values.len()
+                && held.iter().all(|value| values.contains(value))
+        }
+        Step::Join(organization) => has(&current.organizations, organization),
+        Step::Entitle(product) => has(&current.products, product),
+    }
 }
 
 /// How many calls a row takes at most. See [`calls_of`](super::calls_of).

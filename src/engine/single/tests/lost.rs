@@ -129,6 +129,48 @@ async fn a_gateway_s_refusal_after_a_lost_answer_settles_nothing() {
 }
 
 #[tokio::test]
+async fn a_gateway_s_refusal_of_a_change_that_was_made_is_no_failure() {
+    for (first, expected) in [
+        (What::Applied(503), "loaded by "),
+        (What::Answered(500), "SITE_REJECTED display_name: "),
+    ] {
+        let faults = vec![
+            on(1, "PUT /api/v1/customer/account", first),
+            on(1, "PUT /api/v1/customer/account", What::Filtered),
+        ];
+        let world = World::new(Setting::faults(faults).allowing()).await;
+        let target = World::target(Entity::Customer, Operation::Upsert);
+        let mut row = wanted(&json!({ "email": "old@example.com", "displayName": "New" }));
+        row.remote_id = Some(world.id("customers", "old@example.com").await);
+        let called = world.send(&target, &row, false).await;
+        assert!(
+            shown(&called).starts_with(expected),
+            "{first:?}: {called:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_a_gateway_refuses_says_nothing_of_a_row() {
+    let look = "GET /api/v1/customer/profile/";
+    let world = World::new(Setting::faults(vec![on(2, look, What::Filtered)]).allowing()).await;
+    let target = World::target(Entity::Customer, Operation::Upsert);
+    let mut row = wanted(&json!({ "email": "old@example.com", "displayName": "New" }));
+    row.remote_id = Some(world.id("customers", "old@example.com").await);
+    let called = world.send(&target, &row, true).await;
+    assert!(shown(&called).starts_with("loaded by "), "{called:?}");
+    assert_eq!(
+        world
+            .line
+            .asked()
+            .iter()
+            .filter(|line| line.starts_with(look))
+            .count(),
+        3
+    );
+}
+
+#[tokio::test]
 async fn a_gateway_s_refusal_after_a_lost_answer_stands_once_the_record_is_not_there() {
     let faults = vec![
         on(1, PROFILE, What::Answered(500)),

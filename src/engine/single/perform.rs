@@ -12,6 +12,7 @@ use crate::engine::context::Tries;
 use crate::model::code::Code;
 use crate::model::entity::{Entity, Owner};
 use crate::model::reply::{ApiError, ErrorClass};
+use std::time::Duration;
 
 impl<F: Finder> Row<'_, '_, F> {
     pub(super) async fn perform_all(&mut self, steps: &[Step], id: &str) -> Result<(), End> {
@@ -28,8 +29,9 @@ impl<F: Finder> Row<'_, '_, F> {
                 self.lost = false;
                 Ok(())
             }
-            // a gateway does not know what an attempt did whose answer is lost; the site would have refused that one too
-            Err(error) if self.lost && is_filtered(&error) && self.stands(step, id).await? => {
+            // a gateway does not know what the record holds, nor what an attempt did whose answer is lost; the site would
+            // have refused that one too
+            Err(error) if is_filtered(&error) && self.stands(step, id).await? => {
                 self.written.push(step.what());
                 self.lost = false;
                 Ok(())
@@ -74,7 +76,11 @@ impl<F: Finder> Row<'_, '_, F> {
     /// Whether the record is seen to be as a step makes it, before patience ends.
     async fn stands(&self, step: &Step, id: &str) -> Result<bool, End> {
         let caller = self.caller;
-        let mut patience = Patience::of(caller.patience);
+        let mut patience = Patience::of(if self.lost {
+            caller.patience
+        } else {
+            Duration::ZERO
+        });
         loop {
             let stands = if let Step::Entitle(product) = step {
                 let given = self.gives(id, product).await;

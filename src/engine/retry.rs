@@ -77,7 +77,7 @@ impl Tries {
     }
 }
 
-/// How many repetitions a run may make: one for every five requests that the site answers, one every few seconds, and
+/// How many repetitions a run may make: one for every five requests that the site answers, one every second, and
 /// some to begin with.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
@@ -100,7 +100,7 @@ impl Budget {
     /// Most that can be saved up, and what a run begins with: twenty repetitions.
     const MOST: i64 = 20 * 5;
     /// Time that earns a fifth of a repetition.
-    const FIFTH: Duration = Duration::from_secs(1);
+    const FIFTH: Duration = Duration::from_millis(200);
 
     /// The site did what was asked, or refused it in its own words: it is well.
     pub fn answered(&mut self) {
@@ -110,9 +110,10 @@ impl Budget {
     /// Takes one repetition out; how long to wait at least before it.
     pub fn take(&mut self, now: Instant) -> Duration {
         let since = self.since.get_or_insert(now);
-        let passed = now.saturating_duration_since(*since).as_secs();
-        *since += Self::FIFTH * u32::try_from(passed).unwrap_or(u32::MAX);
-        let earned = i64::try_from(passed).unwrap_or(i64::MAX);
+        let passed = now.saturating_duration_since(*since).as_millis() / Self::FIFTH.as_millis();
+        let passed = u32::try_from(passed).unwrap_or(u32::MAX);
+        *since += Self::FIFTH * passed;
+        let earned = i64::from(passed);
         self.fifths = self.fifths.saturating_add(earned).min(Self::MOST) - 5;
         let short = u32::try_from(-self.fifths.min(0)).unwrap_or(u32::MAX);
         Self::FIFTH.saturating_mul(short)
@@ -176,22 +177,22 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_are_a_fifth_of_what_is_answered_and_one_in_five_seconds() {
+    fn repetitions_are_a_fifth_of_what_is_answered_and_one_a_second() {
         let start = Instant::now();
         let mut budget = Budget::default();
         for _ in 0..20 {
             assert_eq!(budget.take(start), Duration::ZERO);
         }
-        assert_eq!(budget.take(start), Duration::from_secs(5));
-        assert_eq!(budget.take(start), Duration::from_secs(10));
+        assert_eq!(budget.take(start), Duration::from_secs(1));
+        assert_eq!(budget.take(start), Duration::from_secs(2));
         for _ in 0..15 {
             budget.answered();
         }
         assert_eq!(budget.take(start), Duration::ZERO);
-        let later = start + Duration::from_millis(10_900);
+        let later = start + Duration::from_millis(2_180);
         assert_eq!(budget.take(later), Duration::ZERO);
         assert_eq!(budget.take(later), Duration::ZERO);
-        assert_eq!(budget.take(later), Duration::from_secs(5));
+        assert_eq!(budget.take(later), Duration::from_secs(1));
         assert_eq!(budget.take(later + Duration::from_hours(9)), Duration::ZERO);
     }
 

@@ -90,6 +90,8 @@ pub struct Engine {
     begun: HashSet<RowId>,
     /// Of each batch all associations are read back: one was found missing.
     check_associations: bool,
+    /// Rows that name organizations and were read back.
+    associations_read: usize,
     sent_again: u64,
     refusals: Refusals,
 }
@@ -117,6 +119,7 @@ impl Engine {
             ask_router: None,
             begun: HashSet::new(),
             check_associations: false,
+            associations_read: 0,
             sent_again: 0,
             refusals: Refusals::default(),
             config,

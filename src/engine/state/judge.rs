@@ -11,6 +11,10 @@ use crate::model::outcome::{BatchSeq, Route, Status};
 use crate::model::row::PreparedRow;
 use std::cmp::Reverse;
 
+/// Rows that name organizations and are all read back, before a sample of the others is enough: a site that ignores
+/// associations ignores those of the first rows too.
+const FIRST_ASSOCIATIONS: usize = 100;
+
 impl Engine {
     /// Finds out what became of a batch's rows. It holds no slot meanwhile.
     pub(super) fn judge(
@@ -29,6 +33,11 @@ impl Engine {
             wanted.extend(self.sample(flight, &judging));
         }
         wanted.sort_unstable();
+        let rows = flight.batch.rows();
+        let associating = wanted
+            .iter()
+            .filter(|index| (self.config.associates)(&rows[**index]));
+        self.associations_read += associating.count();
         self.judge_on(now, seq, judging, wanted, commands);
     }
 
@@ -60,8 +69,10 @@ impl Engine {
             Verify::Sample => {
                 // one in a hundred, by chance; those that say most about the site first
                 let most = clean.len().div_ceil(100);
+                let first = FIRST_ASSOCIATIONS.saturating_sub(self.associations_read);
+                let first = first.min(clean.iter().filter(|index| associates(index)).count());
                 clean.sort_by_cached_key(|index| (Reverse(associates(index)), rows[*index].hash));
-                clean.truncate(most);
+                clean.truncate(most.max(first));
                 clean
             }
         }

@@ -505,13 +505,27 @@ fn memberships_that_did_not_arrive_are_repaired_or_told() {
     };
     insta::assert_snapshot!(run(true), @"
     loaded  bulk: [1, 2, 3, 4, 5, 6]
-    submits [6], readings [1, 1, 2], calls [], sent again 0
+    submits [6], readings [2, 2], calls [], sent again 0
     ");
     insta::assert_snapshot!(run(false), @"
     failed ASSOCIATION_MISSING bulk: [5, 6]
     loaded  bulk: [1, 2, 3, 4]
-    submits [6], readings [1, 1], calls [], sent again 0
+    submits [6], readings [2], calls [], sent again 0
     ");
+}
+
+#[test]
+fn the_first_rows_that_name_organizations_are_read_then_a_sample() {
+    let config = StageConfig {
+        associates: Box::new(|row| number(row) % 2 == 0),
+        ..config(WIDE)
+    };
+    let load = Load::new(config, Site::default(), |site, rows| {
+        site.held.extend(rows);
+        Ok(TaskView::Finished(Vec::new()))
+    });
+    let shown = load.run(500).shown();
+    insta::assert_snapshot!(shown.lines().last().unwrap(), @"submits [100, 100, 100, 100, 100], readings [50, 50, 1, 1, 1], calls [], sent again 0");
 }
 
 #[test]

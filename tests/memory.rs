@@ -52,7 +52,6 @@ fn peak_of_check(place: &Place, mapping: &str, input: &str, rows: &str) -> u64 {
         String::from_utf8_lossy(&ended.stderr)
     );
     assert!(peak > 0, "nothing was measured");
-    println!("{input}: {} MB", peak / 1024);
     peak / 1024
 }
 

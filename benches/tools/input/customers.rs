@@ -154,12 +154,15 @@ fn phone(row: u64) -> String {
             number % 1_000_000
         ),
         1 => {
-            let area = AREAS[usize::try_from(number / 7_000_000).unwrap_or(0) % AREAS.len()];
-            let exchange = 220 + number / 10_000 % 700;
-            // 311, 411 … are services
-            let exchange = exchange + u64::from(exchange % 100 == 11) * 1_000;
-            let exchange = if exchange > 999 { 999 } else { exchange };
-            format!("+1 ({area}) {exchange}-{:04}", number % 10_000)
+            let area = AREAS[usize::try_from(number / 6_400_000).unwrap_or(0) % AREAS.len()];
+            // never 211, 311 …, which are services
+            let (hundreds, rest) = (number / 800_000 % 8, number / 10_000 % 80);
+            format!(
+                "+1 ({area}) {}{}-{:04}",
+                2 + hundreds,
+                20 + rest,
+                number % 10_000
+            )
         }
         2 => format!(
             "+33 6 {:02} {:06}",

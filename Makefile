@@ -6,7 +6,7 @@ KILLS ?= 120
 LARGE := target/large
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture lint check bench sample samples samples-large doc install clean-demo
+.PHONY: help demo test torture lint check bench bench-stages bench-peers sample samples samples-large doc install clean-demo
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,7 +18,7 @@ demo: toolchain ## load samples/ into the embedded sandbox (ends well when the r
 	test $$code -eq 0 -o $$code -eq 4
 
 test: toolchain ## build and run all tests
-	$(CARGO) test --locked --all-targets
+	$(CARGO) test --locked --workspace --all-targets
 	$(CARGO) test --locked --doc
 
 torture: toolchain ## kill loads KILLS times on each of three kinds of site, and check what they leave
@@ -26,7 +26,7 @@ torture: toolchain ## kill loads KILLS times on each of three kinds of site, and
 
 lint: toolchain ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 check: lint test ## what every commit passes
 
@@ -39,9 +39,18 @@ samples: toolchain ## write samples/ anew
 samples-large: toolchain ## write ROWS customers to target/large/customers.csv
 	$(CARGO) run --locked --example generate-samples -- $(LARGE) --rows $(ROWS) --only customers-csv
 
-bench: toolchain samples-large ## measure check on ROWS generated customers, in the installed binary's profile
+bench: toolchain python3 ## measure checks, loads and start-up on ROWS customers; BENCH="--only load --runs 3" for less
 	$(CARGO) build --locked --release --bin csm-loader
-	benches/check.sh target/release/csm-loader $(LARGE)/customers.csv mappings/customers.toml
+	$(CARGO) build --locked --release --package csm-loader-benches --bins
+	benches/run.py --loader target/release/csm-loader --tools target/release --rows $(ROWS) $(BENCH)
+
+bench-stages: toolchain ## measure each stage by itself; STAGES=ledger for those whose name has it
+	$(CARGO) bench --locked --package csm-loader-benches --bench stages -- $(STAGES)
+
+bench-peers: toolchain python3 ## measure what one could use instead, side by side, on ROWS customers
+	$(CARGO) build --locked --release --bin csm-loader
+	$(CARGO) build --locked --release --package csm-loader-benches --bins
+	benches/peers.py --loader target/release/csm-loader --tools target/release --rows $(ROWS) $(PEERS)
 
 doc: toolchain ## the library's documentation
 	$(CARGO) doc --locked --no-deps
@@ -52,7 +61,9 @@ install: toolchain ## install the optimised binary
 clean-demo: ## forget the demo's site and results
 	rm -rf target/demo
 
-.PHONY: toolchain
+.PHONY: toolchain python3
 toolchain:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again"; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler (cc) is missing: install gcc or clang, then run make again"; exit 1; }
+python3:
+	@command -v python3 >/dev/null || { echo "python3 is missing: the measurements are driven by it"; exit 1; }

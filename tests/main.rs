@@ -25,6 +25,7 @@ mod ledger;
 mod malformed;
 mod manual;
 mod mapping;
+mod memory;
 mod plan;
 mod policies;
 mod retry;

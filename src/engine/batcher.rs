@@ -5,8 +5,9 @@
 
 use crate::model::outcome::{BatchSeq, Status};
 use crate::model::row::{KeyHash, PreparedRow, RowId};
+use rustc_hash::FxHashSet;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// The caps of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,9 @@ impl Batch {
     }
 }
 
+/// Keys are hashes already: they need no good one.
+type Keys = FxHashSet<KeyHash>;
+
 /// Bytes of a body around its items.
 fn frame_bytes(list_key: &str) -> usize {
     list_key.len() + "{\"\":[]}".len()
@@ -80,11 +84,11 @@ pub struct Batcher {
     open_bytes: usize,
     open_operations: usize,
     /// Keys of the open batch and of every batch that is not settled.
-    busy: HashSet<KeyHash>,
+    busy: Keys,
     /// Rows whose key or parent is busy or deferred, in order.
     deferred: VecDeque<PreparedRow>,
     /// Keys of those rows.
-    waiting: HashSet<KeyHash>,
+    waiting: Keys,
     /// Keys whose last row did not load, with that row; where children have to be kept back.
     lost: Option<HashMap<KeyHash, RowId>>,
     /// Rows that will not be sent, each with its parent's row.
@@ -101,9 +105,9 @@ impl Batcher {
             open_bytes: frame_bytes(&limits.list_key),
             open_operations: 0,
             limits,
-            busy: HashSet::new(),
+            busy: Keys::default(),
             deferred: VecDeque::new(),
-            waiting: HashSet::new(),
+            waiting: Keys::default(),
             lost: None,
             orphans: Vec::new(),
         }
@@ -189,21 +193,22 @@ impl Batcher {
         mut batch: Batch,
         mut chosen: impl FnMut(usize, &PreparedRow) -> bool,
     ) -> (Option<Batch>, Option<Batch>) {
+        let rows = batch.rows.iter().enumerate();
+        match rows.filter(|(index, row)| chosen(*index, row)).count() {
+            0 => return (None, Some(batch)),
+            all if all == batch.rows.len() => return (Some(batch), None),
+            _ => {}
+        }
         let rows = std::mem::take(&mut batch.rows).into_iter().enumerate();
         let (first, second): (Vec<_>, Vec<_>) = rows.partition(|(index, row)| chosen(*index, row));
         let rows = |rows: Vec<(usize, PreparedRow)>| rows.into_iter().map(|(_, row)| row).collect();
-        let (first, second): (Vec<_>, Vec<_>) = (rows(first), rows(second));
-        if first.is_empty() {
-            batch.rows = second;
-            return (None, Some(batch));
-        }
-        batch.rows = first;
-        (Some(batch), self.again(second))
+        batch.rows = rows(first);
+        (Some(batch), self.again(rows(second)))
     }
 
     /// Whether a row of the key is under way, or waits to be.
     fn is_pending(&self, key: KeyHash) -> bool {
-        self.busy.contains(&key) || self.waiting.contains(&key)
+        self.busy.contains(&key) || (!self.waiting.is_empty() && self.waiting.contains(&key))
     }
 
     /// Frees the keys of a settled batch; gives the batches that become full.
@@ -234,11 +239,13 @@ impl Batcher {
         }
         self.open_bytes = frame_bytes(&self.limits.list_key);
         self.open_operations = 0;
+        // the next one is as large, mostly
+        let room = self.open.len();
         let seq = BatchSeq(self.next);
         self.next += 1;
         Some(Batch {
             seq,
-            rows: std::mem::take(&mut self.open),
+            rows: std::mem::replace(&mut self.open, Vec::with_capacity(room)),
             list_key: self.limits.list_key.clone(),
         })
     }
@@ -286,6 +293,7 @@ pub(crate) mod tests {
     use crate::model::row::{FileId, RowId, RowRef};
     use crate::model::slice::Slice;
     use proptest::prelude::*;
+    use std::collections::HashSet;
 
     pub(crate) const LIMITS: BatchLimits = BatchLimits {
         list_key: Cow::Borrowed("customerProfiles"),

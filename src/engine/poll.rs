@@ -14,8 +14,12 @@ pub const DEADLINE: Duration = Duration::from_hours(2);
 
 /// The mean delay aimed at, as a share of the mean time of tasks; the promise is 1 %.
 const DELAY: f64 = 0.0065;
-/// The shortest time between an answer and the next poll, and before the first.
+/// The shortest time between an answer and the next poll, and before the first, as a share of the time between two
+/// polls that may leave; but no more than this.
+const PACE: f64 = 0.4;
 const SHORTEST: Duration = Duration::from_millis(10);
+/// How late timers may be, and below what times are not told apart: a first poll that is due so soon is due at once.
+const AT_ONCE: Duration = Duration::from_millis(2);
 /// The longest time between two polls.
 const LONGEST: Duration = Duration::from_mins(1);
 /// The interval as a share of the age where too few tasks are known.
@@ -52,6 +56,8 @@ struct Cell {
 pub struct Polling {
     /// Polls that may leave in a second, for all tasks together.
     rate: f64,
+    /// The shortest time between an answer and the next poll, and before the first.
+    shortest: Duration,
     /// In seconds, the last one at the end.
     times: VecDeque<f64>,
     plan: Vec<Cell>,
@@ -61,10 +67,12 @@ impl Polling {
     /// Nothing is known of any task yet, and so many polls may leave in a second.
     #[must_use]
     pub fn new(rate: f64) -> Self {
+        let shortest = SHORTEST.min(Duration::from_secs_f64(PACE / rate));
         Self {
             rate,
+            shortest,
             times: VecDeque::with_capacity(MEMORY),
-            plan: geometric(0.0, FIRST_EDGE),
+            plan: geometric(0.0, FIRST_EDGE, shortest),
         }
     }
 
@@ -72,14 +80,19 @@ impl Polling {
     #[must_use]
     pub fn first(&self, random: f64) -> Duration {
         // a random phase: whatever the times are, an end falls anywhere between two polls
-        self.after(0.0, random).max(SHORTEST)
+        let first = self.after(0.0, random).max(self.shortest);
+        if first < AT_ONCE {
+            Duration::ZERO
+        } else {
+            first
+        }
     }
 
     /// The age of the next poll of a task that was polled at age `asked` and whose answer came at age `answered`.
     #[must_use]
     pub fn next(&self, asked: Duration, answered: Duration) -> Duration {
         self.after(asked.as_secs_f64(), 1.0)
-            .max(answered + SHORTEST)
+            .max(answered + self.shortest)
     }
 
     /// A task was found ended at age `seen`; a poll at age `running` had found it running. With it `tasks` were
@@ -97,7 +110,7 @@ impl Polling {
         self.times
             .push_back(f64::midpoint(since, seen).max(FIRST_EDGE));
         if self.times.len() >= ENOUGH {
-            self.plan = learned(&self.times);
+            self.plan = learned(&self.times, self.shortest);
             self.spare(tasks);
         }
     }
@@ -120,7 +133,7 @@ impl Polling {
         let thinner = share.max(FEWEST) / polls;
         if thinner < 1.0 {
             for cell in &mut self.plan {
-                cell.density = bounded(thinner * cell.density);
+                cell.density = bounded(thinner * cell.density, self.shortest);
             }
         }
     }
@@ -151,11 +164,11 @@ impl Polling {
 }
 
 /// Cells from `start` on, the first of them up to `edge`, in which the interval is a share of the age.
-fn geometric(start: f64, edge: f64) -> Vec<Cell> {
+fn geometric(start: f64, edge: f64, shortest: Duration) -> Vec<Cell> {
     edges(start, edge, 2.0 * DEADLINE.as_secs_f64())
         .map(|from| Cell {
             from,
-            density: bounded(1.0 / (UNKNOWN * from.max(FIRST_EDGE))),
+            density: bounded(1.0 / (UNKNOWN * from.max(FIRST_EDGE)), shortest),
         })
         .collect()
 }
@@ -171,13 +184,13 @@ fn as_float(count: usize) -> f64 {
     count as f64
 }
 
-fn bounded(density: f64) -> f64 {
-    density.clamp(1.0 / LONGEST.as_secs_f64(), 1.0 / SHORTEST.as_secs_f64())
+fn bounded(density: f64, shortest: Duration) -> f64 {
+    density.clamp(1.0 / LONGEST.as_secs_f64(), 1.0 / shortest.as_secs_f64())
 }
 
 /// The plan for tasks that take as long as these.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred tasks")]
-fn learned(times: &VecDeque<f64>) -> Vec<Cell> {
+fn learned(times: &VecDeque<f64>, shortest: Duration) -> Vec<Cell> {
     let mut sorted: Vec<_> = times.iter().copied().collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let total = sorted.len();
@@ -215,9 +228,9 @@ fn learned(times: &VecDeque<f64>) -> Vec<Cell> {
     let sum: f64 = sorted.iter().sum();
     let scale = inverse / (2.0 * DELAY * sum);
     for cell in &mut plan {
-        cell.density = bounded(scale * cell.density);
+        cell.density = bounded(scale * cell.density, shortest);
     }
-    plan.extend(geometric(from, from * GROWTH));
+    plan.extend(geometric(from, from * GROWTH, shortest));
     plan
 }
 
@@ -310,6 +323,25 @@ mod tests {
         let (_, polls) = watched(100, 50, |_| 0.001);
         assert!(polls <= 1.0, "{polls}");
         assert!(Polling::new(RATE).first(0.0) >= SHORTEST);
+    }
+
+    #[test]
+    fn where_any_number_of_polls_may_leave_a_task_is_asked_for_as_soon_as_it_may_have_ended() {
+        let mut polling = Polling::new(80_000.0);
+        for _ in 0..100 {
+            for random in [0.0, 0.5, 1.0] {
+                assert_eq!(polling.first(random), Duration::ZERO);
+            }
+            let asked = Duration::from_micros(300);
+            assert!(polling.next(asked, asked) < AT_ONCE);
+            polling.learn(None, asked, 10);
+        }
+        // and not before where tasks take their time
+        for _ in 0..MEMORY {
+            let running = Duration::from_millis(7_990);
+            polling.learn(Some(running), Duration::from_secs(8), 10);
+        }
+        assert!(polling.first(0.5) > Duration::from_secs(1));
     }
 
     #[test]

@@ -49,6 +49,11 @@ impl Change {
         self.known = Some((key, remote_id.or(before)));
     }
 
+    /// The shown key, where it was confirmed.
+    pub(super) fn shown(&self) -> Option<&str> {
+        self.known.as_ref().map(|(shown, _)| shown.as_str())
+    }
+
     /// This, and then another one.
     pub(super) fn then(mut self, shapes: &Shapes, newer: Self) -> Self {
         for by in newer.voided {

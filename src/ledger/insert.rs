@@ -114,13 +114,52 @@ pub(super) fn insert_rows(
         "INSERT INTO row (part, row, file, line_offset, key, status, said, remote_id, batch, sent, finished_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
+    insert.raw_bind_parameter(1, part)?;
+    // most say the same as the row before them: what is bound stays bound
+    let mut bound: Option<Alike> = None;
     for outcome in outcomes {
-        let said = said.number_of(db, part, &outcome.reasons)?;
+        let row = &outcome.row;
+        let alike = Alike::of(
+            outcome,
+            said.number_of(db, part, &outcome.reasons)?,
+            settled,
+        );
         // lines and rows are far below the end of 63 bits
-        let offset = outcome
-            .row
+        let offset = row
             .line
-            .map(|line| line.cast_signed() - outcome.row.id.0.cast_signed());
+            .map(|line| line.cast_signed() - row.id.0.cast_signed());
+        insert.raw_bind_parameter(2, row.id.0)?;
+        insert.raw_bind_parameter(4, offset)?;
+        insert.raw_bind_parameter(5, row.key.as_str())?;
+        if bound.as_ref() != Some(&alike) {
+            insert.raw_bind_parameter(3, alike.file)?;
+            insert.raw_bind_parameter(6, alike.status)?;
+            insert.raw_bind_parameter(7, alike.said)?;
+            insert.raw_bind_parameter(8, alike.remote_id)?;
+            insert.raw_bind_parameter(9, alike.batch)?;
+            insert.raw_bind_parameter(10, alike.sent)?;
+            insert.raw_bind_parameter(11, alike.finished_at)?;
+            bound = Some(alike);
+        }
+        insert.raw_execute()?;
+    }
+    Ok(())
+}
+
+/// What a row is likely to have in common with the row before it.
+#[derive(PartialEq, Eq)]
+struct Alike<'a> {
+    file: u32,
+    status: u8,
+    said: Option<i64>,
+    remote_id: Option<&'a str>,
+    batch: Option<u64>,
+    sent: Option<u64>,
+    finished_at: Option<UnixMillis>,
+}
+
+impl<'a> Alike<'a> {
+    fn of(outcome: &'a RowOutcome, said: Option<i64>, settled: Option<Settled>) -> Self {
         let batch = settled.filter(|settled| outcome.batch == Some(settled.batch));
         let sent = match outcome.route {
             Some(Route::Bulk) if batch.is_some_and(|b| b.attempts == outcome.attempts) => None,
@@ -134,21 +173,16 @@ pub(super) fn insert_rows(
             }
         };
         let own_time = batch.is_none_or(|batch| batch.at != outcome.finished_at);
-        insert.execute(params![
-            part,
-            outcome.row.id.0,
-            outcome.row.file.0,
-            offset,
-            outcome.row.key.as_str(),
-            outcome.status as u8,
+        Self {
+            file: outcome.row.file.0,
+            status: outcome.status as u8,
             said,
-            outcome.remote_id,
-            outcome.batch.map(|batch| batch.0),
+            remote_id: outcome.remote_id.as_deref(),
+            batch: outcome.batch.map(|batch| batch.0),
             sent,
-            own_time.then_some(outcome.finished_at),
-        ])?;
+            finished_at: own_time.then_some(outcome.finished_at),
+        }
     }
-    Ok(())
 }
 
 /// `[[row, file, line, key], …]`

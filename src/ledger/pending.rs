@@ -3,8 +3,9 @@
 //! It is in memory alone. The intents in the ledger say the same, and bring it back after a crash.
 
 use super::change::{Change, KnownShape, Maps, Shapes};
-use super::content::{Content, Entry, first_mark, identities_of, identity};
+use super::content::{Content, Entry, identity};
 use super::pages::Key;
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -48,6 +49,19 @@ pub(super) struct Waiting {
     pub(super) identities: BTreeSet<Key>,
 }
 
+impl Waiting {
+    fn sorted(changes: FxHashMap<Key, Change>) -> Self {
+        let identities = changes.iter().filter_map(|(key, change)| {
+            let shown = change.shown().filter(|shown| !shown.is_empty())?;
+            Some(identity(shown, *key))
+        });
+        Self {
+            identities: identities.collect(),
+            changes: changes.into_iter().collect(),
+        }
+    }
+}
+
 /// By the maps that they change.
 pub(super) type Layer = BTreeMap<Maps, Waiting>;
 
@@ -55,7 +69,8 @@ pub(super) type Layer = BTreeMap<Maps, Waiting>;
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     shapes: Arc<Shapes>,
-    waiting: Layer,
+    /// Sorted when it is written out.
+    waiting: BTreeMap<Maps, FxHashMap<Key, Change>>,
     /// Being written out: some of it may be in pages already. Applying a change twice is as good as once.
     folding: Option<Arc<Layer>>,
 }
@@ -71,26 +86,21 @@ impl Pending {
             return;
         };
         let waiting = self.waiting.entry(maps).or_default();
-        let change = waiting.changes.entry(key).or_default();
+        let change = waiting.entry(key).or_default();
         match step {
             Step::Void(shape) => change.void(&self.shapes, shape),
             Step::Confirmed {
                 content,
                 key: shown,
                 remote_id,
-            } => {
-                if !shown.is_empty() {
-                    waiting.identities.insert(identity(&shown, key));
-                }
-                change.confirm(content, shown, remote_id);
-            }
+            } => change.confirm(content, shown, remote_id),
         }
     }
 
     /// Whether it is time to write it out.
     pub(super) fn is_full(&self) -> bool {
         let waiting = self.waiting.values();
-        waiting.map(|waiting| waiting.changes.len()).sum::<usize>() >= FOLD_AT
+        waiting.map(FxHashMap::len).sum::<usize>() >= FOLD_AT
     }
 
     /// What waits of these keys.
@@ -99,51 +109,51 @@ impl Pending {
             shapes: Arc::clone(&self.shapes),
             changes: BTreeMap::new(),
         };
-        for layer in self.layers(maps) {
-            match keys {
-                Keys::These(keys) => {
-                    for key in keys {
-                        if let Some(change) = layer.changes.get(key) {
-                            overlay.above(*key, change.clone());
-                        }
+        // older ones first
+        let folding = self.folding(maps).map(|waiting| &waiting.changes);
+        let waiting = self.waiting.get(&maps);
+        match keys {
+            Keys::These(keys) => {
+                for key in keys {
+                    let older = folding.and_then(|changes| changes.get(key));
+                    let newer = waiting.and_then(|changes| changes.get(key));
+                    for change in older.into_iter().chain(newer) {
+                        overlay.above(*key, change.clone());
                     }
                 }
-                Keys::Between(from, to) => {
-                    let range = layer.changes.range(from..=to);
-                    range.for_each(|(key, change)| overlay.above(*key, change.clone()));
+            }
+            Keys::Between(from, to) => {
+                let older = folding.into_iter().flat_map(|all| all.range(from..=to));
+                let newer = waiting.into_iter().flatten();
+                let newer = newer.filter(|(key, _)| (from..=to).contains(key));
+                for (key, change) in older.chain(newer) {
+                    overlay.above(*key, change.clone());
                 }
             }
         }
         overlay
     }
 
-    /// The keys that the records of a shown key may have, among those that wait.
+    /// The keys of the records that were loaded under a shown key, among those that wait. Looks at each.
     pub(super) fn owners(&self, maps: Maps, shown: &str) -> Vec<Key> {
-        let from = identities_of(shown);
-        let mut to = from;
-        to[4..].fill(0xff);
-        let mut found = Vec::new();
-        for layer in self.layers(maps) {
-            for identity in layer.identities.range(from..=to) {
-                let from = first_mark(*identity);
-                let mut to = from;
-                to[4..].fill(0xff);
-                let range = layer.changes.range(from..=to);
-                found.extend(range.map(|(key, _)| *key));
-            }
-        }
-        found
+        let folding = self.folding(maps).map(|waiting| &waiting.changes);
+        let folding = folding.into_iter().flatten();
+        let waiting = self.waiting.get(&maps).into_iter().flatten();
+        let owned = folding
+            .chain(waiting)
+            .filter(|(_, change)| change.shown() == Some(shown));
+        owned.map(|(key, _)| *key).collect()
     }
 
-    /// Older ones first.
-    fn layers(&self, maps: Maps) -> impl Iterator<Item = &Waiting> {
-        let folding = self.folding.as_deref().and_then(|layer| layer.get(&maps));
-        folding.into_iter().chain(self.waiting.get(&maps))
+    fn folding(&self, maps: Maps) -> Option<&Waiting> {
+        self.folding.as_deref()?.get(&maps)
     }
 
     /// Begins to write out what waits now.
     pub(super) fn begin_fold(&mut self) -> (Arc<Layer>, Arc<Shapes>) {
-        let layer = Arc::new(std::mem::take(&mut self.waiting));
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let sorted = waiting.map(|(maps, changes)| (maps, Waiting::sorted(changes)));
+        let layer: Arc<Layer> = Arc::new(sorted.collect());
         self.folding = Some(Arc::clone(&layer));
         (layer, Arc::clone(&self.shapes))
     }

@@ -2,7 +2,7 @@
 
 use super::error::{LedgerError, damaged, failed};
 use super::progress::{self, StageProgress};
-use super::read::StoredRow;
+use super::read::{Rows, StoredRow};
 use super::record::{Invocation, Shape, StageHeader};
 use super::schema;
 use crate::model::clock::UnixMillis;
@@ -265,14 +265,17 @@ impl Reader {
         &self,
         run: &str,
         stage: u32,
-        mut each: impl FnMut(StoredRow) -> Result<(), E>,
+        each: impl FnMut(StoredRow) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut query = self.prepare(StoredRow::QUERY)?;
-        let mut rows = query.query(params![run, stage]).map_err(self.failed())?;
-        while let Some(row) = rows.next().map_err(self.failed())? {
-            each(StoredRow::read(row).map_err(self.failed())?)?;
+        let part = self
+            .prepare("SELECT part FROM stage JOIN run USING (run) WHERE id = ? AND stage = ?")?
+            .query_row(params![run, stage], |row| row.get(0))
+            .optional();
+        let failed = |error| E::from(self.failed()(error));
+        match part.map_err(failed)? {
+            Some(part) => Rows::of(&self.db, part).map_err(failed)?.each(failed, each),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The number of a stage that has begun.

@@ -12,7 +12,8 @@ use crate::model::failpoint;
 use crate::model::outcome::{RowOutcome, Status};
 use crate::model::row::RowId;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// A row that may have been sent and is not decided.
@@ -30,9 +31,9 @@ pub(super) struct Remember {
     /// Shapes by part.
     shapes: HashMap<i64, u32>,
     /// By part and row.
-    underway: HashMap<(i64, RowId), Underway>,
+    underway: FxHashMap<(i64, RowId), Underway>,
     /// Keys of requests of other open runs on the same site.
-    foreign: HashSet<KeyMark>,
+    foreign: FxHashSet<KeyMark>,
     steps: Vec<(u32, KeyMark, Step)>,
 }
 
@@ -61,8 +62,8 @@ impl Remember {
         }
         let mut found = Self {
             shapes: HashMap::new(),
-            underway: HashMap::new(),
-            foreign: HashSet::new(),
+            underway: FxHashMap::default(),
+            foreign: FxHashSet::default(),
             steps: Vec::new(),
         };
         {

@@ -3,7 +3,9 @@
 use phonenumber::Mode;
 use phonenumber::country::Id;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Bytes beyond which a text is no phone number; the same bound as Google's library has.
 const MAX_TEXT: usize = 250;
@@ -29,8 +31,28 @@ type Answer = Option<Box<str>>;
 /// The last some thousand answers, by text. When `young` is full it becomes `old`, and `old` is dropped.
 #[derive(Debug, Default)]
 struct Memory {
-    young: HashMap<Box<str>, Answer>,
-    old: HashMap<Box<str>, Answer>,
+    young: Answers,
+    old: Answers,
+}
+
+/// Answers by text.
+type Answers = HashMap<Box<str>, Answer, BuildHasherDefault<TextHasher>>;
+
+/// Hashes one text: the maps are small, and asked for each row.
+#[derive(Debug, Default)]
+struct TextHasher(u64);
+
+impl Hasher for TextHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    // what ends a text tells nothing about it
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Phone {

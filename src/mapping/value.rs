@@ -8,9 +8,10 @@ use crate::mapping::sink::{Cell, Part, Sink, Span};
 use crate::mapping::types::Kind;
 use crate::mapping::types::moment::DateFormat;
 use crate::model::code::Code;
-use crate::source::chunk::{render, write_date};
+use crate::source::chunk::write_date;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::iter::repeat_n;
 
 /// Parts of one value up to which each is compared with all before it.
 const FEW: usize = 16;
@@ -73,17 +74,21 @@ struct Outcome {
 /// A column that is being evaluated, with what was made of its texts so far.
 struct Evaluating<'p, 't> {
     plan: &'p ValuePlan,
+    /// Whether the same text is in every row.
+    constant: bool,
     texts: Memo<'t, Outcome>,
     parts: Memo<'t, Option<Part>>,
-    null: Option<Outcome>,
+    /// What became of a constant, else of nulls.
+    fixed: Option<Outcome>,
 }
 
 impl<'t> Evaluating<'_, 't> {
     /// The value of a row.
     fn value(&mut self, row: usize, text: Option<&'t str>, sink: &mut Sink) -> Cell {
-        let known = match text {
+        let text_counts = text.filter(|_| !self.constant);
+        let known = match text_counts {
             Some(text) => self.texts.get(text),
-            None => self.null,
+            None => self.fixed,
         };
         if let Some(Outcome { cell, faults }) = known {
             sink.fault_again(faults.range(), row);
@@ -99,9 +104,9 @@ impl<'t> Evaluating<'_, 't> {
         };
         let faults = Span::new(before..sink.faults.len());
         let outcome = Outcome { cell, faults };
-        match text {
+        match text_counts {
             Some(text) => self.texts.keep(text, outcome),
-            None => self.null = Some(outcome),
+            None => self.fixed = Some(outcome),
         }
         cell
     }
@@ -119,12 +124,13 @@ impl ValuePlan {
     ) -> Vec<Cell> {
         let mut column = Evaluating {
             plan: self,
+            constant: matches!(cells, Cells::Constant(_)),
             texts: Memo::new(rows),
             parts: Memo::new(if self.shape == Shape::One { 0 } else { rows }),
-            null: None,
+            fixed: None,
         };
         match cells {
-            Cells::Constant(text) => each((0..rows).map(|_| *text), unknown, |row, text| {
+            Cells::Constant(text) => each(repeat_n(*text, rows), unknown, |row, text| {
                 column.value(row, Some(text), sink)
             }),
             Cells::Texts(texts) => each(texts.iter(), unknown, |row, text| {
@@ -142,10 +148,9 @@ impl ValuePlan {
                     self.one(row, text, &kind, sink)
                 })
             }
-            Cells::Lists(lists) => each(lists.series_iter(), unknown, |row, list| {
-                let items = list.map(|list| render(&list.into()));
-                let parts = items.iter().flat_map(|items| items.iter().flatten());
-                self.many(row, parts, &mut Memo::new(0), sink)
+            Cells::Lists { items, rows } => each(rows.iter(), unknown, |row, range| {
+                let parts = range.clone().filter_map(|item| items.get(item));
+                self.many(row, parts, &mut column.parts, sink)
             }),
         }
     }

@@ -21,6 +21,7 @@ impl<K: AsRef<str>, V> Recent<K, V> {
     }
 
     /// The answer that was kept for exactly this text.
+    #[must_use]
     pub fn get(&self, text: &str) -> Option<&V> {
         let (known, value) = self.places[self.place(text)?].as_ref()?;
         (known.as_ref() == text).then_some(value)

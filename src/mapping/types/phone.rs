@@ -2,6 +2,7 @@
 
 use phonenumber::Mode;
 use phonenumber::country::Id;
+use phonenumber::metadata::DATABASE;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +12,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 const MAX_TEXT: usize = 250;
 /// Numbers remembered in each of two generations: parsing one takes as long as mapping a row.
 const REMEMBERED: usize = 16_384;
+/// Compiled patterns that the library keeps. A country has about ten, and compiling one again takes as long as checking a
+/// hundred numbers.
+const PATTERNS: usize = 1_024;
 
 /// The country whose notation numbers without a country code are in, by its two letters.
 pub(in crate::mapping) fn region(code: &str) -> Option<Id> {
@@ -58,6 +62,10 @@ impl Hasher for TextHasher {
 impl Phone {
     /// A check for numbers that are written as people of `region` write them, or with their country code.
     pub(in crate::mapping) fn new(region: Option<Id>) -> Self {
+        // a poisoned cache is as good as another: it holds what was compiled
+        let patterns = DATABASE.cache();
+        let mut patterns = patterns.lock().unwrap_or_else(PoisonError::into_inner);
+        patterns.set_capacity(PATTERNS);
         Self {
             region,
             memory: Mutex::default(),

@@ -194,19 +194,21 @@ fn push_day(text: &mut String, days: i32) {
     let day = day - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = year + era * 400 + i32::from(month <= 2);
-    push_digits(text, year, 4);
-    text.push('-');
-    push_digits(text, month, 2);
-    text.push('-');
-    push_digits(text, day, 2);
-}
-
-/// The last `width` digits of a number, with leading zeros.
-fn push_digits(text: &mut String, number: i32, width: u32) {
-    for place in (0..width).rev() {
-        let digit = number / 10_i32.pow(place) % 10;
-        text.push(char::from(b'0' + digit.to_le_bytes()[0]));
-    }
+    let digit = |number: i32| b'0' + (number % 10).to_le_bytes()[0];
+    let day = [
+        digit(year / 1_000),
+        digit(year / 100),
+        digit(year / 10),
+        digit(year),
+        b'-',
+        digit(month / 10),
+        digit(month),
+        b'-',
+        digit(day / 10),
+        digit(day),
+    ];
+    // digits are text
+    text.push_str(std::str::from_utf8(&day).unwrap_or_default());
 }
 
 /// `2026-01-31T08:15:00Z`, with as many digits of a second as there are.

@@ -2,7 +2,8 @@
 
 use crate::api::contract::{DETAIL_TYPES, MAX_OPTIONS, TYPES_WITH_OPTIONS};
 use crate::mapping::plan::DefinitionFields;
-use crate::mapping::value::{Cell, Sink, ValuePlan};
+use crate::mapping::sink::{Cell, Sink};
+use crate::mapping::value::ValuePlan;
 use crate::model::code::Code;
 
 /// Notes the rows whose options do not fit their type. A type that is unknown has a reason of its own already.

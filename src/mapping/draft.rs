@@ -1,21 +1,20 @@
 //! A chunk that was evaluated and validated, waiting for the ids of the records it refers to.
 
 use crate::api::fold;
-use crate::mapping::entitlement::{Name, Part, Parts};
-use crate::mapping::file::Empty;
+use crate::mapping::entitlement::Names;
+use crate::mapping::identity::{Identities, Natural};
 use crate::mapping::payload::{self, Detail};
 use crate::mapping::plan::{Identity, Inner};
 use crate::mapping::references::{Known, OnMissing, RefKind, References};
-use crate::mapping::value::{Cell, RowFault, Sink};
+use crate::mapping::sink::{Cell, RowFault, Sink};
 use crate::mapping::writer::{Place, Refused, Writer, Written};
 use crate::model::code::Code;
-use crate::model::entity::{Entity, Family};
+use crate::model::entity::Family;
 use crate::model::row::{FileId, KeyHash, Mapped, Reason, RowId};
 use crate::source::chunk::{BadRow, RowChunk};
 use polars::prelude::StringChunked;
 use std::borrow::Cow;
 use std::iter::Peekable;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// What [`Draft::finish`] writes.
@@ -38,8 +37,11 @@ pub struct Draft {
     values: Sink,
     fields: Vec<Vec<Cell>>,
     details: Vec<Vec<Cell>>,
-    names: [Option<Vec<Cell>>; 2],
+    names: Names,
     keys: Option<StringChunked>,
+    identities: Identities,
+    /// The mapped details that each row's payload names, as bits.
+    sent: Vec<u64>,
 }
 
 /// What one row refers to, and what is missing of it.
@@ -57,9 +59,17 @@ impl Draft {
         values: Sink,
         fields: Vec<Vec<Cell>>,
         details: Vec<Vec<Cell>>,
-        names: [Option<Vec<Cell>>; 2],
+        names: Names,
         keys: Option<StringChunked>,
     ) -> Self {
+        let rows = chunk.ids.len();
+        let identities = Identities::of(&plan, &fields, &names, &values, rows);
+        let mut sent = vec![0; rows];
+        for (number, (plan, cells)) in plan.details.iter().zip(&details).enumerate() {
+            for (bits, cell) in sent.iter_mut().zip(cells) {
+                *bits |= u64::from(Detail::of(*cell, plan.empty).is_sent()) << number;
+            }
+        }
         Self {
             plan,
             file: chunk.file,
@@ -71,6 +81,8 @@ impl Draft {
             details,
             names,
             keys,
+            identities,
+            sent,
         }
     }
 
@@ -193,9 +205,8 @@ impl Draft {
         if details == 0 && self.plan.family == Family::Details && self.is_known(row) {
             reasons.push((u32::MAX, nothing_to_send()));
         }
-        let hashed = self.identity(row).map(|natural| self.hash(natural, writer));
-        let (hash, identity) = match hashed {
-            Some(hashed) if reasons.is_empty() => hashed,
+        let (hash, identity) = match self.identities.get(row) {
+            Some((hash, identity)) if reasons.is_empty() => (hash, writer.put(identity)),
             hashed => {
                 let hashed = hashed.filter(|_| self.is_identified(&reasons));
                 writer.rejected.push(Refused {
@@ -264,36 +275,7 @@ impl Draft {
 
     /// The natural key as mapped.
     fn identity(&self, row: usize) -> Option<Natural<'_>> {
-        let cell = |field: usize| match self.fields[field][row] {
-            Cell::One(span) => Some(self.values.get(span)),
-            Cell::Null | Cell::Unknown | Cell::Many(_) => None,
-        };
-        match self.plan.identity {
-            Identity::Record { name, id } => {
-                let id = id.and_then(cell).map(Natural::Id);
-                id.or_else(|| name.and_then(cell).map(Natural::Name))
-            }
-            Identity::DetailField(definition) => Some(Natural::Field {
-                of: cell(definition.of)?,
-                name: cell(definition.name)?,
-            }),
-            Identity::Entitlement(which) => {
-                let text = |field: Option<usize>| field.and_then(cell);
-                let name = |kind: RefKind| {
-                    let cells = self.names[kind as usize].as_ref()?;
-                    let (text, folded) = self.parts(cells[row]).next()?;
-                    Some(Name { text, folded })
-                };
-                // an id beside a name counts, as with records
-                let owner = (text(which.customer_id).map(Part::Customer))
-                    .or_else(|| text(which.customer).map(Part::Email))
-                    .or_else(|| text(which.organization_id).map(Part::OrganizationId))
-                    .or_else(|| name(RefKind::Organization).map(Part::Organization))?;
-                let product = (text(which.product_id).map(Part::ProductId))
-                    .or_else(|| name(RefKind::Product).map(Part::Product))?;
-                Some(Natural::Entitlement(Parts { owner, product }))
-            }
-        }
+        Natural::of(&self.plan, &self.fields, &self.names, &self.values, row)
     }
 
     /// Whether no fault of the row is one of what identifies its record.
@@ -309,23 +291,6 @@ impl Draft {
         })
     }
 
-    /// Hash and folded text of a natural key. An id hashes behind a prefix that no name or address can have; no owner
-    /// of a detail field has a slash in its name.
-    fn hash(&self, natural: Natural<'_>, writer: &mut Writer) -> (KeyHash, Range<usize>) {
-        let entity = self.plan.entity;
-        let folded = match natural {
-            Natural::Id(id) => {
-                let hash = fold::hash(entity, &format!("\u{0}id:{id}"));
-                return (hash, writer.put(id));
-            }
-            Natural::Name(email) if entity == Entity::Customer => fold::email(email),
-            Natural::Name(name) => fold::name(name),
-            Natural::Field { of, name } => format!("{of}/{}", fold::name(name)).into(),
-            Natural::Entitlement(parts) => parts.folded().into(),
-        };
-        (fold::hash(entity, &folded), writer.put(&folded))
-    }
-
     /// Whether all details of the row are known to have a value or none.
     fn is_known(&self, row: usize) -> bool {
         let mut details = self.details.iter();
@@ -334,9 +299,9 @@ impl Draft {
 
     /// The details that the row's payload names, as bits.
     fn sent_details(&self, row: usize, key: Option<&str>) -> u64 {
-        (0..self.plan.detail_names.len())
-            .filter(|number| self.detail(row, *number, key).is_sent())
-            .fold(0, |bits, number| bits | 1 << number)
+        let key_detail = self.plan.details.len();
+        let has_key = self.plan.key_detail && self.detail(row, key_detail, key).is_sent();
+        self.sent[row] | u64::from(has_key) << key_detail
     }
 
     fn detail<'a>(&self, row: usize, number: usize, key: Option<&'a str>) -> Detail<'a> {
@@ -344,39 +309,7 @@ impl Draft {
             let key = key.filter(|key| !key.is_empty() && self.plan.key_detail);
             return key.map_or(Detail::Absent, Detail::Text);
         };
-        match (self.details[number][row], plan.empty) {
-            (Cell::Null, Empty::Clear) => Detail::Clear,
-            (Cell::Null | Cell::Unknown, _) => Detail::Absent,
-            (cell @ (Cell::One(_) | Cell::Many(_)), _) => Detail::Cell(cell),
-        }
-    }
-}
-
-/// What identifies a row, as mapped.
-#[derive(Debug, Clone, Copy)]
-enum Natural<'a> {
-    /// An e-mail or name.
-    Name(&'a str),
-    /// The site's id.
-    Id(&'a str),
-    /// A detail field.
-    Field {
-        /// What it belongs to.
-        of: &'a str,
-        /// Its name.
-        name: &'a str,
-    },
-    /// An entitlement.
-    Entitlement(Parts<'a>),
-}
-
-impl<'a> Natural<'a> {
-    /// What people know the row by, where the mapping names no key.
-    fn shown(self) -> Cow<'a, str> {
-        match self {
-            Self::Name(text) | Self::Id(text) | Self::Field { name: text, .. } => text.into(),
-            Self::Entitlement(parts) => parts.shown().into(),
-        }
+        Detail::of(self.details[number][row], plan.empty)
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::api::fold;
 use crate::mapping::plan::{EntitlementFields, Inner};
 use crate::mapping::references::RefKind;
-use crate::mapping::value::{Cell, Sink, missing};
+use crate::mapping::sink::{Cell, Sink};
+use crate::mapping::value::missing;
 use crate::model::code::Code;
 
 /// The cells of names that are looked up, by [`RefKind`].

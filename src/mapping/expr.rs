@@ -344,7 +344,7 @@ fn select_rows(
     Ok(evaluated)
 }
 
-/// One lazy `select` of everything.
+/// One lazy `select` of everything, on this thread: chunks are mapped beside each other already.
 fn select(expressions: &[&Expression], frame: &DataFrame) -> PolarsResult<Vec<Evaluated>> {
     let rows = frame.height();
     let mut outputs = Vec::with_capacity(expressions.len() * 2);
@@ -354,7 +354,7 @@ fn select(expressions: &[&Expression], frame: &DataFrame) -> PolarsResult<Vec<Ev
             outputs.push(failed.clone().alias(format!("f{index}")));
         }
     }
-    let result = frame.clone().lazy().select(outputs).collect()?;
+    let result = frame.clone().lazy().select_seq(outputs).collect()?;
     // a literal is a column of one
     let full = |name: String| -> PolarsResult<Column> {
         let column = result.column(&name)?;

@@ -10,6 +10,7 @@
 //! ```
 
 mod cast;
+mod cells;
 mod compile;
 mod definition;
 mod diagnostic;
@@ -18,11 +19,14 @@ mod entitlement;
 mod expr;
 mod file;
 mod functions;
+mod identity;
+mod memo;
 mod needs;
 mod payload;
 mod plan;
 mod reader;
 mod references;
+mod sink;
 mod sql;
 mod suggest;
 mod syntax;

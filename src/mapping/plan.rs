@@ -2,6 +2,7 @@
 
 use crate::api::contract::Contract;
 use crate::mapping::cast::{Cast, Casted};
+use crate::mapping::cells::Cells;
 use crate::mapping::compile;
 use crate::mapping::definition;
 use crate::mapping::diagnostic::Diagnostics;
@@ -11,7 +12,8 @@ use crate::mapping::expr::{self, Evaluated, Expression};
 use crate::mapping::file::{Empty, MappingFile};
 use crate::mapping::payload::Template;
 use crate::mapping::references::{OnMissing, RefKind};
-use crate::mapping::value::{Cell, Cells, Sink, Source, ValuePlan, missing};
+use crate::mapping::sink::{Cell, Sink};
+use crate::mapping::value::{Source, ValuePlan, missing};
 use crate::model::code::{Code, ReasonCode};
 use crate::model::entity::{Asked, Entity, Family, Operation, Verb};
 use crate::source::chunk::{RowChunk, SourceSchema, render};
@@ -366,21 +368,31 @@ impl Evaluation {
     }
 
     fn value(&self, plan: &ValuePlan, sink: &mut Sink) -> Vec<Cell> {
-        let column = |column: &Column| Cells::of(column, plan);
-        let (cells, canonical_dates) = match &plan.source {
-            Source::Constant(text) => (Cells::constant(text), false),
-            Source::Column(name) => column(self::column(&self.frame, name)),
-            Source::Expression(number) => column(&self.evaluated[*number].values),
+        let cells = match &plan.source {
+            Source::Constant(text) => Cells::Constant(text),
+            Source::Column(name) => Cells::of(column(&self.frame, name), plan),
+            Source::Expression(number) => Cells::of(&self.evaluated[*number].values, plan),
         };
         if let Source::Expression(number) = plan.source {
             self.failures(number, plan.order, &plan.casts, &plan.name, sink);
         }
-        let unknown = |row| {
-            self.unread(&plan.casts, row)
-                || matches!(plan.source, Source::Expression(number)
-                    if self.evaluated[number].has_failed(row))
+        plan.evaluate(&cells, self.rows, self.unknown(plan).as_deref(), sink)
+    }
+
+    /// The rows whose value cannot be known, where there are such.
+    fn unknown(&self, plan: &ValuePlan) -> Option<Vec<bool>> {
+        let casts = plan.casts.iter().map(|cast| &self.casts[*cast].failed);
+        let expression = match plan.source {
+            Source::Expression(number) => Some(&self.evaluated[number].failed),
+            Source::Constant(_) | Source::Column(_) => None,
         };
-        plan.evaluate(&cells, canonical_dates, self.rows, unknown, sink)
+        let failed = casts.chain(expression).filter(|failed| !failed.is_empty());
+        failed.cloned().reduce(|mut all, failed| {
+            for (all, failed) in all.iter_mut().zip(failed) {
+                *all |= failed;
+            }
+            all
+        })
     }
 
     /// Notes the rows for which an expression cannot be computed.

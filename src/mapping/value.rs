@@ -2,43 +2,19 @@
 //! length → options.
 
 use crate::api::fold;
+use crate::mapping::cells::Cells;
+use crate::mapping::memo::Memo;
+use crate::mapping::sink::{Cell, Part, Sink, Span};
 use crate::mapping::types::Kind;
 use crate::mapping::types::moment::DateFormat;
-use crate::model::code::{Code, ReasonCode};
-use crate::model::row::Reason;
-use crate::source::chunk::render;
-use polars::prelude::{Column, DataType, ListChunked, StringChunked};
+use crate::model::code::Code;
+use crate::source::chunk::write_date;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::iter::repeat_n;
 
-/// Bytes `start..end` of a draft's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    start: usize,
-    end: usize,
-}
-
-/// A part of a value that has several.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
-    /// The text as it is sent.
-    pub(super) text: Span,
-    /// The same folded for comparison, in references.
-    pub(super) folded: Span,
-}
-
-/// A value of one row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cell {
-    /// There is none.
-    Null,
-    /// It cannot be known: a cell before it could not be read.
-    Unknown,
-    /// One text; that of a rejected row need not be valid.
-    One(Span),
-    /// Some of the draft's parts.
-    Many(Span),
-}
+/// Parts of one value up to which each is compared with all before it.
+const FEW: usize = 16;
 
 /// Where a value comes from.
 #[derive(Debug, Clone)]
@@ -85,145 +61,101 @@ pub(super) struct ValuePlan {
     pub(super) options: Option<HashSet<String>>,
 }
 
-/// A reason found for a row.
-#[derive(Debug)]
-pub(super) struct RowFault {
-    pub(super) row: usize,
-    pub(super) order: u32,
-    pub(super) reason: Reason,
-}
-
-/// Where values and faults are put.
-#[derive(Debug, Default)]
-pub(super) struct Sink {
-    pub(super) text: String,
-    pub(super) parts: Vec<Part>,
-    pub(super) faults: Vec<RowFault>,
-}
-
-impl Sink {
-    /// Keeps a text.
-    pub(super) fn put(&mut self, text: &str) -> Span {
-        let start = self.text.len();
-        self.text.push_str(text);
-        Span {
-            start,
-            end: self.text.len(),
-        }
-    }
-
-    /// A text that was kept.
-    pub(super) fn get(&self, span: Span) -> &str {
-        &self.text[span.start..span.end]
-    }
-
-    /// The parts of a value that has several.
-    pub(super) fn parts(&self, span: Span) -> &[Part] {
-        &self.parts[span.start..span.end]
-    }
-
-    /// Notes a reason.
-    pub(super) fn fault(
-        &mut self,
-        row: usize,
-        order: u32,
-        code: impl Into<ReasonCode>,
-        field: Option<&str>,
-        message: impl Into<String>,
-    ) {
-        let reason = Reason {
-            code: code.into(),
-            field: field.map(str::to_owned),
-            message: message.into(),
-        };
-        self.faults.push(RowFault { row, order, reason });
-    }
-}
-
-/// The cells of a source, as text.
-#[derive(Debug)]
-pub(super) enum Cells<'a> {
-    /// The same for every row.
-    Constant(&'a str),
-    /// One text each.
-    Texts(StringChunked),
-    /// A list of texts each.
-    Lists(ListChunked),
-}
-
-impl<'a> Cells<'a> {
-    /// The cells of a column for a value of this kind and shape, and whether they are dates in canonical form.
-    pub(super) fn of(column: &Column, plan: &ValuePlan) -> (Self, bool) {
-        if plan.shape != Shape::One
-            && let Ok(lists) = column.list()
-        {
-            return (Self::Lists(lists.clone()), false);
-        }
-        let temporal = matches!(column.dtype(), DataType::Date | DataType::Datetime(..));
-        if temporal && matches!(plan.kind, Kind::Date(_)) {
-            let days = column.cast(&DataType::Date);
-            return (Self::Texts(render(days.as_ref().unwrap_or(column))), true);
-        }
-        (Self::Texts(render(column)), false)
-    }
-
-    /// A constant.
-    pub(super) fn constant(text: &'a str) -> Self {
-        Self::Constant(text)
-    }
-}
-
 /// A reason without its place.
 type Refused = (Code, Cow<'static, str>);
 
+/// What a text became: its value, and the faults that were noted for the first row that has it.
+#[derive(Debug, Clone, Copy)]
+struct Outcome {
+    cell: Cell,
+    faults: Span,
+}
+
+/// A column that is being evaluated, with what was made of its texts so far.
+struct Evaluating<'p, 't> {
+    plan: &'p ValuePlan,
+    /// Whether the same text is in every row.
+    constant: bool,
+    texts: Memo<'t, Outcome>,
+    parts: Memo<'t, Option<Part>>,
+    /// What became of a constant, else of nulls.
+    fixed: Option<Outcome>,
+}
+
+impl<'t> Evaluating<'_, 't> {
+    /// The value of a row.
+    fn value(&mut self, row: usize, text: Option<&'t str>, sink: &mut Sink) -> Cell {
+        let text_counts = text.filter(|_| !self.constant);
+        let known = match text_counts {
+            Some(text) => self.texts.get(text),
+            None => self.fixed,
+        };
+        if let Some(Outcome { cell, faults }) = known {
+            sink.fault_again(faults.range(), row);
+            return cell;
+        }
+        let before = sink.faults.len();
+        let plan = self.plan;
+        let cell = if plan.shape == Shape::One {
+            plan.one(row, text, &plan.kind, sink)
+        } else {
+            let parts = text.map(|text| plan.split(text)).into_iter().flatten();
+            plan.many(row, parts, &mut self.parts, sink)
+        };
+        let faults = Span::new(before..sink.faults.len());
+        let outcome = Outcome { cell, faults };
+        match text_counts {
+            Some(text) => self.texts.keep(text, outcome),
+            None => self.fixed = Some(outcome),
+        }
+        cell
+    }
+}
+
 impl ValuePlan {
-    /// The value of each row. `unknown` says for which rows it cannot be known; they get no reason here.
+    /// The value of each row. `unknown` says for which rows it cannot be known, where there are such; they get no
+    /// reason here.
     pub(super) fn evaluate(
         &self,
         cells: &Cells<'_>,
-        canonical_dates: bool,
         rows: usize,
-        unknown: impl Fn(usize) -> bool,
+        unknown: Option<&[bool]>,
         sink: &mut Sink,
     ) -> Vec<Cell> {
-        let iso = canonical_dates.then(|| Kind::Date(DateFormat::iso()));
-        let kind = iso.as_ref().unwrap_or(&self.kind);
-        let mut values = Vec::with_capacity(rows);
-        let mut each = |row: usize, text: Option<&str>| {
-            values.push(if unknown(row) {
-                Cell::Unknown
-            } else if self.shape == Shape::One {
-                self.one(row, text, kind, sink)
-            } else {
-                self.many(
-                    row,
-                    text.map(|text| self.split(text)).into_iter().flatten(),
-                    sink,
-                )
-            });
+        let mut column = Evaluating {
+            plan: self,
+            constant: matches!(cells, Cells::Constant(_)),
+            texts: Memo::new(rows),
+            parts: Memo::new(if self.shape == Shape::One { 0 } else { rows }),
+            fixed: None,
         };
         match cells {
-            Cells::Constant(text) => (0..rows).for_each(|row| each(row, Some(text))),
-            Cells::Texts(texts) => texts
-                .iter()
-                .enumerate()
-                .for_each(|(row, text)| each(row, text)),
-            Cells::Lists(lists) => {
-                for (row, list) in lists.series_iter().enumerate() {
-                    if unknown(row) {
-                        values.push(Cell::Unknown);
-                        continue;
-                    }
-                    let items = list.map(|list| render(&list.into()));
-                    let parts = items.iter().flat_map(|items| items.iter().flatten());
-                    values.push(self.many(row, parts, sink));
-                }
+            Cells::Constant(text) => each(repeat_n(*text, rows), unknown, |row, text| {
+                column.value(row, Some(text), sink)
+            }),
+            Cells::Texts(texts) => each(texts.iter(), unknown, |row, text| {
+                column.value(row, text, sink)
+            }),
+            Cells::Days(days) => {
+                let kind = Kind::Date(DateFormat::iso());
+                let mut text = String::new();
+                each(days.iter(), unknown, |row, day| {
+                    text.clear();
+                    let text = day.map(|day| {
+                        write_date(&mut text, day);
+                        text.as_str()
+                    });
+                    self.one(row, text, &kind, sink)
+                })
             }
+            Cells::Lists { items, rows } => each(rows.iter(), unknown, |row, range| {
+                let parts = range.clone().filter_map(|item| items.get(item));
+                self.many(row, parts, &mut column.parts, sink)
+            }),
         }
-        values
     }
 
-    fn split<'t>(&'t self, text: &'t str) -> impl Iterator<Item = &'t str> {
+    fn split<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
         let mut parts = self.split.as_ref().map(|split| text.split(split.as_str()));
         let mut whole = parts.is_none().then_some(text);
         std::iter::from_fn(move || match &mut parts {
@@ -279,38 +211,37 @@ impl ValuePlan {
     }
 
     fn many<'t>(
-        &'t self,
+        &self,
         row: usize,
         parts: impl Iterator<Item = &'t str>,
+        known: &mut Memo<'t, Option<Part>>,
         sink: &mut Sink,
     ) -> Cell {
         let start = sink.parts.len();
         let mut found = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen = Seen::default();
         let mut parts = parts.filter_map(|part| self.trimmed(part)).peekable();
-        let default = match parts.peek() {
-            None => self.default.as_deref(),
-            Some(_) => None,
-        };
-        let mapped = parts.map(|part| self.mapped(part));
-        for part in mapped.chain(default.map(|default| Ok(Some(default)))) {
-            match part {
-                Ok(None) => {}
-                Err(refused) => found.push(refused),
-                Ok(Some(part)) => {
-                    let text = self.check(&self.kind, part, &mut found);
-                    let folded = match self.shape {
-                        Shape::Names => fold::name(part),
-                        Shape::One | Shape::Many => Cow::Borrowed(part),
-                    };
-                    let same = folded == text;
-                    let span = (!seen.contains(&folded)).then(|| sink.put(&text));
-                    if let Some(text) = span {
-                        let key = if same { text } else { sink.put(&folded) };
-                        sink.parts.push(Part { text, folded: key });
-                        seen.insert(folded);
+        if let (None, Some(default)) = (parts.peek(), &self.default) {
+            let part = self.part(default, &mut found, sink);
+            seen.add(part, start, sink);
+        }
+        for text in parts {
+            let part = known.get(text).unwrap_or_else(|| {
+                let before = found.len();
+                let part = match self.mapped(text) {
+                    Ok(mapped) => mapped.map(|mapped| self.part(mapped, &mut found, sink)),
+                    Err(refused) => {
+                        found.push(refused);
+                        None
                     }
+                };
+                if found.len() == before {
+                    known.keep(text, part);
                 }
+                part
+            });
+            if let Some(part) = part {
+                seen.add(part, start, sink);
             }
             // one reason of a kind is enough for a value of many parts
             found.dedup();
@@ -329,7 +260,23 @@ impl ValuePlan {
             }
             return Cell::Null;
         }
-        Cell::Many(Span { start, end })
+        Cell::Many(Span::new(start..end))
+    }
+
+    /// A part as it is sent and as it is compared, and what is wrong with it.
+    fn part(&self, part: &str, found: &mut Vec<Refused>, sink: &mut Sink) -> Part {
+        let text = self.check(&self.kind, part, found);
+        let folded = match self.shape {
+            Shape::Names => fold::name(part),
+            Shape::One | Shape::Many => Cow::Borrowed(part),
+        };
+        let span = sink.put(&text);
+        let folded = if folded == text {
+            span
+        } else {
+            sink.put(&folded)
+        };
+        Part { text: span, folded }
     }
 
     /// The canonical form of a text, and what is wrong with it. The text itself when it has no canonical form.
@@ -377,4 +324,47 @@ pub(super) fn missing() -> Refused {
         Code::RequiredMissing,
         "no value; the field is required".into(),
     )
+}
+
+/// The value of each row, where it can be known.
+fn each<T>(
+    items: impl Iterator<Item = T>,
+    unknown: Option<&[bool]>,
+    mut value: impl FnMut(usize, T) -> Cell,
+) -> Vec<Cell> {
+    let values = items.enumerate().map(|(row, item)| {
+        if unknown.is_some_and(|unknown| unknown[row]) {
+            Cell::Unknown
+        } else {
+            value(row, item)
+        }
+    });
+    values.collect()
+}
+
+/// The parts of one value, each once.
+#[derive(Default)]
+struct Seen {
+    /// The folded texts, once they are too many to be compared one by one.
+    many: HashSet<Box<str>>,
+}
+
+impl Seen {
+    /// Adds a part to those since `start`, unless it is among them.
+    fn add(&mut self, part: Part, start: usize, sink: &mut Sink) {
+        let text = sink.get(part.folded);
+        let before = &sink.parts[start..];
+        let is_new = if before.len() < FEW {
+            before.iter().all(|known| sink.get(known.folded) != text)
+        } else {
+            if self.many.is_empty() {
+                let known = before.iter().map(|known| sink.get(known.folded).into());
+                self.many.extend(known);
+            }
+            self.many.insert(text.into())
+        };
+        if is_new {
+            sink.parts.push(part);
+        }
+    }
 }

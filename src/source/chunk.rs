@@ -9,6 +9,7 @@ use polars::prelude::{
     ChunkFullNull, Column, DataFrame, DataType, StringChunked, StringChunkedBuilder, TimeUnit,
 };
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 /// The columns of a dataset, the same for all its files.
 ///
@@ -165,13 +166,49 @@ fn each<T>(
     builder.finish()
 }
 
-/// `2026-01-31`. A day that no calendar here reaches stays readable, and is not a date to anyone.
-fn write_date(text: &mut String, days: i32) {
+/// Days from 1970 to the first day of the year 0, and to the last of the year 9999.
+const FOUR_DIGIT_YEARS: RangeInclusive<i32> = -719_528..=2_932_896;
+
+/// Appends `2026-01-31`, the day so many days after 1970. A day that no calendar here reaches stays readable, and is not
+/// a date to anyone.
+pub fn write_date(text: &mut String, days: i32) {
+    if FOUR_DIGIT_YEARS.contains(&days) {
+        return push_day(text, days);
+    }
     let date = NaiveDate::default().checked_add_signed(TimeDelta::days(i64::from(days)));
     let _ = match date {
         Some(date) => write!(text, "{date}"),
         None => write!(text, "day {days}"),
     };
+}
+
+/// A day of a four-digit year, without the formatter: dates are most of what is rendered.
+fn push_day(text: &mut String, days: i32) {
+    // days since the first of March of the year 0, in years that begin with March
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day = days.rem_euclid(146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i32::from(month <= 2);
+    let digit = |number: i32| b'0' + (number % 10).to_le_bytes()[0];
+    let day = [
+        digit(year / 1_000),
+        digit(year / 100),
+        digit(year / 10),
+        digit(year),
+        b'-',
+        digit(month / 10),
+        digit(month),
+        b'-',
+        digit(day / 10),
+        digit(day),
+    ];
+    // digits are text
+    text.push_str(std::str::from_utf8(&day).unwrap_or_default());
 }
 
 /// `2026-01-31T08:15:00Z`, with as many digits of a second as there are.
@@ -320,6 +357,31 @@ mod tests {
             rendered(Series::new("b".into(), [Some(true), Some(false), None])),
             texts(&["true", "false"])
         );
+    }
+
+    #[test]
+    fn every_day_of_four_digit_years_is_written_as_the_calendar_has_it() {
+        let first = NaiveDate::from_ymd_opt(0, 1, 1).unwrap();
+        let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap();
+        let span = (last - first).num_days();
+        assert_eq!(
+            i64::from(FOUR_DIGIT_YEARS.end() - FOUR_DIGIT_YEARS.start()),
+            span
+        );
+        let mut text = String::new();
+        let days = first.iter_days().zip(FOUR_DIGIT_YEARS);
+        // each day of the centuries around now, and of all others each eleventh
+        for (date, day) in days.filter(|(_, day)| (-40_000..60_000).contains(day) || day % 11 == 0)
+        {
+            text.clear();
+            write_date(&mut text, day);
+            assert_eq!(text, date.to_string());
+        }
+        for day in [FOUR_DIGIT_YEARS.start() - 1, FOUR_DIGIT_YEARS.end() + 1] {
+            text.clear();
+            write_date(&mut text, day);
+            assert_eq!(text.len(), "+10000-01-01".len() - usize::from(day < 0));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{key, string, texts};
 use crate::api::contract::{answer, keys};
-use crate::mapping::value::{Cell, Sink};
+use crate::mapping::sink::{Cell, Sink};
 
 /// Where the parts of a definition stand among the plan's fields.
 #[derive(Debug)]

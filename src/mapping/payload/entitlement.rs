@@ -1,7 +1,7 @@
 //! Entitlements: no request carries one whole, so that a row's JSON is [`Entitlement`], and the engine's to take apart.
 
 use super::{Detail, References};
-use crate::mapping::value::{Cell, Sink};
+use crate::mapping::sink::{Cell, Sink};
 use crate::model::entitlement::{Entitlement, Owner};
 
 /// Where the parts of an entitlement stand among the plan's fields, and what its details are called.

@@ -13,10 +13,11 @@ mod operations;
 mod record;
 
 use crate::api::contract::{Contract, keys};
-use crate::mapping::file::{Text, Written};
+use crate::mapping::file::{Empty, Text, Written};
 use crate::mapping::plan::DetailPlan;
 use crate::mapping::references::RefKind;
-use crate::mapping::value::{Cell, Sink, ValuePlan};
+use crate::mapping::sink::{Cell, Sink};
+use crate::mapping::value::ValuePlan;
 use crate::model::entity::{Entity, Family};
 use definition::DefinitionTemplate;
 use entitlement::EntitlementTemplate;
@@ -69,6 +70,15 @@ pub(super) enum Detail<'a> {
 }
 
 impl Detail<'_> {
+    /// A mapped value; what an empty one means is for the mapping to say.
+    pub(super) const fn of(cell: Cell, empty: Empty) -> Self {
+        match (cell, empty) {
+            (Cell::Null, Empty::Clear) => Self::Clear,
+            (Cell::Null, Empty::Keep) | (Cell::Unknown, _) => Self::Absent,
+            (Cell::One(_) | Cell::Many(_), _) => Self::Cell(cell),
+        }
+    }
+
     /// Whether the payload names the detail.
     pub(super) const fn is_sent(&self) -> bool {
         !matches!(self, Self::Absent)

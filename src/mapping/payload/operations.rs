@@ -2,7 +2,7 @@
 
 use super::{Detail, detail_start, detail_values, key, separate, string};
 use crate::api::contract::{Contract, Name, keys, verb_word};
-use crate::mapping::value::{Cell, Sink};
+use crate::mapping::sink::{Cell, Sink};
 use crate::model::entity::{Entity, Verb};
 
 /// Everything of an item that is the same for every row.

@@ -2,7 +2,7 @@
 
 use super::{Detail, References, detail_start, detail_values, key, separate, string, strings};
 use crate::api::contract::{Contract, IdForm, Name, keys, operation_word};
-use crate::mapping::value::{Cell, Sink};
+use crate::mapping::sink::{Cell, Sink};
 use crate::model::entity::{Entity, Operation};
 
 /// Everything of a record that is the same for every row.

@@ -1,19 +1,17 @@
 //! What a detail's or field's text must look like, and its canonical form.
 
+mod email;
 pub(super) mod moment;
 pub(super) mod phone;
 
 use crate::api::contract::DETAIL_TYPES;
 use crate::model::code::Code;
 use crate::model::entity::Owner;
-use email_address::{EmailAddress, Options};
+use email::is_email;
 use moment::DateFormat;
 use phone::Phone;
 use std::borrow::Cow;
 use url::Url;
-
-/// Bytes of the longest e-mail address that mail systems carry (RFC 5321).
-const MAX_EMAIL: usize = 254;
 
 /// The type of a value.
 #[derive(Debug)]
@@ -116,19 +114,6 @@ fn word(text: &str, words: &[&'static str]) -> Option<Cow<'static, str>> {
     found.map(|word| Cow::Borrowed(*word))
 }
 
-/// Whether the text is an address that mail can reach from anywhere: no display name, no domain literal, and a
-/// domain of at least two labels that has an A-label form. Local parts and domains may be international.
-fn is_email(text: &str) -> bool {
-    let options = Options::default()
-        .with_required_tld()
-        .without_display_text()
-        .without_domain_literal();
-    text.len() <= MAX_EMAIL
-        && !text.chars().any(char::is_control)
-        && EmailAddress::parse_with_options(text, options)
-            .is_ok_and(|address| idna::domain_to_ascii(address.domain()).is_ok())
-}
-
 /// Whether the text is an absolute http or https URL with a host, as written: nothing has to be escaped first.
 fn is_url(text: &str) -> bool {
     let after = |scheme: &str| {
@@ -150,6 +135,11 @@ pub(super) fn number(text: &str) -> Option<&str> {
 
 /// true, yes, 1, t, y and their opposites, in any case.
 pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" => return Some(true),
+        "false" => return Some(false),
+        _ => {}
+    }
     let is = |words: [&str; 5]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is(["true", "yes", "1", "t", "y"]) {
         Some(true)
@@ -164,46 +154,6 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn addresses_need_a_domain_with_a_dot_and_nothing_around_them() {
-        for good in [
-            "ana@example.com",
-            "ana.ito+news@mail.example.co.uk",
-            "o'brien@example.com",
-            "jürgen@bücher.example",
-            "用户@例子.广告",
-            "\"ana ito\"@example.com",
-            "ANA@EXAMPLE.COM",
-            "ana@xn--bcher-kva.example",
-        ] {
-            assert!(is_email(good), "{good}");
-        }
-        let long = format!("{}@example.com", "a".repeat(300));
-        for bad in [
-            "",
-            "ana",
-            "ana@",
-            "@example.com",
-            "ana@localhost",
-            "ana@@example.com",
-            "ana@example..com",
-            "ana@.example.com",
-            "ana@-example.com",
-            "ana @example.com",
-            "Ana <ana@example.com>",
-            "<ana@example.com>",
-            "ana@[127.0.0.1]",
-            "ana@example.com, bo@example.com",
-            "ana@example.com;bo@example.com",
-            "ana@example.com\n",
-            "ana\u{0}@example.com",
-            "mailto:ana@example.com",
-            &long,
-        ] {
-            assert!(!is_email(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn urls_are_absolute_http_or_https_with_a_host() {

@@ -22,6 +22,8 @@ const SAMPLE: i64 = 1_795_455_938;
 pub(in crate::mapping) struct DateFormat {
     pattern: Box<str>,
     items: Vec<Item<'static>>,
+    /// How a day looks that is written in full, where the pattern is as plain as that.
+    digits: Option<Digits>,
 }
 
 impl DateFormat {
@@ -30,6 +32,7 @@ impl DateFormat {
         Self {
             pattern: ISO.into(),
             items: StrftimeItems::new(ISO).map(Item::to_owned).collect(),
+            digits: Some(Digits::ISO),
         }
     }
 
@@ -41,6 +44,7 @@ impl DateFormat {
         let format = Self {
             pattern: pattern.into(),
             items,
+            digits: Digits::of(pattern),
         };
         // a pattern that cannot read back what it wrote does not name a day
         let sample = DateTime::from_timestamp(SAMPLE, 0).unwrap_or_default();
@@ -65,6 +69,9 @@ impl DateFormat {
 
     /// The day that the text names in this format.
     pub(in crate::mapping) fn date(&self, text: &str) -> Option<NaiveDate> {
+        if let Some(date) = self.digits.as_ref().and_then(|digits| digits.date(text)) {
+            return Some(date);
+        }
         let parsed = self.parsed(text)?;
         let date = match parsed.timestamp() {
             Some(_) => parsed.to_naive_datetime_with_offset(0).ok()?.date(),
@@ -89,7 +96,7 @@ impl DateFormat {
 
     /// The day as `YYYY-MM-DD`.
     pub(in crate::mapping) fn canonical<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
-        if &*self.pattern == ISO && is_iso_day(text) {
+        if &*self.pattern == ISO && Digits::ISO.date(text).is_some() {
             return Some(Cow::Borrowed(text));
         }
         self.date(text).map(|date| Cow::Owned(date.to_string()))
@@ -98,16 +105,19 @@ impl DateFormat {
 
 /// The instant in UTC that an RFC 3339 text names, the offset, the time of day and seconds being optional.
 pub(in crate::mapping) fn instant(text: &str) -> Option<NaiveDateTime> {
-    let instant = DateTime::parse_from_rfc3339(text)
-        .map(|time| time.naive_utc())
-        .ok();
+    let instant = || {
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| time.naive_utc())
+            .ok()
+    };
     let local = || {
         LOCAL
             .iter()
             .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
     };
     let day = || Some(day(text)?.and_time(NaiveTime::MIN));
-    instant
+    plain_instant(text)
+        .or_else(instant)
         .or_else(local)
         .or_else(day)
         .filter(|time| in_range(time.date()))
@@ -115,9 +125,9 @@ pub(in crate::mapping) fn instant(text: &str) -> Option<NaiveDateTime> {
 
 /// The day that a `YYYY-MM-DD` text names.
 pub(in crate::mapping) fn day(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text, ISO)
-        .ok()
-        .filter(|date| in_range(*date))
+    let short = || NaiveDate::parse_from_str(text, ISO).ok();
+    let date = Digits::ISO.date(text).or_else(short);
+    date.filter(|date| in_range(*date))
 }
 
 /// Whether the day can be written with four digits of a year.
@@ -125,29 +135,126 @@ fn in_range(date: NaiveDate) -> bool {
     (0..=9999).contains(&date.year())
 }
 
-/// Whether the text is a real day in exactly the form `YYYY-MM-DD`: the common case, without an allocation.
-fn is_iso_day(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let number = |range: std::ops::Range<usize>| {
-        bytes[range].iter().try_fold(0u32, |number, byte| {
-            byte.is_ascii_digit()
-                .then(|| number * 10 + u32::from(byte - b'0'))
-        })
+/// The instant that the text names in exactly the form `YYYY-MM-DDTHH:MM:SSZ`: the common case, for which nothing has to
+/// be tried.
+fn plain_instant(text: &str) -> Option<NaiveDateTime> {
+    let day = Digits::ISO.date(text.get(..10)?)?;
+    let time = text.as_bytes().get(10..)?;
+    let [b'T', hour @ .., b'Z'] = time else {
+        return None;
     };
-    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
-        return false;
+    let [h, hh, b':', m, mm, b':', s, ss] = hour else {
+        return None;
+    };
+    let part = |tens: &u8, ones: &u8| number(&[*tens, *ones]);
+    // a leap second is for the parser to judge
+    day.and_hms_opt(part(h, hh)?, part(m, mm)?, part(s, ss)?)
+}
+
+/// The number that ASCII digits name.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, byte| {
+        byte.is_ascii_digit()
+            .then(|| number * 10 + u32::from(byte - b'0'))
+    })
+}
+
+/// A pattern of a four-digit year, a month and a day, each once, with ASCII signs between them: it reads days that are
+/// written with all digits at known places, which is the common case, without an allocation. All else is for the parser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Digits {
+    year: usize,
+    month: usize,
+    day: usize,
+    signs: [(usize, u8); 2],
+}
+
+impl Digits {
+    const ISO: Self = Self {
+        year: 0,
+        month: 5,
+        day: 8,
+        signs: [(4, b'-'), (7, b'-')],
+    };
+    /// Bytes of such a day.
+    const LENGTH: usize = 10;
+
+    /// The places in a pattern as `%d/%m/%Y`.
+    fn of(pattern: &str) -> Option<Self> {
+        let &[b'%', first, sign, b'%', second, other, b'%', third] = pattern.as_bytes() else {
+            return None;
+        };
+        let width = |specifier: u8| if specifier == b'Y' { 4 } else { 2 };
+        let second_at = width(first) + 1;
+        let third_at = second_at + width(second) + 1;
+        let places = [(first, 0), (second, second_at), (third, third_at)];
+        let at = |specifier: u8| {
+            let place = places.iter().find(|(wanted, _)| *wanted == specifier);
+            place.map(|(_, at)| *at)
+        };
+        let is_sign = |sign: u8| matches!(sign, b'/' | b'-' | b'.');
+        (is_sign(sign) && is_sign(other)).then_some(Self {
+            year: at(b'Y')?,
+            month: at(b'm')?,
+            day: at(b'd')?,
+            signs: [(second_at - 1, sign), (third_at - 1, other)],
+        })
     }
-    match (number(0..4), number(5..7), number(8..10)) {
-        (Some(year), Some(month), Some(day)) => {
-            NaiveDate::from_ymd_opt(year.cast_signed(), month, day).is_some()
+
+    /// The day that a text of exactly this form names.
+    fn date(&self, text: &str) -> Option<NaiveDate> {
+        let bytes = text.as_bytes();
+        let in_form =
+            bytes.len() == Self::LENGTH && self.signs.iter().all(|(at, sign)| bytes[*at] == *sign);
+        if !in_form {
+            return None;
         }
-        _ => false,
+        let year = number(&bytes[self.year..self.year + 4])?;
+        let month = number(&bytes[self.month..self.month + 2])?;
+        let day = number(&bytes[self.day..self.day + 2])?;
+        NaiveDate::from_ymd_opt(year.cast_signed(), month, day)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn plain_days_and_instants_are_read_as_the_parser_reads_them(
+            text in "[012][0-9]{3}[-/.][01][0-9][-/.][0-3][0-9]|[0-3][0-9]/[01][0-9]/[0-9]{4}|[0-9:TZ./ +-]{10}",
+            time in "T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](Z|[.]5Z|[+]01:00|z)|",
+        ) {
+            for pattern in ["%Y-%m-%d", "%d/%m/%Y", "%m.%d.%Y", "%Y/%d-%m"] {
+                let format = DateFormat::new(pattern).unwrap();
+                prop_assert!(format.digits.is_some());
+                let parsed = NaiveDate::parse_from_str(&text, pattern).ok();
+                prop_assert_eq!(format.date(&text), parsed.filter(|date| in_range(*date)));
+            }
+            let text = text + &time;
+            if let Some(plain) = plain_instant(&text) {
+                let parsed = DateTime::parse_from_rfc3339(&text).unwrap();
+                prop_assert_eq!(plain, parsed.naive_utc());
+            }
+        }
+    }
+
+    #[test]
+    fn only_plain_patterns_have_known_places() {
+        assert_eq!(Digits::of(ISO), Some(Digits::ISO));
+        for pattern in [
+            "%Y-%m",
+            "%d/%m/%y",
+            "%d/%d/%Y",
+            "%Y-%m-%d %H",
+            "%dx%mx%Y",
+            "%Y-%j-%d",
+        ] {
+            assert_eq!(Digits::of(pattern), None, "{pattern}");
+        }
+    }
 
     #[test]
     fn days_are_read_in_their_format_and_written_as_iso() {

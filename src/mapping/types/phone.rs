@@ -2,13 +2,19 @@
 
 use phonenumber::Mode;
 use phonenumber::country::Id;
+use phonenumber::metadata::DATABASE;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Bytes beyond which a text is no phone number; the same bound as Google's library has.
 const MAX_TEXT: usize = 250;
 /// Numbers remembered in each of two generations: parsing one takes as long as mapping a row.
 const REMEMBERED: usize = 16_384;
+/// Compiled patterns that the library keeps. A country has about ten, and compiling one again takes as long as checking a
+/// hundred numbers.
+const PATTERNS: usize = 1_024;
 
 /// The country whose notation numbers without a country code are in, by its two letters.
 pub(in crate::mapping) fn region(code: &str) -> Option<Id> {
@@ -29,13 +35,37 @@ type Answer = Option<Box<str>>;
 /// The last some thousand answers, by text. When `young` is full it becomes `old`, and `old` is dropped.
 #[derive(Debug, Default)]
 struct Memory {
-    young: HashMap<Box<str>, Answer>,
-    old: HashMap<Box<str>, Answer>,
+    young: Answers,
+    old: Answers,
+}
+
+/// Answers by text.
+type Answers = HashMap<Box<str>, Answer, BuildHasherDefault<TextHasher>>;
+
+/// Hashes one text: the maps are small, and asked for each row.
+#[derive(Debug, Default)]
+struct TextHasher(u64);
+
+impl Hasher for TextHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    // what ends a text tells nothing about it
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Phone {
     /// A check for numbers that are written as people of `region` write them, or with their country code.
     pub(in crate::mapping) fn new(region: Option<Id>) -> Self {
+        // a poisoned cache is as good as another: it holds what was compiled
+        let patterns = DATABASE.cache();
+        let mut patterns = patterns.lock().unwrap_or_else(PoisonError::into_inner);
+        patterns.set_capacity(PATTERNS);
         Self {
             region,
             memory: Mutex::default(),

@@ -80,6 +80,12 @@ impl Draft {
         cells.flat_map(|cell| self.parts(*cell).map(|(name, _)| name))
     }
 
+    /// Whether `known` tells every name that rows refer to, as it is folded for comparison; of rejected rows too.
+    pub fn all_names(&self, kind: RefKind, mut known: impl FnMut(&str) -> bool) -> bool {
+        let mut cells = self.names[kind as usize].iter().flatten();
+        cells.all(|cell| self.parts(*cell).all(|(_, folded)| known(folded)))
+    }
+
     /// The names that rows without a fault refer to, of those that `sent` tells: names that are worth creating.
     /// Names repeat.
     pub fn names_of_sound_rows(
@@ -95,6 +101,12 @@ impl Draft {
         cells
             .filter(|(_, sound)| *sound)
             .flat_map(|(cell, _)| self.parts(*cell).map(|(name, _)| name))
+    }
+
+    /// The file that its rows come from.
+    #[must_use]
+    pub const fn file(&self) -> FileId {
+        self.file
     }
 
     /// The number of the last row that was read well; `None` when none was.

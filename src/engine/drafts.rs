@@ -48,12 +48,12 @@ impl<T: Send + 'static> Lanes<T> {
         let (mut dealt, mut lanes, mut threads) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..mappers {
             let (to_map, chunks) = sync_channel::<Result<RowChunk, SourceError>>(1);
-            let (made, lane) = sync_channel(1);
+            let (to_take, lane) = sync_channel(1);
             let make = make.clone();
             let thread = thread::Builder::new().name("mapping".into());
             threads.push(thread.spawn(move || {
                 for chunk in chunks {
-                    if made.send(chunk.map(&make)).is_err() {
+                    if to_take.send(chunk.map(&make)).is_err() {
                         break;
                     }
                 }

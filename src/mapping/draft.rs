@@ -109,12 +109,6 @@ impl Draft {
         self.file
     }
 
-    /// The number of the last row that was read well; `None` when none was.
-    #[must_use]
-    pub fn last_row(&self) -> Option<RowId> {
-        self.ids.last().copied()
-    }
-
     /// The rows that have a parent, with its name, in row order; rejected rows too.
     pub fn parents(&self) -> impl Iterator<Item = (RowId, &str)> {
         let rows = self.ids.iter().enumerate();

@@ -103,6 +103,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("governor", &["engine::pace"]),
     ("http_body", &["sandbox"]),
     ("indicatif", &["report::progress"]),
+    ("memchr", &["source"]),
     ("parquet", &["source", "report::results"]),
     ("phonenumber", &["mapping"]),
     ("polars", &["source", "mapping"]),
@@ -111,6 +112,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["ledger"]),
     ("rustls", &["api::client"]),
     ("secrecy", &["api", "cli"]),
+    ("simdutf8", &["source"]),
     ("sqlparser", &["mapping"]),
     ("zstd", &["ledger", "source"]),
 ];

@@ -1,28 +1,26 @@
 //! The keys of a dataset on disk, read back in the order of their hashes: 64 partitions by hash, each sorted in memory
-//! when its turn comes. A key takes 16 bytes on disk each time it is put in.
+//! when its turn comes. A key takes 16 bytes each time it is put in.
 
+use super::partitions::Partitions;
 use crate::model::row::KeyHash;
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::path::Path;
 use std::vec;
 
-/// Partitions; beside those of a [`KeySpill`](super::KeySpill) their open files stay under the usual limits.
+/// Partitions.
 const PARTITIONS: usize = 64;
 
 /// Collects keys in any order.
 #[derive(Debug)]
-pub struct KeySet(Vec<BufWriter<File>>);
+pub struct KeySet(Partitions<16>);
 
 impl KeySet {
-    /// A set whose (unnamed) files lie in `folder`.
+    /// A set whose (unnamed) file lies in `folder`.
     ///
     /// # Errors
     /// When no file can be made there.
     pub fn new(folder: &Path) -> io::Result<Self> {
-        let partitions =
-            (0..PARTITIONS).map(|_| Ok(BufWriter::new(tempfile::tempfile_in(folder)?)));
-        Ok(Self(partitions.collect::<io::Result<_>>()?))
+        Ok(Self(Partitions::new(folder, PARTITIONS)?))
     }
 
     /// Takes a key.
@@ -30,15 +28,17 @@ impl KeySet {
     /// # Errors
     /// When the disk refuses.
     pub fn push(&mut self, hash: KeyHash) -> io::Result<()> {
-        self.0[(hash.0 >> 122) as usize].write_all(&hash.0.to_le_bytes())
+        self.0.push((hash.0 >> 122) as usize, &hash.0.to_le_bytes())
     }
 
     /// The keys in order, each once.
     #[must_use]
     pub fn sorted(self) -> SortedKeys {
         SortedKeys {
-            partitions: self.0.into_iter(),
+            partitions: self.0,
+            next: 0,
             keys: Vec::new().into_iter(),
+            bytes: Vec::new(),
         }
     }
 }
@@ -46,8 +46,25 @@ impl KeySet {
 /// Keys in order, each once; one partition of them is in memory.
 #[derive(Debug)]
 pub struct SortedKeys {
-    partitions: vec::IntoIter<BufWriter<File>>,
+    partitions: Partitions<16>,
+    /// The partition that is read next.
+    next: usize,
     keys: vec::IntoIter<u128>,
+    /// Room for a partition.
+    bytes: Vec<u8>,
+}
+
+impl SortedKeys {
+    /// The keys of the next partition, in order, each once.
+    fn read(&mut self) -> io::Result<Vec<u128>> {
+        let entries = self.partitions.read(self.next, &mut self.bytes)?;
+        let entries = entries.iter().map(|key| u128::from_le_bytes(*key));
+        let mut keys: Vec<_> = entries.collect();
+        keys.sort_unstable();
+        keys.dedup();
+        self.next += 1;
+        Ok(keys)
+    }
 }
 
 impl Iterator for SortedKeys {
@@ -58,26 +75,15 @@ impl Iterator for SortedKeys {
             if let Some(key) = self.keys.next() {
                 return Some(Ok(KeyHash(key)));
             }
-            match read(self.partitions.next()?) {
+            if self.next == self.partitions.len() {
+                return None;
+            }
+            match self.read() {
                 Ok(keys) => self.keys = keys.into_iter(),
                 Err(error) => return Some(Err(error)),
             }
         }
     }
-}
-
-fn read(partition: BufWriter<File>) -> io::Result<Vec<u128>> {
-    let mut file = partition
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?;
-    file.seek(SeekFrom::Start(0))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    let (keys, _) = bytes.as_chunks();
-    let mut keys: Vec<_> = keys.iter().map(|key| u128::from_le_bytes(*key)).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    Ok(keys)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! keys are compared by a 128-bit hash. Must not know: mappings, the site, the ledger.
 
 mod keys;
+mod partitions;
 mod rows;
 mod runs;
 mod spill;
@@ -12,7 +13,7 @@ mod spill;
 pub use keys::{KeySet, SortedKeys};
 pub use rows::SpilledRows;
 pub use runs::{Merged, Runs};
-pub use spill::{Decided, KeySpill, Losers, Winner};
+pub use spill::{Decided, KeySpill, KeyedRows, Losers, Winner};
 
 use crate::model::row::RowId;
 use serde::{Deserialize, Serialize};

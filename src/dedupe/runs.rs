@@ -4,6 +4,7 @@
 use crate::model::row::RowId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -82,8 +83,11 @@ impl Runs {
                 at,
                 end,
             };
-            merged.runs.push(BufReader::with_capacity(READ, part));
-            merged.queue(merged.runs.len() - 1)?;
+            let mut run = BufReader::with_capacity(READ, part);
+            if let Some(row) = next_row(&mut run)? {
+                merged.order.push(Reverse((row, merged.runs.len())));
+            }
+            merged.runs.push(run);
             at = end;
         }
         Ok(merged)
@@ -122,29 +126,33 @@ impl Merged {
     /// # Errors
     /// When the disk refuses.
     pub fn pop(&mut self) -> io::Result<Option<(RowId, Vec<u8>)>> {
-        let Some(Reverse((row, index))) = self.order.pop() else {
+        let Some(mut first) = self.order.peek_mut() else {
             return Ok(None);
         };
+        let Reverse((row, index)) = *first;
+        let run = &mut self.runs[index];
         let mut length = [0; 4];
-        self.runs[index].read_exact(&mut length)?;
+        run.read_exact(&mut length)?;
         let mut note = vec![0; u32::from_le_bytes(length) as usize];
-        self.runs[index].read_exact(&mut note)?;
-        self.queue(index)?;
+        run.read_exact(&mut note)?;
+        // the run's next note takes the place of this one: the order is mended once
+        match next_row(run)? {
+            Some(next) => *first = Reverse((next, index)),
+            None => drop(PeekMut::pop(first)),
+        }
         self.left -= 1;
         Ok(Some((row, note)))
     }
+}
 
-    fn queue(&mut self, index: usize) -> io::Result<()> {
-        let run = &mut self.runs[index];
-        if run.buffer().is_empty() && run.get_ref().is_over() {
-            return Ok(());
-        }
-        let mut row = [0; 8];
-        run.read_exact(&mut row)?;
-        let row = RowId(u64::from_le_bytes(row));
-        self.order.push(Reverse((row, index)));
-        Ok(())
+/// The row of a run's next note; `None` at its end.
+fn next_row(run: &mut BufReader<Part>) -> io::Result<Option<RowId>> {
+    if run.buffer().is_empty() && run.get_ref().is_over() {
+        return Ok(None);
     }
+    let mut row = [0; 8];
+    run.read_exact(&mut row)?;
+    Ok(Some(RowId(u64::from_le_bytes(row))))
 }
 
 /// A run's bytes in the file that all share.

@@ -1,25 +1,53 @@
-//! The spill: keys go to 128 partition files by hash, each of which is then sorted in memory; the rows that lose in it
-//! are a run, and the runs are merged. Where each row stands goes to a file of its own.
+//! The spill: keys go to 128 partitions by hash, each of which is then sorted in memory; the rows that lose in it are a
+//! run, and the runs are merged. Where each row stands goes to a file of its own.
 //!
 //! A row takes 56 bytes and its shown key on disk. A partition of a dataset of *n* rows holds about *n* / 128.
 
-use super::rows::{RowSpill, SpilledRows};
+use super::partitions::Partitions;
+use super::rows::{RowBlock, RowSpill, SpilledRows};
 use super::runs::{Merged, Runs};
 use super::{Loser, Policy, Verdict};
 use crate::model::row::{KeyHash, RowId, RowRef};
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io;
 use std::path::Path;
 
-/// Partitions of a spill; their open files stay well under the usual limits of 256 (macOS) and 1,024.
+/// Partitions of a spill.
 const PARTITIONS: usize = 128;
 /// Bytes of a row in a partition: key, row, content.
 const ENTRY: usize = 32;
 
+/// Keys and places of rows that passed validation, some thousand at a time: can be made on any thread.
+#[derive(Debug, Default)]
+pub struct KeyedRows {
+    entries: Vec<Winner>,
+    rows: RowBlock,
+}
+
+impl KeyedRows {
+    /// Room for so many rows.
+    #[must_use]
+    pub fn with_capacity(rows: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(rows),
+            rows: RowBlock::with_capacity(rows),
+        }
+    }
+
+    /// Takes a row, behind those before it, with a digest of what it writes: given back with the row if it wins.
+    pub fn push(&mut self, hash: KeyHash, row: &RowRef, content: u64) {
+        self.entries.push(Winner {
+            hash,
+            row: row.id,
+            content,
+        });
+        self.rows.push(row);
+    }
+}
+
 /// Collects the keys of one dataset, in row order.
 #[derive(Debug)]
 pub struct KeySpill {
-    partitions: Vec<BufWriter<File>>,
+    partitions: Partitions<ENTRY>,
     rows: RowSpill,
 }
 
@@ -29,26 +57,25 @@ impl KeySpill {
     /// # Errors
     /// When no file can be made there.
     pub fn new(folder: &Path) -> io::Result<Self> {
-        let partitions = (0..PARTITIONS)
-            .map(|_| Ok(BufWriter::new(tempfile::tempfile_in(folder)?)))
-            .collect::<io::Result<_>>()?;
         Ok(Self {
-            partitions,
+            partitions: Partitions::new(folder, PARTITIONS)?,
             rows: RowSpill::new(folder)?,
         })
     }
 
-    /// Takes a row that passed validation, with a digest of what it writes: given back with the row if it wins.
+    /// Takes the next rows.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn push(&mut self, hash: KeyHash, row: &RowRef, content: u64) -> io::Result<()> {
-        let mut entry = [0; ENTRY];
-        entry[..16].copy_from_slice(&hash.0.to_le_bytes());
-        entry[16..24].copy_from_slice(&row.id.0.to_le_bytes());
-        entry[24..].copy_from_slice(&content.to_le_bytes());
-        self.partitions[partition_of(hash)].write_all(&entry)?;
-        self.rows.push(row)
+    pub fn take(&mut self, rows: &KeyedRows) -> io::Result<()> {
+        for row in &rows.entries {
+            let mut entry = [0; ENTRY];
+            entry[..16].copy_from_slice(&row.hash.0.to_le_bytes());
+            entry[16..24].copy_from_slice(&row.row.0.to_le_bytes());
+            entry[24..].copy_from_slice(&row.content.to_le_bytes());
+            self.partitions.push(partition_of(row.hash), &entry)?;
+        }
+        self.rows.take(&rows.rows)
     }
 
     /// The rows taken so far.
@@ -77,8 +104,9 @@ impl KeySpill {
         mut winners: impl FnMut(&[Winner]) -> Result<(), E>,
     ) -> Result<Decided, E> {
         let (mut runs, mut repeats) = (Runs::new(folder)?, false);
-        for partition in self.partitions {
-            let entries = read(partition)?;
+        let (mut entries, mut bytes) = (Vec::new(), Vec::new());
+        for partition in 0..self.partitions.len() {
+            read(self.partitions.read(partition, &mut bytes)?, &mut entries);
             let (mut sent, mut losers) = (Vec::with_capacity(entries.len()), Vec::new());
             for group in entries.chunk_by(|left, right| left.hash == right.hash) {
                 repeats |= policy == Policy::AllInOrder && group.len() > 1;
@@ -160,18 +188,9 @@ fn partition_of(hash: KeyHash) -> usize {
 }
 
 /// A partition's rows by key, those of one key in row order.
-fn read(partition: BufWriter<File>) -> io::Result<Vec<Winner>> {
-    let mut file = partition
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?;
-    file.rewind()?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    let (entries, rest) = bytes.as_chunks::<ENTRY>();
-    if !rest.is_empty() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let entries = entries.iter().map(|entry| {
+fn read(bytes: &[[u8; ENTRY]], entries: &mut Vec<Winner>) {
+    entries.clear();
+    entries.extend(bytes.iter().filter_map(|entry| {
         let (hash, rest) = entry.split_first_chunk()?;
         let (row, rest) = rest.split_first_chunk()?;
         Some(Winner {
@@ -179,11 +198,8 @@ fn read(partition: BufWriter<File>) -> io::Result<Vec<Winner>> {
             row: RowId(u64::from_le_bytes(*row)),
             content: u64::from_le_bytes(*rest.first_chunk()?),
         })
-    });
-    let entries: Option<Vec<_>> = entries.collect();
-    let mut entries = entries.ok_or(io::ErrorKind::UnexpectedEof)?;
+    }));
     entries.sort_unstable_by_key(|entry| (entry.hash, entry.row));
-    Ok(entries)
 }
 
 /// The row of a key that is sent, if one is.
@@ -252,12 +268,16 @@ mod tests {
     fn decided(keys: &[u8], policy: Policy) -> (Vec<Loser>, Vec<Winner>, Decided) {
         let folder = tempfile::tempdir().unwrap();
         let mut spill = KeySpill::new(folder.path()).unwrap();
-        for (index, key) in keys.iter().enumerate() {
-            let content = 100 + index as u64;
-            spill
-                .push(hash(*key), &row(index as u64 + 1), content)
-                .unwrap();
+        let mut index = 0;
+        for some in keys.chunks(3) {
+            let mut keyed = KeyedRows::with_capacity(3);
+            for key in some {
+                keyed.push(hash(*key), &row(index + 1), 100 + index);
+                index += 1;
+            }
+            spill.take(&keyed).unwrap();
         }
+        spill.take(&KeyedRows::default()).unwrap();
         assert_eq!(spill.rows(), keys.len() as u64);
         let mut winners = Vec::new();
         let decided = spill.decide_with(policy, folder.path(), |found| {

@@ -113,7 +113,7 @@ impl Checker<'_> {
         let mut spill = RejectedSpill::new(self.spool)?;
         let Survey {
             rows, keys, kin, ..
-        } = surveyor.run(&mut Unasked, |row| Ok(spill.push(&row)?))?;
+        } = surveyor.run(&mut Unasked, |rows| Ok(spill.push(rows)?))?;
         let Decided {
             mut losers,
             rows: mut refs,

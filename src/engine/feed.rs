@@ -1,15 +1,16 @@
 //! The second reading: maps rows again, now with payloads, leaves out what lost to another row, and hands the rest
 //! to the driver. Runs on a thread of its own; a bounded channel holds it back.
 
-use super::drafts::{Drafted, Drafts};
+use super::drafts::{Made, Payloads, Prepared};
 use super::hierarchy::{Behind, Waiting};
 use super::recall::Recalled;
+use super::settled::{Board, Teller};
 use super::state::{not_sent, parent_not_loaded};
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
 use crate::dedupe::{Losers, Verdict};
 use crate::ledger::RowSet;
-use crate::mapping::{Draft, Emit, Plan};
+use crate::mapping::{Emit, Plan};
 use crate::model::cause::chain;
 use crate::model::clock::Clock;
 use crate::model::code::Code;
@@ -91,11 +92,19 @@ impl<N: Names> Feeder<N> {
         out: &Sender<Feed>,
         mut waiting: Option<&mut Waiting>,
     ) -> Result<(), SurveyError> {
-        for drafted in Drafts::start(&self.dataset, &self.plan, &self.stop)? {
-            let Drafted { chunk, draft } = drafted?;
+        let mut teller = Teller::new(&self.names);
+        // parents are read from drafts
+        let none = Board::default();
+        let board = match &self.behind {
+            Some(_) => &none,
+            None => teller.board(),
+        };
+        for prepared in Payloads::prepare(&self.dataset, &self.plan, &self.stop, board)? {
+            let Prepared { chunk, made } = prepared?;
             let mut records = chunk.records() as u64;
-            let mapped = match (self.stop.why(), draft) {
-                (None, Some(draft)) => self.mapped(draft),
+            let last = chunk.ids.last().copied();
+            let mapped = match (self.stop.why(), made) {
+                (None, Some(made)) => self.mapped(made, last),
                 (why, _) => Err(SurveyError::Stopped(why.unwrap_or_default().to_owned())),
             };
             let (mut rows, decided) = mapped.unwrap_or_else(|error| {
@@ -111,6 +120,7 @@ impl<N: Names> Feeder<N> {
                 rows = behind.lay_aside(rows, waiting)?;
                 records -= (all - rows.len()) as u64;
             }
+            teller.read(chunk.records() as u64, &self.names);
             if out
                 .blocking_send(Feed::Rows {
                     rows,
@@ -159,16 +169,25 @@ impl<N: Names> Feeder<N> {
         }
     }
 
-    fn mapped(&mut self, draft: Draft) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
-        let last = draft.last_row();
+    /// Sorts the rows of a chunk that ends with `last`.
+    fn mapped(
+        &mut self,
+        made: Made,
+        last: Option<RowId>,
+    ) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
         let losers = losers_up_to(&mut self.losers, last)?;
-        let sent = |row: RowId| self.hold.is_none() && !losers.contains_key(&row);
-        let orphans = match &self.behind {
-            Some(behind) => behind.refused(&draft, self.plan.parent_field()),
-            None => HashMap::new(),
+        let mut orphans = HashMap::new();
+        let Mapped { rows, rejected } = match made {
+            Made::Rows(mapped) => mapped,
+            Made::Draft(draft) => {
+                let sent = |row: RowId| self.hold.is_none() && !losers.contains_key(&row);
+                if let Some(behind) = &self.behind {
+                    orphans = behind.refused(&draft, self.plan.parent_field());
+                }
+                let references = self.names.ensure(&draft, &sent)?;
+                draft.finish(references, Emit::Payloads)
+            }
         };
-        let references = self.names.ensure(&draft, &sent)?;
-        let Mapped { rows, rejected } = draft.finish(references, Emit::Payloads);
         let at = self.clock.unix_millis();
         let open = |row: &RowRef| !self.done.contains(row.id);
         let rejected = rejected.into_iter().filter(|row| open(&row.row));

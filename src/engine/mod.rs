@@ -16,6 +16,7 @@ mod entitlements;
 pub mod estimate;
 pub mod feed;
 mod flight;
+pub mod found;
 pub mod gone;
 pub mod hierarchy;
 mod judging;
@@ -38,6 +39,7 @@ pub mod route;
 pub mod run;
 pub mod seen;
 pub mod settle;
+pub mod settled;
 #[cfg(test)]
 mod simulation;
 pub mod single;

@@ -2,16 +2,17 @@
 //! outcomes of all others come from what the first reading kept. Runs on a thread of its own; a bounded channel holds it
 //! back.
 
-use super::drafts::{Drafted, Drafts};
+use super::drafts::{Made, Payloads, Prepared};
 use super::feed::{Feed, lost, refused, unchanged};
 use super::recall::Recalled;
 use super::rejected::RejectedRows;
+use super::settled;
 use super::state::not_sent;
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
 use crate::dedupe::{Losers, SpilledRows};
 use crate::ledger::RowSet;
-use crate::mapping::{Draft, Emit, Plan};
+use crate::mapping::{Emit, Plan};
 use crate::model::cause::chain;
 use crate::model::clock::Clock;
 use crate::model::outcome::RowOutcome;
@@ -97,12 +98,16 @@ impl<N: Names> Rereader<N> {
         };
         teller.next = teller.kept.rows.pop()?;
         if !to_send.is_empty() {
-            for drafted in Drafts::start(&dataset.restricted(to_send), &plan, &stop)? {
-                let Drafted { chunk, draft } = drafted?;
-                let (None, Some(draft)) = (stop.why(), draft) else {
+            let mut told = settled::Teller::new(&names);
+            let changed = dataset.restricted(to_send);
+            for prepared in Payloads::prepare(&changed, &plan, &stop, told.board())? {
+                let Prepared { chunk, made } = prepared?;
+                let (None, Some(made)) = (stop.why(), made) else {
                     break;
                 };
-                match map(&mut names, draft, teller.clock.unix_millis()) {
+                let mapped = map(&mut names, made, teller.clock.unix_millis());
+                told.read(chunk.records() as u64, &names);
+                match mapped {
                     Ok(fresh) => {
                         if let Err(Gone) = teller.up_to(chunk.ids.last().copied(), fresh)? {
                             return Ok(());
@@ -121,9 +126,14 @@ impl<N: Names> Rereader<N> {
     }
 }
 
-fn map(names: &mut impl Names, draft: Draft, at: i64) -> Result<Fresh, SurveyError> {
-    let references = names.ensure(&draft, &|_| true)?;
-    let Mapped { rows, rejected } = draft.finish(references, Emit::Payloads);
+fn map(names: &mut impl Names, made: Made, at: i64) -> Result<Fresh, SurveyError> {
+    let Mapped { rows, rejected } = match made {
+        Made::Rows(mapped) => mapped,
+        Made::Draft(draft) => {
+            let references = names.ensure(&draft, &|_| true)?;
+            draft.finish(references, Emit::Payloads)
+        }
+    };
     Ok(Fresh {
         rows,
         refused: rejected.into_iter().map(|row| refused(row, at)).collect(),
@@ -244,7 +254,7 @@ mod tests {
     use crate::engine::context::Audience;
     use crate::engine::rejected::RejectedSpill;
     use crate::engine::survey::{Surveyor, Unasked};
-    use crate::mapping::{Known, MappingFile, References};
+    use crate::mapping::{Draft, Known, MappingFile, References};
     use crate::model::clock::SystemClock;
     use crate::model::outcome::Status;
     use crate::report::progress::Reporters;

@@ -1,6 +1,7 @@
 //! Names → ids: organizations and products that rows refer to, looked up on the site before rows go out.
 
 use super::asking::Asking;
+use super::settled::Settled;
 use super::survey::each_once;
 use crate::api::contract::MAX_FETCH_ORGANIZATIONS;
 use crate::api::fold;
@@ -20,6 +21,8 @@ pub struct Resolver {
     /// Names, folded, that the site refused to create.
     refused: HashSet<(RefKind, String)>,
     products_listed: bool,
+    /// How many names were created, or refused.
+    decided: u64,
 }
 
 impl Resolver {
@@ -35,6 +38,7 @@ impl Resolver {
             missing: HashSet::new(),
             refused: HashSet::new(),
             products_listed: false,
+            decided: 0,
         }
     }
 
@@ -49,6 +53,30 @@ impl Resolver {
     #[must_use]
     pub fn references(&self) -> &References {
         &self.known
+    }
+
+    /// A copy of it for other threads. With `created`, names that are to be created count once they have an id.
+    #[must_use]
+    pub fn settled(&self, created: bool) -> Settled {
+        let complete = [false, self.products_listed];
+        Settled::new(
+            self.known.clone(),
+            self.missing.clone(),
+            complete,
+            self.on_missing,
+            created,
+        )
+    }
+
+    /// Rises whenever more is known.
+    #[must_use]
+    pub fn learned(&self) -> u64 {
+        let ids = |known: &Known| match known {
+            Known::Unchecked => 0,
+            Known::Resolved(ids) => ids.len(),
+        };
+        let names = ids(&self.known.organizations) + ids(&self.known.products) + self.missing.len();
+        names as u64 + u64::from(self.products_listed) + 2 * self.decided
     }
 
     /// Whether the plan refers to anything.
@@ -117,12 +145,14 @@ impl Resolver {
                     }
                     match self.create(asking, stage, kind, &name).await {
                         Ok(id) => {
+                            self.decided += 1;
                             self.ids(kind).insert(folded, id);
                         }
                         // a name the site does not take is a fault of its rows, not of the run
                         Err(error) if of_the_names(&error) => {
                             let what = "the site refuses to create a name that rows refer to";
                             asking.audience.notice(stage, format!("{what}: {error}"));
+                            self.decided += 1;
                             self.ids(kind).remove(&folded);
                             self.refused.insert((kind, folded));
                         }

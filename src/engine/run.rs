@@ -17,6 +17,7 @@ use super::reread::{Kept, Rereader};
 use super::resolve::Resolver;
 use super::resume::{Before, take_up};
 use super::seen::Target;
+use super::settled::Settled;
 use super::state::Engine;
 use super::survey::{Names, SurveyError, Surveyor, in_order};
 use super::{single, verify};
@@ -550,8 +551,8 @@ fn survey(
         let refused = RejectedSpill::new(spool)?;
         recall = Some((Recall::new(memory, refresh_after, now, spool)?, refused));
     }
-    let found = surveyor.run(names, |row| {
-        let refused = recall.as_mut().map(|(_, refused)| refused.push(&row));
+    let found = surveyor.run(names, |rows| {
+        let refused = recall.as_mut().map(|(_, refused)| refused.push(rows));
         Ok(refused.transpose().map(drop)?)
     })?;
     let tree = in_order(found.kin, job.duplicates, names)?.map(|(tree, _)| tree);
@@ -805,5 +806,13 @@ impl Names for SiteNames {
             .ensure(self.context.asking(), self.stage, kind, names, None);
         self.handle.block_on(asked)?;
         Ok(&self.resolver.references().organizations)
+    }
+
+    fn settled(&self) -> Option<Settled> {
+        Some(self.resolver.settled(self.create))
+    }
+
+    fn learned(&self) -> u64 {
+        self.resolver.learned()
     }
 }

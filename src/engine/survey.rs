@@ -1,17 +1,19 @@
 //! The first reading: maps and validates every row, looks names up, collects keys; nothing is sent.
 
 use super::context::Audience;
-use super::drafts::{Drafted, Drafts};
+use super::drafts::Lanes;
+use super::found::{Found, Wanted};
 use super::gone::Seen;
 use super::hierarchy::{Children, Kin, KinError, Tree};
-use super::state::digest_of;
+use super::rejected::RejectedBlock;
+use super::settled::{Board, Settled, Teller};
 use super::stop::Stop;
 use crate::api::fold;
 use crate::dedupe::{KeySet, KeySpill, Policy};
-use crate::mapping::{Draft, Emit, Known, Plan, References};
+use crate::mapping::{Draft, Known, Plan, References};
 use crate::model::event::{Phase, Progress, RunEvent};
 use crate::model::outcome::{Counts, Status};
-use crate::model::row::{Mapped, RejectedRow, RowId};
+use crate::model::row::RowId;
 use crate::source::{Dataset, SourceError};
 use std::io;
 use std::path::Path;
@@ -36,6 +38,33 @@ pub struct Survey {
     pub seen: Option<Seen>,
     /// The parents of rows, where rows have some.
     pub kin: Option<Kin>,
+}
+
+impl Survey {
+    fn take(&mut self, found: &Found) -> Result<(), SurveyError> {
+        self.rows += found.records;
+        if let Some(rows) = self.file_rows.get_mut(found.file.0 as usize) {
+            *rows += found.records;
+        }
+        self.rejected += found.refused.rows();
+        self.keys.take(&found.keyed)?;
+        if let (Some(kin), Some(of)) = (&mut self.kin, &found.kin) {
+            kin.push(&of.rows, &of.named, &of.parents)?;
+        }
+        if let Some(seen) = &mut self.seen {
+            for key in &found.keys {
+                seen.keys.push(*key)?;
+            }
+            seen.keyless += found.keyless;
+        }
+        Ok(())
+    }
+}
+
+/// What a mapper makes of a chunk.
+enum FoundOrDraft {
+    Found(Found),
+    Draft(Draft),
 }
 
 /// Why a first reading ended early.
@@ -90,6 +119,16 @@ pub trait Names {
     /// # Errors
     /// When the site does not answer.
     fn organizations(&mut self, names: Vec<String>) -> Result<&Known, SurveyError>;
+
+    /// A copy of what is known, for the threads that map; `None` where each draft is to be asked for.
+    fn settled(&self) -> Option<Settled> {
+        None
+    }
+
+    /// Rises whenever more is known.
+    fn learned(&self) -> u64 {
+        0
+    }
 }
 
 /// Orders rows behind their parents. `names` is asked for parents that are not in the input.
@@ -126,13 +165,10 @@ impl Names for Unasked {
     fn organizations(&mut self, _: Vec<String>) -> Result<&Known, SurveyError> {
         Ok(&Known::Unchecked)
     }
-}
 
-/// Whether a row is among refused ones, which are in row order.
-fn is_among(refused: &[RejectedRow], row: RowId) -> bool {
-    refused
-        .binary_search_by_key(&row, |refused| refused.row.id)
-        .is_ok()
+    fn settled(&self) -> Option<Settled> {
+        Some(Settled::unasked())
+    }
 }
 
 /// Names that repeat, each once.
@@ -172,7 +208,7 @@ impl Surveyor<'_> {
     pub fn run(
         &self,
         names: &mut impl Names,
-        mut rejected: impl FnMut(RejectedRow) -> Result<(), SurveyError>,
+        mut rejected: impl FnMut(&RejectedBlock) -> Result<(), SurveyError>,
     ) -> Result<Survey, SurveyError> {
         let mut survey = Survey {
             rows: 0,
@@ -191,62 +227,25 @@ impl Surveyor<'_> {
                 keyless: 0,
             });
         }
-        let emit = if self.contents {
-            Emit::Payloads
-        } else {
-            Emit::Keys
+        let wanted = Wanted {
+            contents: self.contents,
+            all_keys: self.all_keys,
+            kin: self.plan.has_parents(),
         };
+        let mut teller = Teller::new(names);
         let mut told = Instant::now();
-        for drafted in Drafts::start(self.dataset, self.plan, self.stop)? {
-            let Drafted { chunk, draft } = drafted?;
-            let (None, Some(draft)) = (self.stop.why(), draft) else {
-                return Err(SurveyError::Stopped(
-                    self.stop.why().unwrap_or_default().to_owned(),
-                ));
-            };
-            let records = chunk.records() as u64;
-            let kept = survey.kin.as_ref().map(|_| {
-                let parents = draft.parents().map(|(row, name)| (row, name.to_owned()));
-                (
-                    parents.collect::<Vec<_>>(),
-                    draft.named().collect::<Vec<_>>(),
-                )
-            });
-            let Mapped {
-                rows,
-                rejected: refused,
-            } = {
-                let references = names.ensure(&draft, &|_| false)?;
-                draft.finish(references, emit)
-            };
-            survey.rows += records;
-            let file = chunk.file.0 as usize;
-            if let Some(rows) = survey.file_rows.get_mut(file) {
-                *rows += records;
-            }
-            survey.rejected += refused.len() as u64;
-            for row in &rows {
-                let content = if self.contents { digest_of(row) } else { 0 };
-                survey.keys.push(row.hash, &row.row, content)?;
-            }
-            if let (Some(kin), Some((parents, mut named))) = (&mut survey.kin, kept) {
-                named.retain(|(row, _)| is_among(&refused, *row));
-                kin.push(&rows, &named, &parents)?;
-            }
-            if let Some(seen) = &mut survey.seen {
-                for row in &rows {
-                    seen.keys.push(row.hash)?;
+        for found in self.find(wanted, teller.board())? {
+            let found = match (self.stop.why(), found?) {
+                (None, Some(FoundOrDraft::Found(found))) => found,
+                (None, Some(FoundOrDraft::Draft(draft))) => {
+                    let references = names.ensure(&draft, &|_| false)?;
+                    Found::of(draft, references, wanted)
                 }
-                for row in &refused {
-                    match row.hash {
-                        Some(hash) => seen.keys.push(hash)?,
-                        None => seen.keyless += 1,
-                    }
-                }
-            }
-            for row in refused {
-                rejected(row)?;
-            }
+                (why, _) => return Err(SurveyError::Stopped(why.unwrap_or_default().to_owned())),
+            };
+            survey.take(&found)?;
+            rejected(&found.refused)?;
+            teller.read(found.records, names);
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
                 self.tell(&survey, None);
@@ -254,6 +253,23 @@ impl Surveyor<'_> {
         }
         self.tell(&survey, Some(survey.rows));
         Ok(survey)
+    }
+
+    /// Starts reading: what is found of a chunk, or its draft where names were not asked for yet; none of them once a stop
+    /// was asked for.
+    fn find(&self, wanted: Wanted, board: &Board) -> io::Result<Lanes<Option<FoundOrDraft>>> {
+        let (plan, stop, board) = (Arc::clone(self.plan), self.stop.clone(), board.clone());
+        Lanes::over(self.dataset, self.plan, move |chunk| {
+            stop.why().is_none().then(|| {
+                let draft = plan.draft(&chunk);
+                match board.covering(&draft) {
+                    Some(known) => {
+                        FoundOrDraft::Found(Found::of(draft, known.references(), wanted))
+                    }
+                    None => FoundOrDraft::Draft(draft),
+                }
+            })
+        })
     }
 
     fn tell(&self, survey: &Survey, rows: Option<u64>) {

@@ -92,6 +92,12 @@ impl Draft {
         cells.flat_map(|cell| self.parts(*cell).map(|(name, _)| name))
     }
 
+    /// Whether `known` tells every name that rows refer to, as it is folded for comparison; of rejected rows too.
+    pub fn all_names(&self, kind: RefKind, mut known: impl FnMut(&str) -> bool) -> bool {
+        let mut cells = self.names[kind as usize].iter().flatten();
+        cells.all(|cell| self.parts(*cell).all(|(_, folded)| known(folded)))
+    }
+
     /// The names that rows without a fault refer to, of those that `sent` tells: names that are worth creating.
     /// Names repeat.
     pub fn names_of_sound_rows(
@@ -109,10 +115,10 @@ impl Draft {
             .flat_map(|(cell, _)| self.parts(*cell).map(|(name, _)| name))
     }
 
-    /// The number of the last row that was read well; `None` when none was.
+    /// The file that its rows come from.
     #[must_use]
-    pub fn last_row(&self) -> Option<RowId> {
-        self.ids.last().copied()
+    pub const fn file(&self) -> FileId {
+        self.file
     }
 
     /// The rows that have a parent, with its name, in row order; rejected rows too.

@@ -63,6 +63,18 @@ pub(crate) fn timestamp(at: UnixMillis) -> String {
         .unwrap_or_default()
 }
 
+/// Shows times that repeat: rows that were decided together share theirs.
+#[derive(Debug, Default)]
+pub(crate) struct Timestamps(Option<(UnixMillis, String)>);
+
+impl Timestamps {
+    /// As [`timestamp`].
+    pub(crate) fn of(&mut self, at: UnixMillis) -> &str {
+        let last = self.0.take().filter(|(last, _)| *last == at);
+        &self.0.insert(last.unwrap_or_else(|| (at, timestamp(at)))).1
+    }
+}
+
 /// Those of the shown statuses that occur, as `1,900 loaded, 90 rejected`; `None` where none does.
 pub(crate) fn statuses(counts: &Counts, shown: impl Fn(Status) -> bool) -> Option<String> {
     let parts: Vec<_> = Status::ALL
@@ -121,6 +133,14 @@ fn grouped(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_shown_the_same_whatever_came_before_it() {
+        let mut times = Timestamps::default();
+        for at in [0, 0, 1_769_846_400_123, i64::MAX, 0] {
+            assert_eq!(times.of(at), timestamp(at));
+        }
+    }
 
     #[test]
     fn counts_and_rates_have_thousands_separators() {

@@ -2,6 +2,7 @@
 
 use crate::engine::asking::Asking;
 use crate::engine::resolve::Resolver;
+use crate::engine::settled::Settled;
 use crate::engine::survey::{Names, SurveyError};
 use crate::mapping::{Draft, Known, Plan, RefKind, References};
 use crate::model::row::RowId;
@@ -62,5 +63,13 @@ impl Names for Asked<'_> {
             .ensure(self.asking, self.stage, kind, names, None);
         self.handle.block_on(asked)?;
         Ok(&self.resolver.references().organizations)
+    }
+
+    fn settled(&self) -> Option<Settled> {
+        Some(self.resolver.settled(false))
+    }
+
+    fn learned(&self) -> u64 {
+        self.resolver.learned()
     }
 }

@@ -3,7 +3,7 @@
 use super::columns::{COLUMNS, Take, source_cells, source_names};
 use super::writer::Encode;
 use super::{ResultRow, ResultsHeader};
-use crate::report::figures;
+use crate::report::figures::Timestamps;
 use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io;
@@ -13,6 +13,7 @@ pub(super) struct CsvFile {
     writer: csv::Writer<File>,
     /// The digits of the number at hand, kept for its capacity.
     digits: String,
+    times: Timestamps,
 }
 
 impl CsvFile {
@@ -31,6 +32,7 @@ impl CsvFile {
         Ok(Self {
             writer,
             digits: String::new(),
+            times: Timestamps::default(),
         })
     }
 
@@ -54,7 +56,7 @@ impl Encode for CsvFile {
                     None => self.writer.write_field(""),
                 },
                 Take::Small(take) => self.number(take(row)),
-                Take::Time(take) => self.writer.write_field(figures::timestamp(take(row))),
+                Take::Time(take) => self.writer.write_field(self.times.of(take(row))),
             }?;
         }
         for cell in source_cells(header, row) {

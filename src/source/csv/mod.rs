@@ -4,6 +4,7 @@
 //! physical line on which it starts. Must not know: other formats, other files of the dataset.
 
 mod decode;
+mod plain;
 mod quotes;
 mod records;
 mod rows;
@@ -222,18 +223,15 @@ impl Layout {
                 .at(place),
             ]);
         }
-        let Ok(text) = std::str::from_utf8(record.cells) else {
+        let Ok(text) = record.text() else {
             let what = rows::misencoded(record.raw, self.encoding);
             let cure = "save the file as UTF-8, or name its encoding (--csv-encoding, or encoding = \"windows-1252\")";
             return Err(vec![fault(format!("the header is {what}"), cure).at(place)]);
         };
-        let mut start = 0;
-        let mut names = Vec::with_capacity(record.fields);
-        for &end in record.ends {
-            // a delimiter cannot be inside a character of text that is valid as a whole, but cells may touch to one
-            names.push(text.get(start..end).unwrap_or_default().to_owned());
-            start = end;
-        }
+        // a delimiter cannot be inside a character of text that is valid as a whole, but cells may touch to one
+        let cells = record.spans().iter();
+        let names = cells.map(|cell| text.get(cell.clone()).unwrap_or_default().to_owned());
+        let names: Vec<_> = names.collect();
         let faults: Vec<_> = name_faults(&names, "the header")
             .into_iter()
             .map(|fault| fault.at(place))

@@ -1,6 +1,7 @@
 //! The record loop: one record after the other, each with the physical line on which it starts.
 //!
-//! `csv-core` takes a record apart; this file decides where it starts and ends. Guarantees:
+//! Lines whose quotes stand around whole cells are taken apart here, without a copy; `csv-core` does the others. This file
+//! decides where a record starts and ends. Guarantees:
 //!
 //! * A physical line ends with `\n`, `\r\n` or a lone `\r`, inside quotes too. Blank lines are no records.
 //! * A record whose quote is never closed is [`Outcome::Unclosed`]; reading goes on with the line behind its first.
@@ -8,12 +9,16 @@
 //!   once by the scan for the end of a record that spans lines. For when that scan finds a quote open until place P, it
 //!   stood *within quotes* at each line start up to P; so any later record that reaches one of those line starts within
 //!   quotes is open until P as well, and is known to be without another scan.
-//! * The buffer holds one record: never more than `max_record` and some pieces of reading.
+//! * The buffer holds one record: never more than `max_record` and some pieces of reading; the text that is known to be
+//!   UTF-8 is a copy of it.
 
+use super::plain::{Known, split};
 use super::quotes::{Scanner, Verdict};
 use super::window::{Window, line_break};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::io;
+use std::ops::Range;
+use std::str::Utf8Error;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +38,48 @@ pub(super) struct Record<'a> {
     pub(super) outcome: Outcome,
     /// Its bytes in the file, without the line break at the end.
     pub(super) raw: &'a [u8],
-    /// Its cells, unquoted, one behind the other.
-    pub(super) cells: &'a [u8],
-    /// Where in `cells` each cell ends; meaningless when there are more fields than [`Records::expect`] allows.
-    pub(super) ends: &'a [usize],
+    /// Its cells, unquoted.
+    cells: Cells<'a>,
+    /// Where each cell is; meaningless when there are more fields than [`Records::expect`] allows.
+    spans: &'a [Range<usize>],
     /// How many cells it has.
     pub(super) fields: usize,
+}
+
+/// Where the cells of a record are.
+#[derive(Debug)]
+enum Cells<'a> {
+    /// In its line.
+    Text(&'a str),
+    /// One behind the other.
+    Joined(&'a [u8]),
+}
+
+impl<'a> Record<'a> {
+    /// What holds the cells, as text.
+    pub(super) fn text(&self) -> Result<&'a str, Utf8Error> {
+        match self.cells {
+            Cells::Text(text) => Ok(text),
+            Cells::Joined(bytes) => std::str::from_utf8(bytes),
+        }
+    }
+
+    /// Whether no cell ends within a character of `text`: where cells touch, halves of one that a delimiter cut in two
+    /// would be whole again.
+    pub(super) fn is_whole(&self, text: &str) -> bool {
+        match self.cells {
+            Cells::Text(_) => true,
+            Cells::Joined(_) => self
+                .spans
+                .iter()
+                .all(|span| text.is_char_boundary(span.end)),
+        }
+    }
+
+    /// Where in the text each cell is.
+    pub(super) fn spans(&self) -> &'a [Range<usize>] {
+        self.spans
+    }
 }
 
 /// Why no further record can be read.
@@ -74,7 +115,10 @@ pub(super) struct Records {
     cells_len: usize,
     ends: Vec<usize>,
     ends_len: usize,
+    spans: Vec<Range<usize>>,
     fields: usize,
+    /// Where the window is known to be text.
+    known: Known,
     /// How many bytes were looked at, each time counted.
     #[cfg(test)]
     work: usize,
@@ -98,7 +142,9 @@ impl Records {
             cells_len: 0,
             ends: vec![0; 64],
             ends_len: 0,
+            spans: Vec::new(),
             fields: 0,
+            known: Known::default(),
             #[cfg(test)]
             work: 0,
         }
@@ -120,6 +166,23 @@ impl Records {
         (self.cells_len, self.ends_len, self.fields) = (0, 0, 0);
         let first = self.first_line()?;
         let content = first.unwrap_or(self.window.bytes().len());
+        if let Some(text) = self.known.line(&self.window, content)
+            && let Some(fields) = split(text, self.delimiter, self.width, &mut self.spans)
+        {
+            self.count(content);
+            self.finish_line(content, first.is_some());
+            let (text, position) = (&self.known, self.window.position());
+            let start = position - (content + usize::from(first.is_some())) as u64;
+            let text = text.at(start, content);
+            return Ok(Some(Record {
+                line,
+                outcome: Outcome::Complete,
+                raw: text.as_bytes(),
+                cells: Cells::Text(text),
+                spans: &self.spans,
+                fields,
+            }));
+        }
         if self.parse(0, content, first.is_none()) {
             self.finish_line(content, first.is_some());
             return Ok(Some(self.record(
@@ -278,13 +341,25 @@ impl Records {
         self.window.consume(content + usize::from(terminated));
     }
 
-    fn record(&self, line: u64, outcome: Outcome, content: usize, terminated: bool) -> Record<'_> {
+    /// The record that the parser took apart.
+    fn record(
+        &mut self,
+        line: u64,
+        outcome: Outcome,
+        content: usize,
+        terminated: bool,
+    ) -> Record<'_> {
+        let mut start = 0;
+        let ends = self.ends[..self.ends_len].iter();
+        self.spans.clear();
+        self.spans
+            .extend(ends.map(|end| std::mem::replace(&mut start, *end)..*end));
         Record {
             line,
             outcome,
             raw: &self.window.consumed(content + usize::from(terminated))[..content],
-            cells: &self.cells[..self.cells_len],
-            ends: &self.ends[..self.ends_len],
+            cells: Cells::Joined(&self.cells[..self.cells_len]),
+            spans: &self.spans,
             fields: self.fields,
         }
     }

@@ -71,16 +71,10 @@ impl Rows {
                     stretch.ids.push(row);
                     stretch.lines.push(record.line);
                     held += CELL * columns;
+                    let cells = record.spans();
                     for (builder, (position, _)) in builders.iter_mut().zip(&self.wanted) {
-                        let start = match position.checked_sub(1) {
-                            None => Some(&0),
-                            Some(before) => record.ends.get(before),
-                        };
                         // a padded record ends early: there is nothing behind its last cell
-                        let cell = match (start, record.ends.get(*position)) {
-                            (Some(start), Some(end)) => &text[*start..*end],
-                            _ => "",
-                        };
+                        let cell = cells.get(*position).map_or("", |cell| &text[cell.clone()]);
                         match cell {
                             "" => builder.append_null(),
                             cell => {
@@ -136,9 +130,8 @@ fn check<'a>(
             format!("{} fields; the header has {width}", record.fields),
         ));
     }
-    // a character cut in two by a delimiter would be whole again where the cells touch
-    match std::str::from_utf8(record.cells) {
-        Ok(text) if record.ends.iter().all(|end| text.is_char_boundary(*end)) => Ok(text),
+    match record.text() {
+        Ok(text) if record.is_whole(text) => Ok(text),
         _ => Err((Code::EncodingInvalid, misencoded(record.raw, encoding))),
     }
 }

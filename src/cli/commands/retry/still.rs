@@ -39,11 +39,9 @@ pub(super) fn sentences(
         audience: &Audience::new(Box::new(Reporters::default())),
         stop: &Stop::default(),
     };
-    let mut first = Vec::new();
-    let surveyed = surveyor.run(&mut Unasked, |row| {
-        if first.len() < SHOWN {
-            first.push(row);
-        }
+    let mut first: Vec<RejectedRow> = Vec::new();
+    let surveyed = surveyor.run(&mut Unasked, |rows| {
+        first.extend(rows.iter().take(SHOWN - first.len()));
         Ok(())
     });
     let survey = surveyed.map_err(|error| Failure::of(Exit::Input, &error))?;

@@ -7,11 +7,13 @@
 //! Must not know: batches, requests, and what became of rows; whoever asks keeps rows in flight on the way they are on.
 
 mod calls;
+mod line;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
 pub use calls::{CallTimes, GUESSED_CALL};
+pub use line::Line;
 pub use tasks::{Queue, TaskTimes, WORST_ITEM, WORST_TASK};
 
 use std::time::{Duration, Instant};
@@ -188,13 +190,13 @@ impl Router {
         self
     }
 
-    /// A task ended, however: its rows, the time from its submission to the news of its end, and what of ours was
-    /// unfinished when it was submitted, without itself.
+    /// A task ended, however: its rows, the time from its submission to the news of its end, and what of ours had
+    /// its turn before it.
     pub fn task_ended(&mut self, rows: usize, took: Duration, before: Queue) {
         self.tasks.ended(rows, took, before);
     }
 
-    /// A task was found unfinished at this age.
+    /// A task was found unfinished at this age, behind as much of ours at most.
     pub fn task_running(&mut self, rows: usize, age: Duration, before: Queue) {
         self.tasks.running(rows, age, before);
     }

@@ -35,6 +35,17 @@ pub struct Queue {
     pub rows: usize,
 }
 
+impl Queue {
+    /// With one task more, of so many rows.
+    #[must_use]
+    pub fn and(self, rows: usize) -> Self {
+        Self {
+            tasks: self.tasks + 1,
+            rows: self.rows + rows,
+        }
+    }
+}
+
 /// A task that ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Seen {

@@ -1,7 +1,7 @@
 //! What a task had before it, told once it ended.
 //!
 //! Requests that leave together reach the site in any order, so that none knows its place when it is sent. What ended
-//! while a task was waited for, and had not been sent after it was accepted, took its turn before it.
+//! while a task was waited for, and was sent before that one was accepted, took its turn before it.
 
 use super::Queue;
 use std::collections::VecDeque;
@@ -25,9 +25,9 @@ pub struct Line {
 }
 
 impl Line {
-    /// Tasks that had their turn before one of so many rows, which was sent and accepted at these moments and ended now.
+    /// A task of so many rows ended, which was sent and accepted at these moments. Gives what had its turn before it.
     pub fn ended(&mut self, now: Instant, sent: Instant, accepted: Instant, rows: usize) -> Queue {
-        let before = self.before(sent, accepted);
+        let before = self.before(accepted);
         if self.ended.len() == MEMORY {
             self.ended.pop_front();
         }
@@ -39,12 +39,12 @@ impl Line {
         before
     }
 
-    /// Tasks that had their turn so far before one that was sent and accepted at these moments.
+    /// Tasks that had their turn so far before one that was accepted at this moment.
     #[must_use]
-    pub fn before(&self, sent: Instant, accepted: Instant) -> Queue {
+    pub fn before(&self, accepted: Instant) -> Queue {
         let others = self.ended.iter();
         others
-            .filter(|other| other.ended > sent && other.sent <= accepted)
+            .filter(|other| other.ended > accepted && other.sent <= accepted)
             .fold(Queue::default(), |sum, other| sum.and(other.rows))
     }
 }
@@ -71,9 +71,10 @@ mod tests {
         // sent while all of those were waited for, but the first
         assert_eq!(ended(&mut line, 60, 25, 50), (2, 200));
         // it overtook one that was sent before it
-        assert_eq!(ended(&mut line, 70, 21, 3), (3, 250));
-        let before = line.before(at(10), at(11));
-        assert_eq!((before.tasks, before.rows), (3, 207));
+        assert_eq!(ended(&mut line, 70, 21, 3), (2, 200));
+        // so far, of one that still runs
+        let before = line.before(at(26));
+        assert_eq!((before.tasks, before.rows), (4, 253));
     }
 
     #[test]
@@ -83,6 +84,6 @@ mod tests {
         for _ in 0..100 {
             line.ended(start + Duration::from_secs(1), start, start, 1);
         }
-        assert_eq!(line.before(start, start).tasks, MEMORY);
+        assert_eq!(line.before(start).tasks, MEMORY);
     }
 }

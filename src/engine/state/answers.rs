@@ -192,7 +192,7 @@ impl Engine {
                 wait.next_poll = wait.since + self.polling.next(asked, age);
                 self.gate.unfinished(now.at, age);
                 if !wait.inherited {
-                    let ahead = self.ahead_of(seq, sent, accepted);
+                    let ahead = self.ahead_of(seq, accepted);
                     self.router.task_running(rows, age, ahead);
                 }
                 if age >= poll::DEADLINE {

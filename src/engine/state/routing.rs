@@ -27,6 +27,7 @@ pub(super) fn router(config: &StageConfig) -> Router {
         most_slots: config.most_slots,
         single_in_flight: config.single_in_flight,
         requests_per_second: config.requests_per_second,
+        points_an_hour: config.points_an_hour,
         expected_rows: config.expected_rows,
     })
 }
@@ -94,12 +95,12 @@ impl Engine {
     }
 
     /// Tasks that had their turn before one, or may have theirs before it yet.
-    pub(super) fn ahead_of(&self, seq: BatchSeq, sent: Instant, accepted: Instant) -> Queue {
+    pub(super) fn ahead_of(&self, seq: BatchSeq, accepted: Instant) -> Queue {
         let sent_by = |flight: &Flight| flight.last_sent.is_none_or(|sent| sent <= accepted);
         self.flights
             .iter()
             .filter(|(other, flight)| **other != seq && flight.holds_slot() && sent_by(flight))
-            .fold(self.line.before(sent, accepted), |sum, (_, flight)| {
+            .fold(self.line.before(accepted), |sum, (_, flight)| {
                 sum.and(flight.batch.rows().len())
             })
     }

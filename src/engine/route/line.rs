@@ -14,7 +14,8 @@ const MEMORY: usize = 64;
 #[derive(Debug, Clone, Copy)]
 struct Ended {
     sent: Instant,
-    ended: Instant,
+    /// When.
+    at: Instant,
     rows: usize,
 }
 
@@ -33,7 +34,7 @@ impl Line {
         }
         self.ended.push_back(Ended {
             sent,
-            ended: now,
+            at: now,
             rows,
         });
         before
@@ -44,7 +45,7 @@ impl Line {
     pub fn before(&self, accepted: Instant) -> Queue {
         let others = self.ended.iter();
         others
-            .filter(|other| other.ended > accepted && other.sent <= accepted)
+            .filter(|other| other.at > accepted && other.sent <= accepted)
             .fold(Queue::default(), |sum, other| sum.and(other.rows))
     }
 }

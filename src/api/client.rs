@@ -5,7 +5,7 @@
 
 use crate::api::auth::{Auth, Pass};
 use crate::api::classify::{Answer, Got, Headers, classify};
-use crate::api::contract::{self, Contract, Endpoint, Kind, Method};
+use crate::api::contract::{self, Contract, Endpoint, Kind, Method, POINTS_AN_HOUR};
 use crate::api::error::ClientError;
 use crate::api::site::{Site, path};
 use crate::api::words;
@@ -182,6 +182,12 @@ impl Client {
     #[must_use]
     pub fn contract(&self) -> &Contract {
         &self.contract
+    }
+
+    /// Points that requests may cost in an hour, where they are known to cost any: those of apps do.
+    #[must_use]
+    pub fn points_an_hour(&self) -> Option<f64> {
+        self.auth.renews().then(|| f64::from(POINTS_AN_HOUR))
     }
 
     /// Sends one request with credentials and reads its JSON; gives the trace id along. Where the site takes the

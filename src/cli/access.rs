@@ -2,6 +2,7 @@
 
 use super::commands::SANDBOX_FOLDER;
 use super::exit::{Exit, Failure};
+use super::job::AuthMethod;
 use super::secrets::{self, Credentials};
 use super::settings::{AuthSettings, LoadSettings, SiteSettings};
 use crate::api::auth::Auth;
@@ -175,6 +176,15 @@ pub(super) async fn enter(
         name,
         warnings,
     })
+}
+
+/// Whether requests count against the platform's hourly quota, as those of apps are documented to.
+pub(super) fn is_metered(site: &SiteSettings, auth: &AuthSettings) -> bool {
+    let is_app = matches!(
+        auth.table.method,
+        Some(AuthMethod::OAuth | AuthMethod::ClientCredentials)
+    );
+    is_app && !matches!(site, SiteSettings::Sandbox { .. })
 }
 
 /// The credentials, and, where they come from a person's consent, what renews them.

@@ -3,7 +3,6 @@
 use super::batcher::Batch;
 use super::judging::Judging;
 use super::retry::Tries;
-use super::route::Queue;
 use crate::model::outcome::{Counts, Route, Status};
 use crate::model::reply::{TaskFailure, TaskId};
 use crate::model::row::Reason;
@@ -112,8 +111,8 @@ pub(super) struct Flight {
     /// An earlier attempt may have reached the site.
     pub(super) maybe_applied: bool,
     pub(super) first_sent: Option<Instant>,
-    /// Our tasks that the site had when it was sent last, itself left out.
-    pub(super) before: Queue,
+    /// When it was sent last, by this process.
+    pub(super) last_sent: Option<Instant>,
     /// How often its rows were sent under a new key, because a read-back did not show them.
     pub(super) rounds: u32,
     /// Single calls for its rows may have been made by an interrupted run.
@@ -133,7 +132,7 @@ impl Flight {
             tries: Tries::default(),
             maybe_applied: false,
             first_sent: None,
-            before: Queue::default(),
+            last_sent: None,
             rounds: 0,
             begun: false,
         }

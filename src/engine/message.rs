@@ -51,6 +51,8 @@ pub struct StageConfig {
     pub route: Wish,
     /// Requests that may leave in a second.
     pub requests_per_second: f64,
+    /// Points that requests may cost in an hour, where they cost any.
+    pub points_an_hour: Option<f64>,
     /// Rows of the stage that are to be sent, at most.
     pub expected_rows: u64,
     /// Calls that it takes to write a row by itself; `None` where that may not come to the same.

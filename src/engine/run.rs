@@ -662,6 +662,7 @@ fn stage_config(
         stage: target.stage,
         route: context.route,
         requests_per_second: context.requests_per_second,
+        points_an_hour: context.client.points_an_hour(),
         expected_rows: rows.unwrap_or(0),
         calls: calls(context.client.contract(), target),
         single_in_flight: context.single_in_flight.get(),

@@ -151,6 +151,7 @@ async fn finish_requests(
             stage: number,
             route: Wish::Bulk,
             requests_per_second: context.requests_per_second,
+            points_an_hour: None,
             expected_rows: 0,
             calls: Box::new(|_| None),
             single_in_flight: context.single_in_flight.get(),

@@ -27,7 +27,7 @@ use super::message::{Command, Durable, Event, Now, StageConfig};
 use super::poll::Polling;
 use super::quiet::Quiet;
 use super::retry::Budget;
-use super::route::Router;
+use super::route::{Line, Router};
 use super::slots::SlotGate;
 use super::why;
 use crate::ledger::record::{ContentHash, Record, RowHashes, SentRow};
@@ -84,6 +84,7 @@ pub struct Engine {
     requests: u64,
     suspended: bool,
     router: Router,
+    line: Line,
     /// When it is asked again, if nothing happens before.
     ask_router: Option<Instant>,
     /// Rows that an interrupted run may have sent.
@@ -116,6 +117,7 @@ impl Engine {
             requests: 0,
             suspended: false,
             router: router(&config),
+            line: Line::default(),
             ask_router: None,
             begun: HashSet::new(),
             check_associations: false,
@@ -366,9 +368,6 @@ impl Engine {
     }
 
     fn send_due(&mut self, now: Now, mut active: usize, commands: &mut Vec<Command>) {
-        // those still on their way may reach the site in any order
-        let waiting = |flight: &&Flight| matches!(flight.phase, Phase::Waiting(_));
-        let before = self.queue(waiting);
         // a row that was left of a refused request tells most, and takes least
         let mut order: Vec<_> = self.flights.keys().copied().collect();
         order.sort_by_key(|seq| self.flights[seq].batch.rows().len() > 1);
@@ -389,7 +388,7 @@ impl Engine {
             }
             flight.phase = Phase::Sending;
             flight.attempts += 1;
-            flight.before = before;
+            flight.last_sent = Some(now.at);
             flight.first_sent.get_or_insert(now.at);
             commands.push(Command::Submit {
                 batch: seq,

@@ -71,6 +71,9 @@ pub const MAX_OPTIONS: usize = 2_000;
 pub const MAX_PRODUCT_PAGE: usize = 100;
 /// Non-terminal tasks a site allows; one page says 5, another 10.
 pub const MAX_TASKS: usize = 5;
+/// Points of the platform's hourly quota, that of an app over all its sites. Documented for apps with OAuth; requests with API
+/// tokens are documented not to count. Whether those of this API do is not documented.
+pub const POINTS_AN_HOUR: u32 = 65_000;
 
 /// One bulk endpoint and its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

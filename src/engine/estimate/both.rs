@@ -57,18 +57,19 @@ fn mixed(work: &Work, means: &Means, batches: u64) -> Both {
     let requests = bulk.requests + calls.requests;
     // alone, a way says itself what its requests take
     let paced = if bulk.requests > 0 && calls.requests > 0 {
-        let fewest = float(bulk.tasks) * fewest_requests(work) + float(calls.requests);
+        let fewest = float(bulk.tasks) * fewest_requests(work, means) + float(calls.requests);
         Duration::from_secs_f64(fewest / means.requests_per_second)
     } else {
         Duration::ZERO
     };
+    let cost = Cost {
+        took: bulk.took.max(calls.took).max(paced),
+        tasks: bulk.tasks,
+        requests,
+        points: bulk.points + calls.points,
+    };
     Both {
-        cost: Cost {
-            took: bulk.took.max(calls.took).max(paced),
-            tasks: bulk.tasks,
-            requests,
-            points: bulk.points + calls.points,
-        },
+        cost: cost.within(means.points_an_hour),
         by_calls: work.rows - work.rows.min(batches * work.batch_rows as u64),
     }
 }

@@ -13,8 +13,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-/// Points of the platform's hourly quota for apps: OAuth requests count against it, those with API tokens do not.
-pub const POINTS_AN_HOUR: u64 = 65_000;
+const HOUR: Duration = Duration::from_hours(1);
 /// Polls of a task: few of a short one, whose end is news at once.
 const POLLS: f64 = 5.0;
 const POLLS_OF_SHORT: f64 = 1.4;
@@ -57,6 +56,8 @@ pub struct Means {
     pub workers: Option<f64>,
     /// Single calls' times.
     pub calls: CallTimes,
+    /// Points that requests may cost in an hour, where they cost any.
+    pub points_an_hour: Option<u64>,
 }
 
 /// What one way costs.
@@ -84,19 +85,22 @@ pub fn by_bulk(work: &Work, means: &Means) -> Cost {
         .min(usize::try_from(work.rows).unwrap_or(usize::MAX));
     let each = means.tasks.alone(rows);
     let polls = if each < SHORT { POLLS_OF_SHORT } else { POLLS };
-    let paced = float(tasks) * fewest_requests(work) / means.requests_per_second;
+    let paced = float(tasks) * fewest_requests(work, means) / means.requests_per_second;
     let looks = float(tasks) * (polls + work.reads);
-    Cost {
+    let cost = Cost {
         took: Duration::from_secs_f64(in_turns(tasks, each, means).max(paced)),
         tasks,
         requests: tasks + whole(looks),
         points: tasks + whole(looks * POINTS_A_READ),
-    }
+    };
+    cost.within(means.points_an_hour)
 }
 
-/// Requests of a task where they are scarce: it is polled no more than it takes.
-fn fewest_requests(work: &Work) -> f64 {
-    1.0 + work.reads + POLLS_OF_SHORT
+/// Requests of a task where they are scarce: it is polled no more than it takes. Where it is known how fast tasks ended, what
+/// more was polled is in that.
+fn fewest_requests(work: &Work, means: &Means) -> f64 {
+    let polls = means.workers.map_or(POLLS_OF_SHORT, |_| 1.0);
+    1.0 + work.reads + polls
 }
 
 /// By single calls.
@@ -113,11 +117,29 @@ pub fn by_calls(work: &Work, means: &Means) -> Cost {
     }
     let rate = calls.rate(work.calls, *single_in_flight, *requests_per_second);
     let requests = whole((float(work.rows) * calls.calls(work.calls)).ceil());
-    Cost {
+    let cost = Cost {
         took: Duration::from_secs_f64((float(work.rows) / rate).max(calls.row(work.calls))),
         tasks: 0,
         requests,
         points: requests,
+    };
+    cost.within(means.points_an_hour)
+}
+
+impl Cost {
+    /// The same where an hour has so many points: whoever has spent them waits for the next one. The first hour is taken to
+    /// begin with the load, with all its points.
+    fn within(self, points_an_hour: Option<u64>) -> Self {
+        let Some(quota) = points_an_hour.filter(|quota| self.points > *quota) else {
+            return self;
+        };
+        let full = (self.points - 1) / quota.max(1);
+        let last = float(self.points - full * quota) / float(self.points);
+        let hours = HOUR.as_secs_f64() * float(full) + self.took.as_secs_f64() * last;
+        Self {
+            took: self.took.max(Duration::from_secs_f64(hours)),
+            ..self
+        }
     }
 }
 
@@ -197,6 +219,7 @@ mod tests {
             tasks,
             workers: None,
             calls: CallTimes::default(),
+            points_an_hour: None,
         }
     }
 
@@ -264,6 +287,32 @@ mod tests {
             ..work(10)
         };
         assert_eq!(by_calls(&many, &quick).requests, 80);
+    }
+
+    #[test]
+    fn beyond_the_points_of_an_hour_the_next_one_is_waited_for() {
+        let metered = Means {
+            points_an_hour: Some(65_000),
+            ..means(8.0, 10, TaskSlots::Fixed(10))
+        };
+        // 26.7 calls a second, of which 65,000 an hour are 18
+        near(by_calls(&work(65_000), &metered).took, 65_000.0 / 26.667);
+        near(
+            by_calls(&work(65_100), &metered).took,
+            3_600.0 + 100.0 / 26.667,
+        );
+        near(
+            by_calls(&work(260_000), &metered).took,
+            3.0 * 3_600.0 + 65_000.0 / 26.667,
+        );
+        // a task costs 11 points: 300,000 rows stay within an hour's
+        near(by_bulk(&work(300_000), &metered).took, 2_400.0);
+        // what slow tasks spend in an hour is less than it has
+        let slow = Means {
+            points_an_hour: Some(65_000),
+            ..means(480.0, 1, TaskSlots::Fixed(10))
+        };
+        near(by_bulk(&work(1_000_000), &slow).took, 4_800_000.0);
     }
 
     #[test]

@@ -7,11 +7,13 @@
 //! Must not know: batches, requests, and what became of rows; whoever asks keeps rows in flight on the way they are on.
 
 mod calls;
+mod line;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
 pub use calls::{CallTimes, GUESSED_CALL};
+pub use line::Line;
 pub use tasks::{Queue, TaskTimes, WORST_ITEM, WORST_TASK};
 
 use std::time::{Duration, Instant};
@@ -46,6 +48,9 @@ const LONG: f64 = 120.0;
 const LONG_SHARE: f64 = 0.1;
 /// Requests that a task costs at least: its submission and two polls.
 const TASK_REQUESTS: f64 = 3.0;
+/// Points that it costs at least: a write, and two reads.
+const TASK_POINTS: f64 = 5.0;
+const HOUR: Duration = Duration::from_hours(1);
 /// Seconds of work that single calls are given at a time.
 const STRETCH: f64 = 0.5;
 
@@ -74,6 +79,8 @@ pub struct RouteConfig {
     pub single_in_flight: usize,
     /// Requests that may leave in a second.
     pub requests_per_second: f64,
+    /// Points that requests may cost in an hour, where they cost any.
+    pub points_an_hour: Option<f64>,
     /// Rows of the stage that are to be sent, as far as that is known: at most, all rows of the input.
     pub expected_rows: u64,
 }
@@ -188,13 +195,13 @@ impl Router {
         self
     }
 
-    /// A task ended, however: its rows, the time from its submission to the news of its end, and what of ours was
-    /// unfinished when it was submitted, without itself.
+    /// A task ended, however: its rows, the time from its submission to the news of its end, and what of ours had
+    /// its turn before it.
     pub fn task_ended(&mut self, rows: usize, took: Duration, before: Queue) {
         self.tasks.ended(rows, took, before);
     }
 
-    /// A task was found unfinished at this age.
+    /// A task was found unfinished at this age, behind as much of ours at most.
     pub fn task_running(&mut self, rows: usize, age: Duration, before: Queue) {
         self.tasks.running(rows, age, before);
     }
@@ -289,10 +296,25 @@ impl Router {
         let bulk = |slots| tasks.rate(config.batch_rows, slots).min(paced);
         let most = config.most_slots.max(facts.slots);
         let (in_flight, pace) = (config.single_in_flight, config.requests_per_second);
+        let single = self.calls.rate(calls, in_flight, pace);
+        let rest = self.rest(facts);
+        let metered = |rate, points_a_row| self.metered(rate, points_a_row, rest);
+        let by_task = TASK_POINTS / float(config.batch_rows);
         Rates {
-            bulk: bulk(facts.slots),
-            bulk_at_best: bulk(most),
-            single: self.calls.rate(calls, in_flight, pace),
+            bulk: metered(bulk(facts.slots), by_task),
+            bulk_at_best: metered(bulk(most), by_task),
+            single: metered(single, self.calls.calls(calls)),
+        }
+    }
+
+    /// What a way brings in the long run, where a row costs so many points: if all the rest costs more than an hour has, no
+    /// more than the points of each hour allow.
+    fn metered(&self, rate: f64, points_a_row: f64, rest: f64) -> f64 {
+        match self.config.points_an_hour {
+            Some(points) if rest * points_a_row > points => {
+                rate.min(points / (HOUR.as_secs_f64() * points_a_row))
+            }
+            _ => rate,
         }
     }
 

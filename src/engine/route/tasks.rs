@@ -35,6 +35,17 @@ pub struct Queue {
     pub rows: usize,
 }
 
+impl Queue {
+    /// With one task more, of so many rows.
+    #[must_use]
+    pub fn and(self, rows: usize) -> Self {
+        Self {
+            tasks: self.tasks + 1,
+            rows: self.rows + rows,
+        }
+    }
+}
+
 /// A task that ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Seen {
@@ -169,15 +180,14 @@ impl TaskTimes {
         self.overdue * (self.line.task * tasks + self.line.item * items)
     }
 
-    /// The same at worst, where the task is larger or the queue longer than any that was seen.
+    /// The same at worst, where the task is larger than any that was seen, or the queue more than twice as long: what is
+    /// beyond that may be worked one by one.
     #[must_use]
     pub fn finish_at_worst(&self, rows: usize, before: Queue) -> f64 {
-        let turn = if before.tasks > self.longest_queue() {
-            self.alone(rows)
-        } else {
-            0.0
-        };
-        self.stretch(rows) * (self.finish(rows, before) + turn)
+        let unseen = before.tasks.saturating_sub(2 * self.longest_queue());
+        let each = before.rows / before.tasks.max(1);
+        let turns = float(unseen) * self.alone(each);
+        self.stretch(rows) * (self.finish(rows, before) + turns)
     }
 }
 

@@ -51,6 +51,7 @@ fn config(terms: &Terms, wish: Wish) -> RouteConfig {
         most_slots: terms.slots,
         single_in_flight: 8,
         requests_per_second: 50.0,
+        points_an_hour: None,
         expected_rows: terms.rows,
     }
 }
@@ -241,6 +242,29 @@ fn a_way_that_was_left_is_probed_again_when_a_probe_is_a_small_part_of_the_time(
     assert_eq!(full, Choice::Bulk { most_rows: 100 });
     insta::assert_snapshot!(router.explain().unwrap(), @"single calls write about 27 rows a second here and bulk requests up to 1667 rows a second: the rest goes by bulk requests");
     assert_eq!(router.explain(), None);
+}
+
+#[test]
+fn where_requests_cost_points_a_way_is_worth_what_these_allow_in_the_long_run() {
+    // 20 rows a second by bulk, 27 by calls, of which the points of an hour pay for one
+    let said = |rows: u64, points_an_hour| {
+        let start = Instant::now();
+        let config = RouteConfig {
+            points_an_hour,
+            ..config(&live(rows), Wish::Auto)
+        };
+        let mut router = Router::new(config);
+        router.single_done(1, 1, Duration::from_millis(300));
+        for _ in 0..4 {
+            router.task_ended(100, Duration::from_secs(5), Queue::default());
+        }
+        let _ = router.assign(start, &idle(rows));
+        router.explain()
+    };
+    insta::assert_snapshot!(said(100_000, None).unwrap(), @"bulk requests write up to 100 rows a second here and single calls about 27 rows a second: the rest goes both ways at once");
+    assert_eq!(said(100_000, Some(3_600.0)), None);
+    // within the points of an hour they bound nothing
+    assert!(said(3_000, Some(3_600.0)).is_some());
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::parts::{
     ApiError, BatchLimits, BatchSeq, Clock, Endpoint, Engine, ErrorClass, Event, FileId, Gate,
-    KeyHash, Pace, PreparedRow, Rates, Record, Route, RowId, RowOutcome, RowRef, Slice,
-    StageConfig, Status, TaskId, TaskSlots, Throttle, Verify, Wish,
+    KeyHash, Pace, PastTask, PreparedRow, Rates, Record, Route, RowId, RowOutcome, RowRef, Slice,
+    StageConfig, Status, TaskId, TaskSlots, Throttle, UnixMillis, Verify, Wish,
 };
 use super::site::Dice;
 use std::collections::{HashMap, HashSet};
@@ -75,6 +75,11 @@ pub(super) struct Loader {
     /// Rows in bulk requests that are not settled.
     flying: HashMap<BatchSeq, Vec<RowId>>,
     pub(super) by_calls: u64,
+    /// When the requests of batches left that are not settled.
+    sent_at: HashMap<BatchSeq, UnixMillis>,
+    /// What its ledger tells of how long tasks took, and when rows were decided that calls wrote.
+    pub(super) past_tasks: Vec<PastTask>,
+    pub(super) past_calls: Vec<UnixMillis>,
     /// What it said was worth knowing.
     pub(super) said: Vec<String>,
     sent: HashMap<BatchSeq, (String, Arc<Vec<u8>>)>,
@@ -127,6 +132,7 @@ impl Loader {
             details: Vec::new(),
             route: load.route,
             requests_per_second: load.requests_per_second.into(),
+            points_an_hour: None,
             expected_rows: load.keys.len() as u64,
             calls: Box::new(|_| Some(1.0)),
             single_in_flight: SINGLE_IN_FLIGHT,
@@ -151,6 +157,9 @@ impl Loader {
             keys: HashSet::new(),
             flying: HashMap::new(),
             by_calls: 0,
+            sent_at: HashMap::new(),
+            past_tasks: Vec::new(),
+            past_calls: Vec::new(),
             said: Vec::new(),
             sent: HashMap::new(),
             polling: HashSet::new(),
@@ -198,8 +207,11 @@ impl Loader {
                 }
                 Vec::new()
             }
-            Record::Sending { batch, rows, .. } => {
+            Record::Sending {
+                batch, rows, at, ..
+            } => {
                 self.intents.insert(batch);
+                self.sent_at.insert(batch, at);
                 let rows: Vec<RowId> = rows.iter().map(|row| row.row.id).collect();
                 for row in &rows {
                     // its call told that only a bulk request can write it
@@ -212,17 +224,23 @@ impl Loader {
                 Vec::new()
             }
             Record::Settled {
-                batch, outcomes, ..
-            }
-            | Record::Suspended {
-                batch, outcomes, ..
+                batch,
+                outcomes,
+                at,
+                ..
             } => {
-                for row in self.flying.remove(&batch).unwrap_or_default() {
-                    self.lands(row);
+                if let Some(sent_at) = self.sent_at.remove(&batch) {
+                    self.past_tasks.push(PastTask {
+                        rows: outcomes.len() as u64,
+                        sent_at,
+                        settled_at: at,
+                    });
                 }
-                self.sent.remove(&batch);
-                self.keep(&outcomes)
+                self.lands_with(batch, &outcomes)
             }
+            Record::Suspended {
+                batch, outcomes, ..
+            } => self.lands_with(batch, &outcomes),
             Record::Rows { outcomes, .. } => self.keep(&outcomes),
             _ => Vec::new(),
         }
@@ -244,12 +262,23 @@ impl Loader {
         self.keys.remove(&key);
     }
 
+    fn lands_with(&mut self, batch: BatchSeq, outcomes: &[RowOutcome]) -> Vec<u64> {
+        for row in self.flying.remove(&batch).unwrap_or_default() {
+            self.lands(row);
+        }
+        self.sent.remove(&batch);
+        self.keep(outcomes)
+    }
+
     fn keep(&mut self, outcomes: &[RowOutcome]) -> Vec<u64> {
         for outcome in outcomes {
             let index = usize::try_from(outcome.row.id.0).unwrap_or(usize::MAX);
             let before = self.ended[index].replace(outcome.status);
             assert!(before.is_none(), "two outcomes for a row");
-            self.by_calls += u64::from(outcome.route == Some(Route::Single));
+            if outcome.route == Some(Route::Single) {
+                self.by_calls += 1;
+                self.past_calls.push(outcome.finished_at);
+            }
             if self.calling.remove(&outcome.row.id) {
                 self.lands(outcome.row.id);
             }

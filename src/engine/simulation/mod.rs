@@ -5,6 +5,7 @@
 mod account;
 mod loader;
 mod orders;
+mod plans;
 mod routes;
 mod scenarios;
 mod site;
@@ -21,6 +22,7 @@ mod parts {
     pub(super) use crate::engine::route::Wish;
     pub(super) use crate::engine::seen::{Called, Seen};
     pub(super) use crate::engine::state::Engine;
+    pub(super) use crate::ledger::PastTask;
     pub(super) use crate::ledger::record::Record;
     pub(super) use crate::model::clock::{Clock, UnixMillis};
     pub(super) use crate::model::code::Code;

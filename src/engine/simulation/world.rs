@@ -255,10 +255,10 @@ impl World {
 
     fn hear(&mut self, index: usize, event: Event) {
         self.events += 1;
-        let now = Now {
-            at: self.now(),
-            unix: 0,
-        };
+        let at = self.now();
+        let unix = at.duration_since(self.start).as_millis();
+        let unix = UnixMillis::try_from(unix).unwrap_or(UnixMillis::MAX);
+        let now = Now { at, unix };
         let loader = &mut self.loaders[index];
         let commands = loader.engine.handle(now, event);
         let (used, _) = loader.engine.slots();

@@ -4,6 +4,7 @@ use super::{Call, Engine};
 use crate::engine::flight::{End, Phase, Wait};
 use crate::engine::message::{Command, Durable, Now};
 use crate::engine::retry::{self, Tries};
+use crate::engine::route::Queue;
 use crate::engine::slots::Ended;
 use crate::engine::{poll, why};
 use crate::ledger::record::Record;
@@ -171,14 +172,15 @@ impl Engine {
         };
         self.budget.answered();
         let age = now.at.duration_since(wait.since);
-        let (rows, before) = (flight.batch.rows().len(), flight.before);
+        let rows = flight.batch.rows().len();
+        let (sent, accepted) = (flight.last_sent.unwrap_or(wait.since), wait.since);
         let asked = wait.asked.take().unwrap_or(now.at);
         let asked = asked.duration_since(wait.since);
         // the site looked somewhere between
         let looked = (asked + age) / 2;
-        let ended = |clean| Ended {
+        let ended = |before: Queue, clean| Ended {
             took: age,
-            depth: flight.before.tasks + 1,
+            depth: before.tasks + 1,
             clean,
         };
         match view {
@@ -190,26 +192,29 @@ impl Engine {
                 wait.next_poll = wait.since + self.polling.next(asked, age);
                 self.gate.unfinished(now.at, age);
                 if !wait.inherited {
-                    self.router.task_running(rows, age, before);
+                    let ahead = self.ahead_of(seq, accepted);
+                    self.router.task_running(rows, age, ahead);
                 }
                 if age >= poll::DEADLINE {
                     self.end_in_doubt(now, seq, Code::TaskTimeout, &[], commands);
                 }
             }
             TaskView::Finished(failures) => {
+                let before = self.line.ended(now.at, sent, accepted, rows);
                 if !wait.inherited {
                     self.polling.learn(wait.running, looked, active);
-                    self.gate.ended(now.at, ended(true));
+                    self.gate.ended(now.at, ended(before, true));
                     self.router.task_ended(rows, age, before);
                 }
                 self.ended_with(now, seq, true, failures, commands);
             }
             TaskView::Failed(failures) => {
+                let before = self.line.ended(now.at, sent, accepted, rows);
                 if !wait.inherited {
                     self.polling.learn(wait.running, looked, active);
                     self.router.task_ended(rows, age, before);
                 }
-                self.gate.ended(now.at, ended(false));
+                self.gate.ended(now.at, ended(before, false));
                 self.ended_with(now, seq, false, failures, commands);
             }
             // a site whose reads lag may not know a task yet that it has just accepted
@@ -218,7 +223,8 @@ impl Engine {
                 wait.next_poll = now.at + LOOK_AGAIN;
             }
             TaskView::Gone => {
-                self.gate.ended(now.at, ended(false));
+                let before = self.line.ended(now.at, sent, accepted, rows);
+                self.gate.ended(now.at, ended(before, false));
                 self.end_in_doubt(now, seq, Code::TaskGone, &[], commands);
             }
         }

@@ -10,7 +10,7 @@ use crate::engine::judging::{Doubt, Judging};
 use crate::engine::message::{Command, Now, Recovered, Undecided};
 use crate::engine::retry::Tries;
 use crate::model::code::Code;
-use crate::model::outcome::Counts;
+use crate::model::outcome::{Counts, Status};
 use crate::model::row::Reason;
 
 /// Why a batch is not sent again.
@@ -28,8 +28,11 @@ impl Engine {
             self.batcher.continue_after(last);
         }
         self.begun = recovered.begun;
-        // of requests that an earlier process sent nobody knows any more whether the site took some
-        if recovered.last.is_some() {
+        // what the site took of an earlier process may be all that it takes; of what that one left open nobody knows
+        let Recovered { counts, .. } = recovered;
+        if counts.of(Status::Loaded) + counts.of(Status::Unconfirmed) > 0
+            || !(recovered.undecided.is_empty() && self.begun.is_empty())
+        {
             self.refusals.taken();
         }
         for undecided in recovered.undecided {

@@ -4,7 +4,7 @@ use super::{Engine, MAX_JUDGING};
 use crate::engine::flight::{Flight, Phase};
 use crate::engine::message::{Command, StageConfig};
 use crate::engine::route::{Choice, Facts, Queue, RouteConfig, Router, Wish};
-use crate::model::outcome::Route;
+use crate::model::outcome::{BatchSeq, Route};
 use std::time::{Duration, Instant};
 
 /// How long a router that says to wait is not asked again while nothing happens.
@@ -27,6 +27,7 @@ pub(super) fn router(config: &StageConfig) -> Router {
         most_slots: config.most_slots,
         single_in_flight: config.single_in_flight,
         requests_per_second: config.requests_per_second,
+        points_an_hour: config.points_an_hour,
         expected_rows: config.expected_rows,
     })
 }
@@ -88,9 +89,19 @@ impl Engine {
         let flights = flights.filter(|flight| flight.route == Route::Bulk);
         flights
             .filter(counts)
-            .fold(Queue::default(), |sum, flight| Queue {
-                tasks: sum.tasks + 1,
-                rows: sum.rows + flight.batch.rows().len(),
+            .fold(Queue::default(), |sum, flight| {
+                sum.and(flight.batch.rows().len())
+            })
+    }
+
+    /// Tasks that had their turn before one, or may have theirs before it yet.
+    pub(super) fn ahead_of(&self, seq: BatchSeq, accepted: Instant) -> Queue {
+        let sent_by = |flight: &Flight| flight.last_sent.is_none_or(|sent| sent <= accepted);
+        self.flights
+            .iter()
+            .filter(|(other, flight)| **other != seq && flight.holds_slot() && sent_by(flight))
+            .fold(self.line.before(accepted), |sum, (_, flight)| {
+                sum.and(flight.batch.rows().len())
             })
     }
 

@@ -1,6 +1,7 @@
 //! What a load would do and take, from a preview and what is known of the site's times.
 
-use crate::api::contract;
+use crate::api::contract::{self, POINTS_AN_HOUR};
+use crate::cli::access::is_metered;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::LoadSettings;
 use crate::engine::estimate::{self, Both, Cost, Means, Work};
@@ -69,10 +70,7 @@ impl Forecaster<'_> {
                     "route = \"auto\" writes these rows by bulk requests alone: their records cannot be found again".into(),
                 );
             }
-            assumed.push(format!(
-                "a write costs 1 quota point and a poll 2, of {} an hour; only OAuth apps have this quota",
-                estimate::POINTS_AN_HOUR
-            ));
+            assumed.push(about_points(means.points_an_hour));
         }
         if preview.names_open {
             assumed.push(
@@ -168,6 +166,8 @@ impl Forecaster<'_> {
             tasks: tempo.tasks,
             workers: tempo.workers,
             calls,
+            points_an_hour: is_metered(&settings.site, &settings.auth)
+                .then(|| POINTS_AN_HOUR.into()),
         })
     }
 }
@@ -297,6 +297,17 @@ fn about_remote(remote: &Remote, asked: Asked) -> Vec<String> {
     said
 }
 
+/// What points bound, where they bound anything.
+fn about_points(an_hour: Option<u64>) -> String {
+    let cost = format!("a write costs 1 quota point and a poll 2, of {POINTS_AN_HOUR} an hour");
+    match an_hour {
+        None => format!("{cost}; only OAuth apps have this quota"),
+        Some(_) => format!(
+            "{cost}, which this load alone spends; once they are spent it waits for the next hour"
+        ),
+    }
+}
+
 /// Where the times of tasks come from.
 fn about_tasks(tempo: &Tempo, expected: bool, seen: usize, rows: usize, site: &str) -> String {
     let each = tempo.tasks.alone(rows);
@@ -341,6 +352,12 @@ mod tests {
         insta::assert_snapshot!(about_tasks(&tempo, false, 9, 100, "acme"), @"tasks take as long as the last 9 here did: 8.0 s for 100 rows on acme, 1.0 at a time");
         let expected = Tempo::expected(Duration::from_secs(3), 100);
         insta::assert_snapshot!(about_tasks(&expected, true, 9, 100, "acme"), @"a task takes 3.0 s, as expect_task in [limits] says, and as many are worked at once as there are slots");
+    }
+
+    #[test]
+    fn the_hourly_quota_is_named_as_a_bound_where_it_is_one() {
+        insta::assert_snapshot!(about_points(Some(65_000)), @"a write costs 1 quota point and a poll 2, of 65000 an hour, which this load alone spends; once they are spent it waits for the next hour");
+        insta::assert_snapshot!(about_points(None), @"a write costs 1 quota point and a poll 2, of 65000 an hour; only OAuth apps have this quota");
     }
 
     #[test]

@@ -90,6 +90,65 @@ async fn what_reads_do_not_show_yet_is_waited_for() {
     }
 }
 
+/// What became of an organization whose creation met this, on a site whose reads lag, and what was asked for it.
+async fn created_while_reads_lag(
+    what: What,
+    operation: Operation,
+    lag: i64,
+    patience: Duration,
+) -> (String, usize, Vec<String>) {
+    let mut setting = Setting::faults(vec![on(1, ORGANIZATION, what)]);
+    setting.policy.read_lag_ms = lag;
+    setting.patience = patience;
+    let world = World::new(setting).await;
+    let target = World::target(Entity::Organization, operation);
+    let called = world.load(&target, &initech()).await;
+    let mut asked = world.line.asked();
+    // an upsert looks before its first creation as well
+    let first = asked.iter().position(|asked| asked == ORGANIZATION);
+    asked.drain(..first.expect("a creation"));
+    (shown(&called), created(&world).await, asked)
+}
+
+#[tokio::test]
+async fn an_organization_that_was_created_is_not_created_again_while_reads_lag() {
+    for what in [What::Applied(503), What::AppliedAndDropped] {
+        for operation in [Operation::Create, Operation::Upsert] {
+            let patience = Duration::from_mins(1);
+            let (told, created, asked) =
+                created_while_reads_lag(what, operation, 200, patience).await;
+            assert!(told.starts_with("loaded"), "{what:?}: {told}");
+            assert_eq!(created, 1, "{what:?}: {asked:?}");
+            let creations = asked.iter().filter(|asked| *asked == ORGANIZATION);
+            assert_eq!(creations.count(), 1, "{what:?}: {asked:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_organization_that_was_not_created_is_created_once_patience_has_ended() {
+    let patience = Duration::from_millis(40);
+    for what in [What::Answered(500), What::Answered(503)] {
+        for operation in [Operation::Create, Operation::Upsert] {
+            let (told, created, asked) =
+                created_while_reads_lag(what, operation, 20, patience).await;
+            assert!(told.starts_with("loaded"), "{what:?}: {told}");
+            assert_eq!(created, 1, "{what:?}: {asked:?}");
+            let creations: Vec<_> = asked
+                .iter()
+                .enumerate()
+                .filter(|(_, asked)| *asked == ORGANIZATION)
+                .map(|(at, _)| at)
+                .collect();
+            // a look at once, and one at the end of patience
+            assert!(
+                matches!(creations[..], [0, second] if second >= 3),
+                "{what:?}: {asked:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_customer_that_nothing_can_find_stays_unclear_once_the_site_says_it_exists() {
     let setting = Setting::faults(vec![on(1, PROFILE, What::Applied(503))]);

@@ -9,7 +9,7 @@ use crate::engine::route::Wish;
 use crate::engine::seen::{Called, Seen};
 use crate::engine::state::Engine;
 use crate::ledger::record::Record;
-use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
+use crate::model::outcome::{BatchSeq, Counts, Route, RowOutcome, Status};
 use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView};
 use crate::model::row::{PreparedRow, RowId};
 use proptest::prelude::*;
@@ -373,6 +373,35 @@ fn a_site_that_refuses_every_request_is_left_after_few_of_them() {
         assert_eq!(load.outcomes.len() as u64, rows);
         let why = load.engine.stopped().unwrap();
         assert!(why.contains("always with the same words"), "{why}");
+    }
+}
+
+#[test]
+fn a_site_that_refused_everything_is_left_again_unless_an_earlier_process_may_have_been_heard() {
+    for (loaded, left_open, stops) in [(0, false, true), (1, false, false), (0, true, false)] {
+        let mut counts = Counts::default();
+        counts.add(Status::Failed, 5);
+        counts.add(Status::Loaded, loaded);
+        let mut load = Load::new(config(WIDE), Site::default(), |_, _| {
+            Err(ErrorClass::Refused)
+        });
+        let recovered = Recovered {
+            counts,
+            last: Some(BatchSeq(9)),
+            begun: left_open.then_some(RowId(999)).into_iter().collect(),
+            ..Recovered::default()
+        };
+        let now = Now {
+            at: load.now,
+            unix: 0,
+        };
+        assert!(load.engine.recover(now, recovered).is_empty());
+        let load = load.run(200);
+        assert_eq!(
+            load.engine.stopped().is_some(),
+            stops,
+            "{loaded} {left_open}"
+        );
     }
 }
 

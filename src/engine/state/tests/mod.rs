@@ -32,6 +32,7 @@ pub(crate) fn config(batches: BatchLimits) -> StageConfig {
         details: Vec::new(),
         route: Wish::Bulk,
         requests_per_second: 50.0,
+        points_an_hour: None,
         expected_rows: 100,
         calls: Box::new(|_| Some(1.0)),
         single_in_flight: 2,

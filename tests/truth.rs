@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `cell` | a kind of site, and one load into it |
 //! | `world` | a site, a job, and results beside what the site holds |
+//! | `names` | what is known by its name alone: products, and what rows refer to |
 //! | `poison`, `refused` | whole requests refused for one bad row; for none |
 //! | `repair` | associations that did not arrive, and other parts of a record that did not |
 //! | `depth` | how much is read back |
@@ -11,6 +12,7 @@
 
 mod cell;
 mod depth;
+mod names;
 mod poison;
 mod refused;
 mod repair;

@@ -84,7 +84,12 @@ impl Asking<'_> {
     }
 
     /// The same of a request that nothing harms: what a gateway refuses says nothing of what the site holds.
-    async fn again_at_all(&self, stage: u32, tries: &mut Tries, error: &ApiError) -> bool {
+    pub(super) async fn again_at_all(
+        &self,
+        stage: u32,
+        tries: &mut Tries,
+        error: &ApiError,
+    ) -> bool {
         let class = if is_filtered(error) {
             &ErrorClass::Broken
         } else {

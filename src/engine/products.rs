@@ -1,11 +1,13 @@
 //! The single-record route of products: looked up by name first, so that none is created twice.
 //!
-//! A single call has no idempotency key. Its fate being unknown, the site is asked before the call is repeated.
+//! A single call has no idempotency key. Its fate being unknown, the product is looked for with patience before the call
+//! is repeated.
 
 use super::context::Context;
 use super::driver;
+use super::once::{self, Sent, seek};
 use super::resolve::products;
-use super::state::sent_row;
+use super::state::{not_sent, sent_row};
 use crate::api::lookup::Named;
 use crate::ledger::record::Record;
 use crate::ledger::{LedgerError, RowSet};
@@ -15,6 +17,7 @@ use crate::model::outcome::{Route, RowOutcome, Status};
 use crate::model::reply::{ApiError, ErrorClass};
 use crate::model::row::{PreparedRow, Reason};
 use std::collections::HashMap;
+use std::time::Instant;
 
 /// What to do with a product row, given what the site has under its name. `begun`: an interrupted run was about to
 /// create it, so that a product that is there now is ours.
@@ -56,6 +59,8 @@ pub(super) struct Products {
     present: HashMap<String, Named>,
     /// Rows that an interrupted run was about to create.
     begun: RowSet,
+    /// When the products were listed: what an earlier process created was created before.
+    began: Instant,
     /// Calls that the site accepted.
     pub(super) requests: u64,
 }
@@ -71,12 +76,14 @@ impl Products {
         operation: Operation,
         begun: RowSet,
     ) -> Result<Self, ApiError> {
+        let began = context.clock.instant();
         let present = products(context.asking(), stage).await?;
         Ok(Self {
             stage,
             operation,
             present,
             begun,
+            began,
             requests: 0,
         })
     }
@@ -93,6 +100,21 @@ impl Products {
         let folded = row.identity.as_str().to_owned();
         let mut sent = Sent::default();
         let begun = self.begun.contains(row.row.id);
+        if begun && !self.present.contains_key(&folded) {
+            match self.await_begun(context, &folded).await {
+                Ok(Some(found)) => {
+                    self.present.insert(folded.clone(), found);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let at = context.clock.unix_millis();
+                    return Ok((not_sent(row.row, &error.message, at), Some(error)));
+                }
+            }
+            if let Some(why) = context.stop.why() {
+                return Ok((not_sent(row.row, why, context.clock.unix_millis()), None));
+            }
+        }
         let end = match decide(self.operation, self.present.contains_key(&folded), begun) {
             Act::Begun => {
                 sent.attempts = 1;
@@ -105,7 +127,7 @@ impl Products {
                 match self.create(context, &row, &folded, &mut sent).await {
                     Ok(()) => (Status::Loaded, Vec::new(), None),
                     Err(error) => {
-                        let (status, code) = sent.failed(&error);
+                        let (status, code) = failed(&sent, &error);
                         (
                             status,
                             vec![reason(code, &error.message)],
@@ -134,6 +156,22 @@ impl Products {
         Ok((outcome, error))
     }
 
+    /// Looks for what an interrupted run was about to create, and reads may not show yet.
+    async fn await_begun(
+        &self,
+        context: &Context,
+        folded: &str,
+    ) -> Result<Option<Named>, ApiError> {
+        let passed = context.clock.instant().duration_since(self.began);
+        let patience = context.client.contract().read_patience;
+        let look = async || self.look(context, folded).await;
+        seek(&context.stop, patience.saturating_sub(passed), look).await
+    }
+
+    async fn look(&self, context: &Context, folded: &str) -> Result<Option<Named>, ApiError> {
+        Ok(products(context.asking(), self.stage).await?.remove(folded))
+    }
+
     async fn create(
         &mut self,
         context: &Context,
@@ -142,57 +180,26 @@ impl Products {
         sent: &mut Sent,
     ) -> Result<(), ApiError> {
         let name = name_in(&row.item);
-        let begun = self.begun.contains(row.row.id);
-        let created = context
-            .repeat(self.stage, async || {
-                if sent.maybe_applied
-                    && let Some(found) =
-                        products(context.asking(), self.stage).await?.remove(folded)
-                {
-                    return Ok(found);
-                }
-                sent.attempts += 1;
-                let answer = context.client.create_product(&name).await;
-                context.stop.note_write(&answer);
-                let Err(error) = &answer else { return answer };
-                sent.maybe_applied |= error.may_be_applied();
-                // it may be refused because of what the interrupted run created
-                if begun
-                    && error.class == ErrorClass::Refused
-                    && let Some(found) =
-                        products(context.asking(), self.stage).await?.remove(folded)
-                {
-                    return Ok(found);
-                }
-                answer
-            })
-            .await?;
+        let look = async || self.look(context, folded).await;
+        let post = async || context.client.create_product(&name).await;
+        let created = once::create(context.asking(), self.stage, sent, look, post).await?;
         self.requests += 1;
         self.present.insert(folded.to_owned(), created);
         Ok(())
     }
 }
 
-/// What left for one row.
-#[derive(Debug, Default)]
-struct Sent {
-    attempts: u32,
-    maybe_applied: bool,
-}
-
-impl Sent {
-    /// How a row ends whose call did not succeed.
-    fn failed(&self, error: &ApiError) -> (Status, Code) {
-        match error.class {
-            _ if self.maybe_applied => (Status::Unconfirmed, Code::AnswerLost),
-            ErrorClass::Refused => (Status::Failed, Code::SiteRejected),
-            ErrorClass::AuthExpired | ErrorClass::AuthWrong => (Status::NotSent, Code::RunStopped),
-            ErrorClass::NotSent
-            | ErrorClass::MaybeApplied
-            | ErrorClass::Throttled { .. }
-            | ErrorClass::Busy
-            | ErrorClass::Broken => (Status::NotSent, Code::SiteUnreachable),
-        }
+/// How a row ends whose call did not succeed.
+fn failed(sent: &Sent, error: &ApiError) -> (Status, Code) {
+    match error.class {
+        _ if sent.maybe_applied => (Status::Unconfirmed, Code::AnswerLost),
+        ErrorClass::Refused => (Status::Failed, Code::SiteRejected),
+        ErrorClass::AuthExpired | ErrorClass::AuthWrong => (Status::NotSent, Code::RunStopped),
+        ErrorClass::NotSent
+        | ErrorClass::MaybeApplied
+        | ErrorClass::Throttled { .. }
+        | ErrorClass::Busy
+        | ErrorClass::Broken => (Status::NotSent, Code::SiteUnreachable),
     }
 }
 
@@ -251,7 +258,7 @@ mod tests {
             maybe_applied: true,
         };
         assert_eq!(
-            sent.failed(&error(ErrorClass::NotSent)).0,
+            failed(&sent, &error(ErrorClass::NotSent)).0,
             Status::Unconfirmed
         );
         let unsent = Sent {
@@ -259,10 +266,13 @@ mod tests {
             maybe_applied: false,
         };
         assert_eq!(
-            unsent.failed(&error(ErrorClass::NotSent)).0,
+            failed(&unsent, &error(ErrorClass::NotSent)).0,
             Status::NotSent
         );
-        assert_eq!(unsent.failed(&error(ErrorClass::Refused)).0, Status::Failed);
+        assert_eq!(
+            failed(&unsent, &error(ErrorClass::Refused)).0,
+            Status::Failed
+        );
     }
 
     #[test]

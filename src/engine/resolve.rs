@@ -1,6 +1,7 @@
 //! Names → ids: organizations and products that rows refer to, looked up on the site before rows go out.
 
 use super::asking::Asking;
+use super::once::{self, Sent};
 use super::settled::Settled;
 use super::survey::each_once;
 use crate::api::contract::MAX_FETCH_ORGANIZATIONS;
@@ -242,7 +243,7 @@ impl Resolver {
         Ok(())
     }
 
-    /// Creates by a single call, which has no key: the site is asked before each.
+    /// Creates by a single call, unless the site has it by now: the first reading may be hours ago.
     async fn create(
         &mut self,
         asking: Asking<'_>,
@@ -251,29 +252,23 @@ impl Resolver {
         name: &str,
     ) -> Result<String, ApiError> {
         let folded = fold::name(name).into_owned();
-        asking
-            .repeat(stage, async || {
-                // the first reading may be hours ago
-                let found = match kind {
-                    RefKind::Organization => {
-                        let names = [name.to_owned()];
-                        let found = asking.client.organizations_by_name(&names).await?;
-                        let mut found = found.into_iter();
-                        found.find(|other| fold::name(&other.name) == folded)
-                    }
-                    RefKind::Product => products(asking, stage).await?.remove(&folded),
-                };
-                if let Some(found) = found {
-                    return Ok(found.id);
-                }
-                let created = match kind {
-                    RefKind::Organization => asking.client.create_organization(name).await,
-                    RefKind::Product => asking.client.create_product(name).await,
-                };
-                asking.stop.note_write(&created);
-                Ok(created?.id)
-            })
-            .await
+        let look = async || match kind {
+            RefKind::Organization => {
+                let found = organizations(asking, stage, &[name.to_owned()]).await?;
+                let mut found = found.into_iter();
+                Ok(found.find(|other| fold::name(&other.name) == folded))
+            }
+            RefKind::Product => Ok(products(asking, stage).await?.remove(&folded)),
+        };
+        if let Some(found) = look().await? {
+            return Ok(found.id);
+        }
+        let post = async || match kind {
+            RefKind::Organization => asking.client.create_organization(name).await,
+            RefKind::Product => asking.client.create_product(name).await,
+        };
+        let created = once::create(asking, stage, &mut Sent::default(), look, post).await?;
+        Ok(created.id)
     }
 }
 

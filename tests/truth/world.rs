@@ -84,7 +84,14 @@ impl World {
         self.rows("name,tier", lines)
     }
 
-    fn rows(&self, header: &str, lines: impl IntoIterator<Item = String>) -> &Self {
+    /// Products of these names.
+    pub(super) fn products(&self, names: &[&str]) -> &Self {
+        let mapping = "entity = \"product\"\nkey = \"name\"\n[fields]\nname = \"name\"\n";
+        self.place.write("rows.toml", mapping);
+        self.rows("name", names.iter().map(|name| (*name).to_owned()))
+    }
+
+    pub(super) fn rows(&self, header: &str, lines: impl IntoIterator<Item = String>) -> &Self {
         let mut text = format!("{header}\n");
         for line in lines {
             let _ = writeln!(text, "{line}");

@@ -3,11 +3,11 @@
 
 use super::end::{End, interrupted, unreadable};
 use super::find::{Finder, Found, Looking};
-use super::patience::Patience;
 use super::read;
 use super::row::{Asks, Current};
 use super::steps::{self, Means};
 use crate::engine::context::Context;
+use crate::engine::patience::Patience;
 use crate::engine::seen::{Called, Target, Wanted};
 use crate::model::code::Code;
 use crate::model::entity::{Entity, Family, Operation, Owner};

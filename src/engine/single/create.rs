@@ -3,12 +3,12 @@
 use super::call::Row;
 use super::end::End;
 use super::find::{Finder, Found};
-use super::patience::Patience;
 use super::row::Current;
 use super::steps;
 use super::told;
 use crate::api::classify::is_filtered;
 use crate::engine::context::Tries;
+use crate::engine::patience::Patience;
 use crate::model::code::Code;
 use crate::model::entity::{Entity, Family, Operation};
 use crate::model::reply::{ApiError, ErrorClass};

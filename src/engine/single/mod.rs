@@ -21,14 +21,12 @@
 //! | `create` | creates a record, once |
 //! | `end` | how a row ends that is not loaded |
 //! | `join` | memberships alone |
-//! | `patience` | waits for what reads do not show yet |
 
 mod call;
 mod create;
 mod end;
 mod find;
 mod join;
-mod patience;
 mod perform;
 mod read;
 pub mod row;

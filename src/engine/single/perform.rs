@@ -3,12 +3,12 @@
 use super::call::Row;
 use super::end::End;
 use super::find::{Finder, products};
-use super::patience::Patience;
 use super::steps::{self, Step};
 use super::told;
 use crate::api::classify::is_filtered;
 use crate::api::entitlements::{Entitlement, Holder};
 use crate::engine::context::Tries;
+use crate::engine::patience::Patience;
 use crate::model::code::Code;
 use crate::model::entity::{Entity, Owner};
 use crate::model::reply::{ApiError, ErrorClass};

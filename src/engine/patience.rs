@@ -1,6 +1,6 @@
 //! How long a record is waited for that reads do not show yet.
 
-use crate::engine::stop::Stop;
+use super::stop::Stop;
 use std::time::Duration;
 
 /// The first wait; each is twice the one before.

@@ -111,6 +111,11 @@ pub(super) async fn bulk(
     let mut next = Event::Woken;
     let mut commands = engine.recover(now(context), recovered);
     loop {
+        // what a stop cut short may be heard of before the stop itself
+        if let Some(why) = context.stop.why().filter(|_| !stopping) {
+            stopping = true;
+            commands.extend(engine.handle(now(context), Event::Stop(why.to_owned())));
+        }
         commands.extend(engine.handle(now(context), next));
         for command in commands.drain(..) {
             match command {

@@ -397,13 +397,16 @@ async fn send(
         definitions,
     };
     let operation = job.plan.operation();
-    if entity == Entity::DetailField {
-        definitions::drive(context, stage, max_errors, so_far, feed, rows).await
+    let mut sent = if entity == Entity::DetailField {
+        definitions::drive(context, stage, max_errors, so_far, feed, rows).await?
     } else if entity == Entity::Entitlement {
-        entitlements::drive(context, stage, operation, max_errors, so_far, feed, rows).await
+        entitlements::drive(context, stage, operation, max_errors, so_far, feed, rows).await?
     } else {
-        driver::single(context, stage, operation, max_errors, so_far, feed, rows).await
-    }
+        driver::single(context, stage, operation, max_errors, so_far, feed, rows).await?
+    };
+    // calls that got no answer before a stop: whoever goes on looks what became of them
+    sent.suspended = context.stop.why().is_some() && sent.counts.of(Status::Unconfirmed) > 0;
+    Ok(sent)
 }
 
 /// What was confirmed before, for a stage that leaves out what has not changed; `None` where nothing was.

@@ -78,6 +78,8 @@ pub struct Engine {
     flights: BTreeMap<BatchSeq, Flight>,
     input: Input,
     stopped: Option<String>,
+    /// The site itself stopped it: a call got nowhere, however often it was repeated.
+    down: bool,
     counts: Counts,
     given: u64,
     unwritten: usize,
@@ -111,6 +113,7 @@ impl Engine {
             flights: BTreeMap::new(),
             input: Input::Idle,
             stopped: None,
+            down: false,
             counts: Counts::default(),
             given: 0,
             unwritten: 0,
@@ -465,9 +468,12 @@ impl Engine {
     }
 
     /// Rows that need no request.
-    fn write_decided(&mut self, outcomes: Vec<RowOutcome>, commands: &mut Vec<Command>) {
+    fn write_decided(&mut self, mut outcomes: Vec<RowOutcome>, commands: &mut Vec<Command>) {
         if outcomes.is_empty() {
             return;
+        }
+        if !self.begun.is_empty() {
+            self.doubt_begun(&mut outcomes);
         }
         let mut counts = Counts::default();
         for outcome in &outcomes {
@@ -491,18 +497,11 @@ impl Engine {
             .collect();
         rows.extend(self.batcher.abandon());
         if !rows.is_empty() {
-            let mut counts = Counts::default();
-            counts.add(Status::NotSent, rows.len() as u64);
             let outcomes = rows
                 .into_iter()
                 .map(|row| not_sent(row.row, &why, now.unix))
                 .collect();
-            let record = Record::Rows {
-                stage: self.config.stage,
-                outcomes,
-            };
-            self.unwritten += 1;
-            commands.push(Command::Persist(vec![record], Durable::Rows(counts)));
+            self.write_decided(outcomes, commands);
         }
         // a batch that never left, never got a slot or was turned away was not sent either
         let unsent: Vec<_> = self

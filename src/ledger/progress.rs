@@ -5,7 +5,7 @@ use super::error::damaged;
 use super::reader::StageInfo;
 use super::record::{ContentHash, RowHashes, SentRow, SentRows};
 use crate::model::clock::UnixMillis;
-use crate::model::outcome::{BatchSeq, Counts, Status};
+use crate::model::outcome::{BatchSeq, Counts, Route, RowOutcome, Status};
 use crate::model::reply::TaskId;
 use crate::model::row::{FileId, KeyHash, RowId, RowRef};
 use crate::model::slice::Slice;
@@ -14,6 +14,14 @@ use std::collections::HashMap;
 
 /// Bytes of a row in an intent.
 pub(super) const INTENT_ROW: usize = 32;
+
+/// A row whose single calls got no answer. While its run is open that is not its end: whoever takes the run up looks for it.
+pub(super) const UNANSWERED: &str = "row.status = 5 AND coalesce(row.sent % 3, 0) = 2";
+
+/// The same of an outcome that is about to be written.
+pub(super) fn is_unanswered(outcome: &RowOutcome) -> bool {
+    outcome.status == Status::Unconfirmed && outcome.route == Some(Route::Single)
+}
 
 /// How far a stage has come.
 #[derive(Debug, Clone, PartialEq, Eq)]

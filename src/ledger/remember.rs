@@ -5,7 +5,7 @@ use super::content::{Content, KeyMark, QuarterHour};
 use super::error::damaged;
 use super::layers::{self, Merge};
 use super::pending::{Pending, Step};
-use super::progress::{decode_intent, encode_intent};
+use super::progress::{UNANSWERED, decode_intent, encode_intent, is_unanswered};
 use super::record::{RowHashes, SentRow, Shape};
 use crate::model::entity::Entity;
 use crate::model::failpoint;
@@ -72,7 +72,7 @@ impl Remember {
                  FROM intent JOIN stage USING (part) JOIN run USING (run)
                  WHERE run.site = ? AND run.state = 0 AND shape IS NOT NULL ORDER BY seq",
             )?;
-            let mut decided = transaction.prepare(DECIDED)?;
+            let mut decided = transaction.prepare(&decided())?;
             let mut intents = query.query([&site])?;
             while let Some(intent) = intents.next()? {
                 let (of, part): (i64, i64) = (intent.get(0)?, intent.get(1)?);
@@ -149,6 +149,10 @@ impl Remember {
 
     /// A row is decided.
     pub(super) fn decided(&mut self, part: i64, outcome: &RowOutcome) {
+        // whoever takes the run up looks for it: its intent stays
+        if is_unanswered(outcome) {
+            return;
+        }
         let Some(underway) = self.underway.remove(&(part, outcome.row.id)) else {
             return;
         };
@@ -183,9 +187,14 @@ impl Remember {
     }
 }
 
-/// Whether a row has an outcome that stays: not that of a batch that was given up while its fate is open.
-const DECIDED: &str = "SELECT 1 FROM row WHERE part = ? AND row = ? AND NOT EXISTS
-     (SELECT 1 FROM batch WHERE batch.part = row.part AND batch.batch = row.batch AND batch.state < 2)";
+/// Whether a row has an outcome that stays: not that of a batch that was given up while its fate is open, nor that of calls
+/// without an answer.
+fn decided() -> String {
+    format!(
+        "SELECT 1 FROM row WHERE part = ? AND row = ? AND NOT ({UNANSWERED}) AND NOT EXISTS
+         (SELECT 1 FROM batch WHERE batch.part = row.part AND batch.batch = row.batch AND batch.state < 2)"
+    )
+}
 
 /// Writes out what waits, merges it into the pages when it is time to, and drops from the intents what is decided or belongs
 /// to a run that is over. Blocks. `of` is the run that goes on, if one does: it knows which of its rows are decided.
@@ -210,7 +219,7 @@ pub(super) fn fold(
         let mut kept = Vec::new();
         let mut query = transaction
             .prepare("SELECT seq, part, state, entries FROM intent JOIN stage USING (part) JOIN run USING (run)")?;
-        let mut decided = transaction.prepare(DECIDED)?;
+        let mut decided = transaction.prepare(&decided())?;
         let mut intents = query.query([])?;
         while let Some(intent) = intents.next()? {
             let (part, open): (i64, bool) = (intent.get(1)?, intent.get::<_, i64>(2)? == 0);

@@ -6,6 +6,7 @@ use super::error::{LedgerError, failed};
 use super::lock::StateFolder;
 use super::memory::Memory;
 use super::pending::Pending;
+use super::progress::UNANSWERED;
 use super::read::StoredRow;
 use super::reader::{Reader, RunState};
 use super::record::{Record, RunHeader, Shape};
@@ -159,8 +160,8 @@ impl Ledger {
         self.start(db, run, &header.id, &header.site)
     }
 
-    /// Continues an open run (by its id) with a writer thread of its own. Rows that it wrote as `not_sent` are undecided
-    /// again, and their stages not finished. What is undecided is read with [`RunHandle::reader`].
+    /// Continues an open run (by its id) with a writer thread of its own. Rows that it wrote as `not_sent`, and those
+    /// whose single calls got no answer, are undecided again, and their stages not finished. What is undecided is read with [`RunHandle::reader`].
     ///
     /// # Errors
     /// When there is no such run, it is not open, or this cannot be written.
@@ -287,7 +288,7 @@ fn insert_run(db: &mut Connection, header: &RunHeader, old: Option<&str>) -> rus
 /// What an early stop wrote and a later process takes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Back {
-    /// Rows that were not sent, and those of batches whose fate is open.
+    /// Rows that were not sent, and those whose fate is open: of batches that were given up, of calls without an answer.
     All,
     /// The latter alone: nothing more is sent.
     Suspended,
@@ -304,10 +305,11 @@ fn reopen(db: &mut Connection, run: &str, back: Back) -> rusqlite::Result<i64> {
         [run],
         |row| row.get(0),
     )?;
-    let taken = match back {
-        Back::All => format!("(status = 6 OR {SUSPENDED})"),
-        Back::Suspended => SUSPENDED.to_owned(),
+    let unsent = match back {
+        Back::All => "row.status = 6 OR ",
+        Back::Suspended => "",
     };
+    let taken = format!("({unsent}{SUSPENDED} OR ({UNANSWERED}))");
     transaction.execute(
         &format!(
             "UPDATE stage SET finished_at = NULL, counts = NULL

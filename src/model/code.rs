@@ -243,7 +243,7 @@ codes! {
         "look the records of this batch up on the site, or load them again: upsert is safe to repeat";
     /// The request was sent and its answer never arrived.
     AnswerLost = "ANSWER_LOST", Unconfirmed,
-        "the request was sent and no answer arrived, however often it was repeated",
+        "the request was sent, and no answer tells whether it was applied",
         "look the record up on the site, or load the row again: upsert is safe to repeat";
     /// A reading did not show the row, and it was not sent again.
     NotApplied = "NOT_APPLIED", Unconfirmed,

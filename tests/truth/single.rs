@@ -128,6 +128,41 @@ fn lost_answers_and_throttles_create_nobody_twice() {
 }
 
 #[test]
+fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
+    let world = World::new("", "--set single_call_ms=5 --set dropped_after=0.3");
+    world.job("route = \"single\"\nsingle_in_flight = 8", "");
+    world.organizations("upsert", "gold", 150);
+    let before = world.site.count("organizations");
+    for more in [20, 60] {
+        let load = world
+            .place
+            .start_with("load job.toml --quiet", &CREDENTIALS);
+        wait_for("some records", || {
+            (world.site.count("organizations") >= before + more).then_some(())
+        });
+        load.signal("INT");
+        load.end().expect(5);
+        let results = world.results();
+        results.expect_rows(150);
+        for (code, message) in results.column("code").iter().zip(results.column("message")) {
+            match *code {
+                "RUN_STOPPED" => assert_eq!(message, "interrupted"),
+                "ANSWER_LOST" => assert!(
+                    message.starts_with("the run stopped before an answer arrived (interrupted): "),
+                    "{message}"
+                ),
+                other => assert_eq!(other, ""),
+            }
+        }
+    }
+    world.load().expect(0);
+    world.expect_truth("organizations");
+    assert_eq!(world.site.count("organizations"), before + 150);
+    let created = creations(&world.site, "organization");
+    assert!(created.into_values().all(|times| times == 1));
+}
+
+#[test]
 fn a_load_that_is_killed_goes_on_where_it_was() {
     for kind in ["customers", "organizations"] {
         let world = World::new("", "--set single_call_ms=5");

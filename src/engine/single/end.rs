@@ -79,7 +79,8 @@ pub(super) fn unreadable() -> ApiError {
 /// The error of a row that an interrupted run may have created.
 pub(super) fn interrupted() -> ApiError {
     ApiError {
-        class: ErrorClass::MaybeApplied,
+        // nothing that a look says of it can be wrong with the site
+        class: ErrorClass::Refused,
         request: String::new(),
         status: None,
         message: "an interrupted run may have created this record".to_owned(),

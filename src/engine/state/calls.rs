@@ -148,11 +148,23 @@ impl Engine {
                 }
             }
             Called::Lost { error, tried } => {
-                self.stop_for(&error);
-                let mut reason =
-                    unconfirmed(Code::AnswerLost, std::slice::from_ref(&error.message));
-                reason.message = format!("{}; {tried}", reason.message);
+                let cut_short = error.class != ErrorClass::Refused;
+                let reason = match self.interrupted().filter(|_| cut_short) {
+                    Some(why) => unanswered(why, &tried),
+                    None => {
+                        self.stop_for(&error);
+                        let errors = std::slice::from_ref(&error.message);
+                        let mut reason = unconfirmed(Code::AnswerLost, errors);
+                        reason.message = format!("{}; {tried}", reason.message);
+                        reason
+                    }
+                };
+                // whoever goes on with the run looks for it
+                self.suspended |= self.stopped.is_some();
                 End::new(Status::Unconfirmed, vec![reason])
+            }
+            Called::NotSent { .. } if let Some(why) = self.interrupted() => {
+                End::new(Status::NotSent, vec![stop_reason(why)])
             }
             Called::NotSent { error } => {
                 let code = match error.class {
@@ -168,8 +180,14 @@ impl Engine {
         self.end_call(now, seq, index, end, commands);
     }
 
+    /// Why calls end before they were repeated as often as may be.
+    fn interrupted(&self) -> Option<&str> {
+        self.stopped.as_deref().filter(|_| !self.down)
+    }
+
     /// A call that got nowhere however often it was repeated: the others would not either.
     pub(super) fn stop_for(&mut self, error: &ApiError) {
+        let was_stopped = self.stopped.is_some();
         match error.class {
             ErrorClass::AuthExpired | ErrorClass::AuthWrong => self.stop(why::not_let_in(error)),
             ErrorClass::NotSent | ErrorClass::MaybeApplied | ErrorClass::Broken => {
@@ -178,6 +196,7 @@ impl Engine {
             // a stop came while the site asked to wait
             ErrorClass::Throttled { .. } | ErrorClass::Busy | ErrorClass::Refused => {}
         }
+        self.down |= !was_stopped && self.stopped.is_some();
     }
 
     fn end_call(
@@ -292,6 +311,23 @@ impl Engine {
                 .any(|reason| reason.code == Code::BulkOnly.into())
     }
 
+    /// Rows that an interrupted run may have called for are not known not to be sent, though this one stopped before it
+    /// looked for them.
+    pub(super) fn doubt_begun(&mut self, outcomes: &mut [RowOutcome]) {
+        let unsent = |outcome: &&mut RowOutcome| outcome.status == Status::NotSent;
+        for outcome in outcomes.iter_mut().filter(unsent) {
+            if self.begun.contains(&outcome.row.id) {
+                let why = outcome.reasons.first().map_or("", |why| &*why.message);
+                let tried = "an earlier one may have sent it, and it was not looked for yet";
+                outcome.reasons = vec![unanswered(why, tried)];
+                outcome.status = Status::Unconfirmed;
+                // how often is not known
+                (outcome.route, outcome.attempts) = (Some(Route::Single), 1);
+                self.suspended = true;
+            }
+        }
+    }
+
     /// After a stop: rows whose turn has not come are not sent.
     pub(super) fn abandon_calls(&mut self, now: Now, why: &str, commands: &mut Vec<Command>) {
         let stage = self.config.stage;
@@ -318,6 +354,18 @@ impl Engine {
                 Durable::Called(*seq, counts),
             ));
         }
+    }
+}
+
+/// Why a row is unconfirmed whose calls a stop cut short.
+fn unanswered(why: &str, tried: &str) -> Reason {
+    Reason {
+        code: Code::AnswerLost.into(),
+        field: None,
+        message: format!(
+            "the run stopped before an answer arrived ({why}): {tried}; loading again looks for the record before \
+             anything is sent"
+        ),
     }
 }
 

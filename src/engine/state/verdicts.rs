@@ -199,6 +199,7 @@ impl Engine {
     ) -> Option<Vec<RowOutcome>> {
         let flight = self.flights.get_mut(&seq)?;
         let mut counts = Counts::default();
+        let looked_for = flight.route == Route::Single && self.stopped.is_some();
         let rows = flight.batch.rows().iter().zip(ends);
         let outcomes = rows
             .filter_map(|(row, end)| {
@@ -222,6 +223,8 @@ impl Engine {
                 })
             })
             .collect();
+        // a look that a stop cut short is made again by whoever goes on with the run
+        self.suspended |= looked_for && counts.of(Status::Unconfirmed) > 0;
         flight.phase = Phase::Settling { counts, left };
         Some(outcomes)
     }

@@ -127,6 +127,49 @@ fn a_suspended_batch_shows_its_rows_and_is_taken_up_again() {
 }
 
 #[test]
+fn a_row_whose_calls_got_no_answer_is_unconfirmed_until_its_run_is_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = begin(&open(folder.path()), "r1", Some(shape(1, &["Plan"])));
+    run.write_now(vec![
+        sending(1, [sent(1, 11, 1)]),
+        settled(1, &[(1, Status::Unconfirmed)]),
+        Record::Calling {
+            stage: 0,
+            rows: [sent(2, 12, 1), sent(3, 13, 1)].into_iter().collect(),
+        },
+        Record::Rows {
+            stage: 0,
+            outcomes: vec![
+                outcome(2, Status::Unconfirmed, None),
+                outcome(3, Status::Failed, None),
+            ],
+        },
+        Record::StageFinished { stage: 0, at: 9 },
+        Record::RunFinished {
+            at: 9,
+            stopped: Some("interrupted".into()),
+        },
+    ])
+    .unwrap();
+    drop(run);
+    // another process, and one more after it
+    drop(open(folder.path()));
+    let ledger = open(folder.path());
+    let counts = ledger.reader().unwrap().counts("r1", 0).unwrap();
+    assert_eq!(counts.of(Status::Unconfirmed), 2);
+    // to go on with it or to end it
+    for take_up in [Ledger::attach, Ledger::resume] {
+        drop(take_up(&ledger, "r1").unwrap());
+        let progress = ledger.reader().unwrap().progress("r1", 0).unwrap().unwrap();
+        assert_eq!(progress.info.finished_at, None);
+        assert_eq!(progress.counts.of(Status::Unconfirmed), 1);
+        let called = progress.called.iter();
+        let called: Vec<_> = called.map(|call| (call.row, Some(call.hashes))).collect();
+        assert_eq!(called, [(RowId(2), sent(2, 12, 1).hashes)]);
+    }
+}
+
+#[test]
 fn a_superseded_run_is_not_continued_and_names_the_one_that_took_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(folder.path());

@@ -117,6 +117,8 @@ struct Load {
     now: Instant,
     /// How many readings come before a stop.
     stop_at_reading: Option<usize>,
+    /// The call that a stop cuts short, and how it ends.
+    stop_at_call: Option<(u64, Called)>,
     suspended: bool,
 }
 
@@ -134,6 +136,7 @@ impl Load {
             outcomes: BTreeMap::new(),
             now: Instant::now(),
             stop_at_reading: None,
+            stop_at_call: None,
             suspended: false,
         }
     }
@@ -235,6 +238,22 @@ impl Load {
                 look_first,
             } => {
                 self.site.calls.push((number(&row), look_first));
+                if let Some((_, called)) = self.stop_at_call.take_if(|at| at.0 == number(&row)) {
+                    let now = Now {
+                        at: self.now,
+                        unix: 0,
+                    };
+                    let stop = Event::Stop("interrupted".into());
+                    for command in self.engine.handle(now, stop) {
+                        let Command::Persist(records, then) = command else {
+                            panic!("{command:?}");
+                        };
+                        records.into_iter().for_each(|record| self.record(record));
+                        let durable = self.engine.handle(now, Event::Durable(then));
+                        assert!(durable.is_empty(), "{durable:?}");
+                    }
+                    return Some(Event::Called(batch, index, called));
+                }
                 Event::Called(batch, index, self.site.call(number(&row)))
             }
             Command::ReadMore | Command::Tell(_) => return None,
@@ -632,6 +651,81 @@ fn rows_that_an_interrupted_run_may_have_called_for_are_looked_for_first() {
     loaded  single: [2, 3]
     submits [2], readings [2, 1], calls [(3, true)], sent again 1
     ");
+}
+
+/// What becomes of three rows when a stop cuts the calls of the second short.
+fn cut_short(called: Called) -> Load {
+    let config = StageConfig {
+        route: Wish::Single,
+        single_in_flight: 1,
+        ..config(WIDE)
+    };
+    let mut load = Load::new(config, Site::default(), |_, _| {
+        panic!("nothing goes by bulk")
+    });
+    load.stop_at_call = Some((2, called));
+    load.run(3)
+}
+
+fn message(load: &Load, row: u64) -> &str {
+    &load.outcomes[&row].reasons[0].message
+}
+
+#[test]
+fn a_call_whose_answer_a_stop_cuts_off_stays_open() {
+    let load = cut_short(Called::Lost {
+        error: error(ErrorClass::MaybeApplied),
+        tried: "it was looked for, and not found".into(),
+    });
+    assert!(load.engine.suspended());
+    insta::assert_snapshot!(load.shown(), @"
+    loaded  single: [1]
+    not_sent RUN_STOPPED : [3]
+    unconfirmed ANSWER_LOST single: [2]
+    submits [], readings [], calls [(1, false), (2, false)], sent again 0
+    ");
+    insta::assert_snapshot!(message(&load, 2), @"the run stopped before an answer arrived (interrupted): it was looked for, and not found; loading again looks for the record before anything is sent");
+}
+
+#[test]
+fn a_stop_is_told_of_rows_whose_calls_it_cut_short_and_not_the_site() {
+    let load = cut_short(Called::NotSent {
+        error: error(ErrorClass::NotSent),
+    });
+    assert!(!load.engine.suspended());
+    insta::assert_snapshot!(load.shown(), @"
+    loaded  single: [1]
+    not_sent RUN_STOPPED : [2, 3]
+    submits [], readings [], calls [(1, false), (2, false)], sent again 0
+    ");
+    assert_eq!([message(&load, 2), message(&load, 3)], ["interrupted"; 2]);
+}
+
+#[test]
+fn rows_that_may_have_been_sent_are_not_called_unsent_by_a_stop() {
+    let mut load = Load::new(config(WIDE), Site::default(), |_, _| {
+        panic!("nothing is sent")
+    });
+    let now = Now {
+        at: load.now,
+        unix: 0,
+    };
+    let recovered = Recovered {
+        begun: [RowId(2)].into(),
+        ..Recovered::default()
+    };
+    assert!(load.engine.recover(now, recovered).is_empty());
+    let stop = Event::Stop("interrupted".into());
+    let commands = load.engine.handle(now, stop);
+    assert!(matches!(commands.as_slice(), [Command::ReadMore]));
+    let load = load.run(2);
+    assert!(load.engine.suspended());
+    insta::assert_snapshot!(load.shown(), @"
+    not_sent RUN_STOPPED : [1]
+    unconfirmed ANSWER_LOST single: [2]
+    submits [], readings [], calls [], sent again 0
+    ");
+    insta::assert_snapshot!(message(&load, 2), @"the run stopped before an answer arrived (interrupted): an earlier one may have sent it, and it was not looked for yet; loading again looks for the record before anything is sent");
 }
 
 #[test]

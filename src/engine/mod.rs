@@ -42,6 +42,7 @@ pub mod settle;
 mod simulation;
 pub mod single;
 pub mod slots;
+mod standing;
 pub mod state;
 pub mod stop;
 pub mod survey;

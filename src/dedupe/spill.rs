@@ -15,6 +15,8 @@ use std::path::Path;
 const PARTITIONS: usize = 128;
 /// Bytes of a row in a partition: key, row, content.
 const ENTRY: usize = 32;
+/// Marks a row that stands already; row numbers stay far below this bit.
+const STANDS: u64 = 1 << 63;
 
 /// Keys and places of rows that passed validation, some thousand at a time: can be made on any thread.
 #[derive(Debug, Default)]
@@ -69,13 +71,25 @@ impl KeySpill {
     /// When the disk refuses.
     pub fn take(&mut self, rows: &KeyedRows) -> io::Result<()> {
         for row in &rows.entries {
-            let mut entry = [0; ENTRY];
-            entry[..16].copy_from_slice(&row.hash.0.to_le_bytes());
-            entry[16..24].copy_from_slice(&row.row.0.to_le_bytes());
-            entry[24..].copy_from_slice(&row.content.to_le_bytes());
-            self.partitions.push(partition_of(row.hash), &entry)?;
+            self.write(row.hash, row.row.0, row.content)?;
         }
         self.rows.take(&rows.rows)
+    }
+
+    /// Takes a row that is not of the dataset: it loaded before, and counts among the rows of its key.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn stand(&mut self, hash: KeyHash, row: RowId) -> io::Result<()> {
+        self.write(hash, row.0 | STANDS, 0)
+    }
+
+    fn write(&mut self, hash: KeyHash, row: u64, content: u64) -> io::Result<()> {
+        let mut entry = [0; ENTRY];
+        entry[..16].copy_from_slice(&hash.0.to_le_bytes());
+        entry[16..24].copy_from_slice(&row.to_le_bytes());
+        entry[24..].copy_from_slice(&content.to_le_bytes());
+        self.partitions.push(partition_of(hash), &entry)
     }
 
     /// The rows taken so far.
@@ -108,16 +122,15 @@ impl KeySpill {
         for partition in 0..self.partitions.len() {
             read(self.partitions.read(partition, &mut bytes)?, &mut entries);
             let (mut sent, mut losers) = (Vec::with_capacity(entries.len()), Vec::new());
-            for group in entries.chunk_by(|left, right| left.hash == right.hash) {
+            for group in entries.chunk_by(|left, right| left.row.hash == right.row.hash) {
                 repeats |= policy == Policy::AllInOrder && group.len() > 1;
                 let winner = winner(group, policy);
-                sent.extend(winner.copied());
-                losers.extend(group.iter().filter_map(|entry| {
+                let own = group.iter().filter(|entry| !entry.stands);
+                sent.extend(winner.filter(|entry| !entry.stands).map(|entry| entry.row));
+                losers.extend(own.map(|entry| entry.row.row).filter_map(|row| {
                     let verdict = verdict(group, winner, policy)?;
-                    (Some(entry.row) != winner.map(|winner| winner.row)).then_some(Loser {
-                        row: entry.row,
-                        verdict,
-                    })
+                    let lost = winner.is_none_or(|winner| winner.row.row != row);
+                    lost.then_some(Loser { row, verdict })
                 }));
             }
             losers.sort_unstable_by_key(|loser| loser.row);
@@ -183,27 +196,38 @@ impl Losers {
     }
 }
 
+/// A row of a partition.
+struct Entry {
+    row: Winner,
+    /// Whether it loaded before.
+    stands: bool,
+}
+
 fn partition_of(hash: KeyHash) -> usize {
     (hash.0 >> 121) as usize
 }
 
 /// A partition's rows by key, those of one key in row order.
-fn read(bytes: &[[u8; ENTRY]], entries: &mut Vec<Winner>) {
+fn read(bytes: &[[u8; ENTRY]], entries: &mut Vec<Entry>) {
     entries.clear();
     entries.extend(bytes.iter().filter_map(|entry| {
         let (hash, rest) = entry.split_first_chunk()?;
         let (row, rest) = rest.split_first_chunk()?;
-        Some(Winner {
-            hash: KeyHash(u128::from_le_bytes(*hash)),
-            row: RowId(u64::from_le_bytes(*row)),
-            content: u64::from_le_bytes(*rest.first_chunk()?),
+        let row = u64::from_le_bytes(*row);
+        Some(Entry {
+            row: Winner {
+                hash: KeyHash(u128::from_le_bytes(*hash)),
+                row: RowId(row & !STANDS),
+                content: u64::from_le_bytes(*rest.first_chunk()?),
+            },
+            stands: row & STANDS != 0,
         })
     }));
-    entries.sort_unstable_by_key(|entry| (entry.hash, entry.row));
+    entries.sort_unstable_by_key(|entry| (entry.row.hash, entry.row.row));
 }
 
-/// The row of a key that is sent, if one is.
-fn winner(group: &[Winner], policy: Policy) -> Option<&Winner> {
+/// The row of a key that is sent, or that stands already, if there is one.
+fn winner(group: &[Entry], policy: Policy) -> Option<&Entry> {
     match policy {
         _ if group.len() == 1 => group.first(),
         Policy::AllInOrder | Policy::Reject => None,
@@ -213,13 +237,15 @@ fn winner(group: &[Winner], policy: Policy) -> Option<&Winner> {
 }
 
 /// Why the other rows of the key are not sent, unless they are.
-fn verdict(group: &[Winner], winner: Option<&Winner>, policy: Policy) -> Option<Verdict> {
+fn verdict(group: &[Entry], winner: Option<&Entry>, policy: Policy) -> Option<Verdict> {
     if let Some(winner) = winner {
-        return Some(Verdict::Duplicate { winner: winner.row });
+        return Some(Verdict::Duplicate {
+            winner: winner.row.row,
+        });
     }
     (policy == Policy::Reject).then_some(Verdict::Rejected {
         rows: group.len() as u64,
-        first: group.first()?.row,
+        first: group.first()?.row.row,
     })
 }
 
@@ -353,6 +379,50 @@ mod tests {
                 first: RowId(1)
             }
         );
+    }
+
+    #[test]
+    fn a_row_that_loaded_before_counts_among_the_rows_of_its_key() {
+        let decide = |policy, standing: u64| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut spill = KeySpill::new(folder.path()).unwrap();
+            for id in [2, 4] {
+                spill.push(hash(7), &row(id), 0).unwrap();
+            }
+            spill.push(hash(8), &row(6), 0).unwrap();
+            spill.stand(hash(7), RowId(standing)).unwrap();
+            spill.stand(hash(9), RowId(1)).unwrap();
+            let mut sent = Vec::new();
+            let decided = spill.decide_with(policy, folder.path(), |found| {
+                sent.extend(found.iter().map(|winner| winner.row.0));
+                Ok::<_, io::Error>(())
+            });
+            let Decided {
+                mut losers,
+                repeats,
+                ..
+            } = decided.unwrap();
+            let mut lost = Vec::new();
+            while let Some(loser) = losers.pop().unwrap() {
+                lost.push(match loser.verdict {
+                    Verdict::Duplicate { winner } => (loser.row.0, winner.0),
+                    Verdict::Rejected { rows, first } => (loser.row.0, 100 * rows + first.0),
+                });
+            }
+            (sent, lost, repeats)
+        };
+        let last = decide(Policy::Last, 5);
+        assert_eq!(last, (vec![6], vec![(2, 5), (4, 5)], false));
+        let last = decide(Policy::Last, 3);
+        assert_eq!(last, (vec![4, 6], vec![(2, 4)], false));
+        let first = decide(Policy::First, 1);
+        assert_eq!(first, (vec![6], vec![(2, 1), (4, 1)], false));
+        let first = decide(Policy::First, 3);
+        assert_eq!(first, (vec![2, 6], vec![(4, 2)], false));
+        let all = decide(Policy::AllInOrder, 3);
+        assert_eq!(all, (vec![6], vec![], true));
+        let none = decide(Policy::Reject, 1);
+        assert_eq!(none, (vec![6], vec![(2, 301), (4, 301)], false));
     }
 
     proptest! {

@@ -46,6 +46,7 @@ pub mod settled;
 mod simulation;
 pub mod single;
 pub mod slots;
+mod standing;
 pub mod state;
 pub mod stop;
 pub mod survey;

@@ -18,6 +18,7 @@ use super::resolve::Resolver;
 use super::resume::{Before, take_up};
 use super::seen::Target;
 use super::settled::Settled;
+use super::standing::standing;
 use super::state::Engine;
 use super::survey::{Names, SurveyError, Surveyor, in_order};
 use super::{single, verify};
@@ -542,7 +543,7 @@ fn survey(
         dataset: &job.dataset,
         plan: &job.plan,
         spool,
-        all_keys: job.gone && lists_gone(header.entity),
+        all_keys: job.retries.is_some() || job.gone && lists_gone(header.entity),
         contents: memory.is_some(),
         audience: &context.audience,
         stop: &context.stop,
@@ -554,10 +555,17 @@ fn survey(
         let refused = RejectedSpill::new(spool)?;
         recall = Some((Recall::new(memory, refresh_after, now, spool)?, refused));
     }
-    let found = surveyor.run(names, |rows| {
+    let mut found = surveyor.run(names, |rows| {
         let refused = recall.as_mut().map(|(_, refused)| refused.push(rows));
         Ok(refused.transpose().map(drop)?)
     })?;
+    if job.retries.is_some()
+        && let Some(Seen { keys, .. }) = found.seen.take()
+    {
+        for (key, row) in standing(context, header, keys.sorted(), job.duplicates)? {
+            found.keys.stand(key, row)?;
+        }
+    }
     let tree = in_order(found.kin, job.duplicates, names)?.map(|(tree, _)| tree);
     let rejected = found.rejected + tree.as_ref().map_or(0, Tree::refused);
     let Decided {

@@ -4,6 +4,7 @@ use super::error::LedgerError;
 use super::merged::newest_of;
 use super::read::StoredRow;
 use super::reader::{Reader, RunInfo, RunState};
+use crate::model::outcome::Status;
 use rusqlite::{OptionalExtension, params};
 
 /// The stages that have the rows of one stage: the one that read them first, and all that loaded some of them again.
@@ -44,6 +45,51 @@ impl Reader {
         stage: u32,
         without: Option<&str>,
     ) -> Result<Chain, LedgerError> {
+        let parts = self.parts_of_chain(run, stage, without)?;
+        Ok(Chain {
+            part: self.part(run, stage)?,
+            query: format!("{} AND base.row = ?", newest_of(&parts)),
+        })
+    }
+
+    /// Calls `each` for every row of which a stage, or another of its chain, says that it loaded or that the site held it
+    /// already: its number, its shown key, and the site's id where it told one. Those of the run `without` are left out.
+    ///
+    /// # Errors
+    /// When there is no such stage, or the ledger cannot be read.
+    pub fn each_loaded(
+        &self,
+        run: &str,
+        stage: u32,
+        without: &str,
+        mut each: impl FnMut(u64, &str, Option<&str>),
+    ) -> Result<(), LedgerError> {
+        let parts = self.parts_of_chain(run, stage, Some(without))?;
+        let mut query = self.prepare(&format!(
+            "SELECT row, key, remote_id FROM row WHERE part IN ({}) AND status IN ({}, {})",
+            parts.join(", "),
+            Status::Loaded as u8,
+            Status::Unchanged as u8
+        ))?;
+        let mut rows = query.query([]).map_err(self.failed())?;
+        while let Some(row) = rows.next().map_err(self.failed())? {
+            let mut tell = || {
+                let (key, id) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?);
+                each(row.get(0)?, key, id.as_str_or_null()?);
+                rusqlite::Result::Ok(())
+            };
+            tell().map_err(self.failed())?;
+        }
+        Ok(())
+    }
+
+    /// The parts of all stages that say something about the rows of this one, but for those of the run `without`.
+    fn parts_of_chain(
+        &self,
+        run: &str,
+        stage: u32,
+        without: Option<&str>,
+    ) -> Result<Vec<String>, LedgerError> {
         let (first_run, first_stage) = self.first_stage_of(run, stage)?;
         let mut stages = self.retries_of_stage(&first_run, first_stage)?;
         stages.push((first_run, first_stage));
@@ -53,10 +99,7 @@ impl Reader {
                 parts.push(self.part(&run, stage)?.to_string());
             }
         }
-        Ok(Chain {
-            part: self.part(run, stage)?,
-            query: format!("{} AND base.row = ?", newest_of(&parts)),
-        })
+        Ok(parts)
     }
 
     /// How a row of a chain's stage ended: the newest outcome of it that is not `not_sent`, with the file and line that it

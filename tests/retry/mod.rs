@@ -305,3 +305,64 @@ fn a_retry_is_retried_from_its_own_results() {
     let ended = desk.retry("out.csv --quiet").expect(3);
     assert_snapshot!(ended.stderr, @"error: out.csv: no row is left to load again (6 loaded); name other rows with --status or --code, or load them with csm-loader load");
 }
+
+/// Row 1 has no e-mail yet; row 2 has the one that row 1 is given later, and loads.
+fn desk_of_twins() -> (Desk, String) {
+    let desk = Desk::with("id,email,name,tier\n1,,Old,Free\n2,X@example.com,New,Premium\n");
+    desk.load("--quiet --with-source").expect(4);
+    let mut sheet = desk.sheet("out.csv");
+    set(&mut sheet, "1", "src.email", "x@example.com");
+    desk.place.write("fixed.csv", save_as(&sheet, ','));
+    let run = desk.run_of("out.csv");
+    (desk, run)
+}
+
+#[test]
+fn a_repaired_row_does_not_go_over_a_newer_one_of_its_key() {
+    let (desk, run) = desk_of_twins();
+    desk.retry("fixed.csv --quiet").expect(0);
+    assert_snapshot!(desk.place.results("fixed-retry.csv").told(), @"1 | 2 | 1 | duplicate | DUPLICATE_KEY |  | row 2 has the same natural key and stands for it");
+    assert_eq!(desk.merged(&run), "1 duplicate, 2 loaded");
+    let customer = |desk: &Desk| desk.site.records("customers")["x@example.com"].to_string();
+    assert!(customer(&desk).contains("New"), "{}", customer(&desk));
+
+    // a later load finds the newer row unchanged, which stands as well
+    desk.load("--quiet --with-source").expect(4);
+    assert_eq!(
+        statuses(&desk.place.results("out.csv")),
+        "1 rejected, 2 unchanged"
+    );
+    let mut sheet = desk.sheet("out.csv");
+    set(&mut sheet, "1", "src.email", "x@example.com");
+    desk.place.write("fixed.csv", save_as(&sheet, ','));
+    desk.retry("fixed.csv --quiet").expect(0);
+    assert_eq!(
+        statuses(&desk.place.results("fixed-retry-2.csv")),
+        "1 duplicate"
+    );
+
+    // whoever wants the row of all the same says so
+    desk.retry("fixed.csv --status duplicate --duplicates all-in-order --quiet")
+        .expect(0);
+    assert_eq!(
+        statuses(&desk.place.results("fixed-retry-3.csv")),
+        "1 loaded"
+    );
+    assert!(customer(&desk).contains("Old"), "{}", customer(&desk));
+}
+
+#[test]
+fn under_first_a_repaired_row_goes_before_later_ones_and_not_before_earlier_ones() {
+    let (desk, _) = desk_of_twins();
+    desk.retry("fixed.csv --duplicates first --quiet").expect(0);
+    assert_eq!(statuses(&desk.place.results("fixed-retry.csv")), "1 loaded");
+
+    let desk = Desk::with("id,email,name,tier\n1,x@example.com,Old,Free\n2,,New,Free\n");
+    desk.load("--quiet --with-source --duplicates first")
+        .expect(4);
+    let mut sheet = desk.sheet("out.csv");
+    set(&mut sheet, "2", "src.email", "X@example.com");
+    desk.place.write("fixed.csv", save_as(&sheet, ','));
+    desk.retry("fixed.csv --quiet").expect(0);
+    assert_snapshot!(desk.place.results("fixed-retry.csv").told(), @"2 | 3 | 2 | duplicate | DUPLICATE_KEY |  | row 1 has the same natural key and stands for it");
+}

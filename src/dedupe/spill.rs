@@ -386,10 +386,11 @@ mod tests {
         let decide = |policy, standing: u64| {
             let folder = tempfile::tempdir().unwrap();
             let mut spill = KeySpill::new(folder.path()).unwrap();
-            for id in [2, 4] {
-                spill.push(hash(7), &row(id), 0).unwrap();
+            let mut rows = KeyedRows::default();
+            for (id, key) in [(2, 7), (4, 7), (6, 8)] {
+                rows.push(hash(key), &row(id), 0);
             }
-            spill.push(hash(8), &row(6), 0).unwrap();
+            spill.take(&rows).unwrap();
             spill.stand(hash(7), RowId(standing)).unwrap();
             spill.stand(hash(9), RowId(1)).unwrap();
             let mut sent = Vec::new();

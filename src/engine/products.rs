@@ -76,14 +76,14 @@ impl Products {
         operation: Operation,
         begun: RowSet,
     ) -> Result<Self, ApiError> {
-        let began = context.clock.instant();
+        let listed = context.clock.instant();
         let present = products(context.asking(), stage).await?;
         Ok(Self {
             stage,
             operation,
             present,
             begun,
-            began,
+            began: listed,
             requests: 0,
         })
     }

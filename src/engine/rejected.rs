@@ -207,6 +207,10 @@ fn number(bytes: &mut &[u8]) -> Option<u32> {
 }
 
 /// A text, if there is one.
+#[expect(
+    clippy::option_option,
+    reason = "no text, and no more bytes, are two things"
+)]
 fn text<'b>(bytes: &mut &'b [u8]) -> Option<Option<&'b str>> {
     let length = number(bytes)?;
     if length == NO_TEXT {

@@ -39,6 +39,14 @@ impl<F: Finder> Row<'_, '_, F> {
             }
             // had an earlier attempt been applied, the site would say that the record exists; a gateway does not know
             if error.class == ErrorClass::Refused && !(self.lost && is_filtered(&error)) {
+                // a gateway does not know what an earlier request of the row did
+                if is_filtered(&error)
+                    && let Ok(Found::There(current)) = self.caller.finder.by_key(&self.asks).await
+                    && (steps::operation(self.caller.target) != Some(Operation::Create)
+                        || steps::holds(&self.asks, &current))
+                {
+                    return self.settle(current, was_absent, error).await;
+                }
                 context.answered();
                 let trace_id = error.trace_id.clone();
                 return Err(self.refused(told::creation(&error), trace_id));

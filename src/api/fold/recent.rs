@@ -42,10 +42,6 @@ impl<K: AsRef<str>, V> Recent<K, V> {
         let mixed = print.first ^ print.last.rotate_left(29) ^ (u64::from(print.length) << 56);
         // the halves of the product together depend on all bits of what was multiplied
         let product = u128::from(mixed) * 0x9E37_79B9_7F4A_7C15;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a part of a hash is a hash"
-        )]
         let place = (product ^ (product >> 64)) as usize;
         place & (self.places.len() - 1)
     }

@@ -19,6 +19,7 @@ mod flight;
 pub mod gone;
 pub mod hierarchy;
 mod judging;
+mod lately;
 pub mod limits;
 pub mod message;
 mod once;

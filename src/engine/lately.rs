@@ -13,6 +13,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// A record that reads may not show yet.
+#[derive(Debug, Clone)]
+pub(super) struct Late {
+    /// Its id, where the site told one.
+    pub(super) id: Option<String>,
+}
+
 /// What a run knows of names that the site may not show yet. Clones share what they learn.
 #[derive(Clone)]
 pub(super) struct Lately {
@@ -34,7 +41,7 @@ impl Lately {
         self.lock().insert((kind, folded), id);
     }
 
-    /// Of each folded name that was loaded or made lately the id, where one was told. Blocks.
+    /// Those of the folded names that were loaded or made lately. Blocks.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -42,7 +49,7 @@ impl Lately {
         &self,
         kind: RefKind,
         folded: &[&'a str],
-    ) -> Result<HashMap<&'a str, Option<String>>, LedgerError> {
+    ) -> Result<HashMap<&'a str, Late>, LedgerError> {
         let entity = match kind {
             RefKind::Organization => Entity::Organization,
             RefKind::Product => Entity::Product,
@@ -52,7 +59,8 @@ impl Lately {
         let made = self.lock();
         let known = folded.iter().zip(loaded).filter_map(|(name, loaded)| {
             let made = made.get(&(kind, (*name).to_owned())).cloned();
-            Some((*name, made.map(Some).or(loaded)?))
+            let made = made.map(|id| Late { id: Some(id) });
+            Some((*name, made.or(loaded)?))
         });
         Ok(known.collect())
     }
@@ -68,7 +76,7 @@ impl fmt::Debug for Lately {
     }
 }
 
-/// Of each record that was loaded lately the id, where the site told one. Blocks.
+/// Those of the records that were loaded lately, in the order of the keys. Blocks.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -76,12 +84,18 @@ pub(super) fn loaded(
     context: &Context,
     entity: Entity,
     keys: &[KeyHash],
-) -> Result<Vec<Option<Option<String>>>, LedgerError> {
+) -> Result<Vec<Option<Late>>, LedgerError> {
     let known = context.ledger.memory(entity, None)?.look_up(keys)?;
     let patience = context.client.contract().read_patience;
     let now = context.clock.unix_millis();
-    let of = |known: Known| is_late(known.loaded_until, patience, now).then_some(known.remote_id);
-    Ok(known.into_iter().map(|known| known.and_then(of)).collect())
+    let late = |known: Known| {
+        let is_late = is_late(known.loaded_until, patience, now);
+        is_late.then_some(Late {
+            id: known.remote_id,
+        })
+    };
+    let known = known.into_iter();
+    Ok(known.map(|known| known.and_then(late)).collect())
 }
 
 /// Whether reads may not show yet what was loaded by then.

@@ -65,7 +65,7 @@ pub(super) struct Products {
     /// Products that were loaded so lately that the list may lack them.
     lately: HashSet<KeyHash>,
     /// When the products were listed: what an earlier process created was created before.
-    began: Instant,
+    since: Instant,
     /// Calls that the site accepted.
     pub(super) requests: u64,
 }
@@ -81,7 +81,7 @@ impl Products {
         operation: Operation,
         begun: RowSet,
     ) -> Result<Self, ApiError> {
-        let began = context.clock.instant();
+        let since = context.clock.instant();
         let present = products(context.asking(), stage).await?;
         Ok(Self {
             stage,
@@ -89,7 +89,7 @@ impl Products {
             present,
             begun,
             lately: HashSet::new(),
-            began,
+            since,
             requests: 0,
         })
     }
@@ -109,7 +109,7 @@ impl Products {
         let read = spawn_blocking(move || {
             let loaded = lately::loaded(&context, Entity::Product, &keys)?;
             let loaded = keys.into_iter().zip(loaded);
-            Ok(loaded.filter_map(|(key, id)| id.map(|_| key)).collect())
+            Ok(loaded.filter_map(|(key, late)| late.map(|_| key)).collect())
         });
         self.lately = read.await.unwrap_or(Err(LedgerError::Stopped))?;
         Ok(())
@@ -190,7 +190,7 @@ impl Products {
         context: &Context,
         folded: &str,
     ) -> Result<Option<Named>, ApiError> {
-        let passed = context.clock.instant().duration_since(self.began);
+        let passed = context.clock.instant().duration_since(self.since);
         let patience = context.client.contract().read_patience;
         let look = async || self.look(context, folded).await;
         seek(&context.stop, patience.saturating_sub(passed), look).await

@@ -191,7 +191,9 @@ impl Resolver {
         {
             let folded: Vec<_> = news.keys().map(String::as_str).collect();
             let lately = lately.names(kind, &folded)?.into_iter();
-            let lately: Vec<_> = lately.map(|(name, id)| (name.to_owned(), id)).collect();
+            let lately: Vec<_> = lately
+                .map(|(name, late)| (name.to_owned(), late.id))
+                .collect();
             let passed = asking.clock.instant().saturating_duration_since(*began);
             let mut waiting = HashMap::new();
             for (folded, id) in lately {

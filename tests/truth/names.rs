@@ -2,6 +2,7 @@
 
 use super::world::{World, creations, organizations};
 use crate::support::scripted::CREDENTIALS;
+use std::fmt::Write as _;
 
 const GOODS: [&str; 8] = [
     "Router", "Switch", "Cable", "Rack", "Hub", "Modem", "Antenna", "Bridge",
@@ -129,7 +130,8 @@ fn stages(world: &World, route: &str) {
         };
         let mapping = format!("entity = \"{entity}\"\nkey = \"{key}\"\n{mapping}");
         world.place.write(&format!("{entity}.toml"), mapping);
-        job += &format!(
+        let _ = write!(
+            job,
             "[[stage]]\nmapping = \"{entity}.toml\"\ninput = \"{entity}.csv\"\nresults = \"{entity}-out.csv\"\n"
         );
     }

@@ -425,13 +425,16 @@ pub(super) async fn single(
                 continue;
             }
         };
-        for row in rows_to_send {
-            if products.is_none() && context.stop.why().is_none() {
-                match Products::list(context, stage, operation, so_far.begun.clone()).await {
-                    Ok(listed) => products = Some(listed),
-                    Err(error) => context.stop.set(error.to_string()),
-                }
+        if products.is_none() && !rows_to_send.is_empty() && context.stop.why().is_none() {
+            match Products::list(context, stage, operation, so_far.begun.clone()).await {
+                Ok(listed) => products = Some(listed),
+                Err(error) => context.stop.set(error.to_string()),
             }
+        }
+        if let Some(products) = &mut products {
+            products.recall(context, &rows_to_send).await?;
+        }
+        for row in rows_to_send {
             let outcome = match (&mut products, context.stop.why()) {
                 (Some(products), None) => {
                     let (outcome, error) = products.load(context, row).await?;

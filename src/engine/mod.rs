@@ -20,6 +20,7 @@ pub mod found;
 pub mod gone;
 pub mod hierarchy;
 mod judging;
+mod lately;
 pub mod limits;
 pub mod message;
 mod once;

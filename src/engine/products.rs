@@ -5,6 +5,7 @@
 
 use super::context::Context;
 use super::driver;
+use super::lately;
 use super::once::{self, Sent, seek};
 use super::resolve::products;
 use super::state::{not_sent, sent_row};
@@ -12,12 +13,14 @@ use crate::api::lookup::Named;
 use crate::ledger::record::Record;
 use crate::ledger::{LedgerError, RowSet};
 use crate::model::code::{Code, ReasonCode};
-use crate::model::entity::Operation;
+use crate::model::entity::{Entity, Operation};
 use crate::model::outcome::{Route, RowOutcome, Status};
 use crate::model::reply::{ApiError, ErrorClass};
-use crate::model::row::{PreparedRow, Reason};
-use std::collections::HashMap;
+use crate::model::row::{KeyHash, PreparedRow, Reason};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
+use tokio::task::spawn_blocking;
 
 /// What to do with a product row, given what the site has under its name. `begun`: an interrupted run was about to
 /// create it, so that a product that is there now is ours.
@@ -59,8 +62,10 @@ pub(super) struct Products {
     present: HashMap<String, Named>,
     /// Rows that an interrupted run was about to create.
     begun: RowSet,
+    /// Products that were loaded so lately that the list may lack them.
+    lately: HashSet<KeyHash>,
     /// When the products were listed: what an earlier process created was created before.
-    began: Instant,
+    since: Instant,
     /// Calls that the site accepted.
     pub(super) requests: u64,
 }
@@ -76,16 +81,38 @@ impl Products {
         operation: Operation,
         begun: RowSet,
     ) -> Result<Self, ApiError> {
-        let listed = context.clock.instant();
+        let since = context.clock.instant();
         let present = products(context.asking(), stage).await?;
         Ok(Self {
             stage,
             operation,
             present,
             begun,
-            began: listed,
+            lately: HashSet::new(),
+            since,
             requests: 0,
         })
+    }
+
+    /// Takes note of which of these rows' products were loaded lately, and are not on the list.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(super) async fn recall(
+        &mut self,
+        context: &Arc<Context>,
+        rows: &[PreparedRow],
+    ) -> Result<(), LedgerError> {
+        let absent = |row: &&PreparedRow| !self.present.contains_key(row.identity.as_str());
+        let keys: Vec<_> = rows.iter().filter(absent).map(|row| row.hash).collect();
+        let context = Arc::clone(context);
+        let read = spawn_blocking(move || {
+            let loaded = lately::loaded(&context, Entity::Product, &keys)?;
+            let loaded = keys.into_iter().zip(loaded);
+            Ok(loaded.filter_map(|(key, late)| late.map(|_| key)).collect())
+        });
+        self.lately = read.await.unwrap_or(Err(LedgerError::Stopped))?;
+        Ok(())
     }
 
     /// Loads one row. The site's error, if any, ends the stage; the row's outcome holds it too.
@@ -100,8 +127,9 @@ impl Products {
         let folded = row.identity.as_str().to_owned();
         let mut sent = Sent::default();
         let begun = self.begun.contains(row.row.id);
-        if begun && !self.present.contains_key(&folded) {
-            match self.await_begun(context, &folded).await {
+        let expected = begun || self.lately.contains(&row.hash);
+        if expected && !self.present.contains_key(&folded) {
+            match self.await_shown(context, &folded).await {
                 Ok(Some(found)) => {
                     self.present.insert(folded.clone(), found);
                 }
@@ -156,13 +184,13 @@ impl Products {
         Ok((outcome, error))
     }
 
-    /// Looks for what an interrupted run was about to create, and reads may not show yet.
-    async fn await_begun(
+    /// Looks for what was created before the list was read, which may not show it yet.
+    async fn await_shown(
         &self,
         context: &Context,
         folded: &str,
     ) -> Result<Option<Named>, ApiError> {
-        let passed = context.clock.instant().duration_since(self.began);
+        let passed = context.clock.instant().duration_since(self.since);
         let patience = context.client.contract().read_patience;
         let look = async || self.look(context, folded).await;
         seek(&context.stop, patience.saturating_sub(passed), look).await

@@ -1,9 +1,11 @@
 //! Names → ids: organizations and products that rows refer to, looked up on the site before rows go out.
 
 use super::asking::Asking;
+use super::lately::Lately;
 use super::once::{self, Sent};
+use super::patience::Patience;
 use super::settled::Settled;
-use super::survey::each_once;
+use super::survey::{SurveyError, each_once};
 use crate::api::contract::MAX_FETCH_ORGANIZATIONS;
 use crate::api::fold;
 use crate::api::lookup::Named;
@@ -11,6 +13,7 @@ use crate::mapping::{Draft, Known, OnMissing, Plan, RefKind, References};
 use crate::model::reply::{ApiError, ErrorClass};
 use crate::model::row::RowId;
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 /// What a stage knows of the names that its rows refer to. Grows with the distinct names, not with the rows.
 #[derive(Debug)]
@@ -18,12 +21,14 @@ pub struct Resolver {
     on_missing: [Option<OnMissing>; 2],
     known: References,
     /// Names, folded, that were asked for and that the site does not have.
-    missing: HashSet<String>,
+    missing: HashSet<(RefKind, String)>,
     /// Names, folded, that the site refused to create.
     refused: HashSet<(RefKind, String)>,
     products_listed: bool,
     /// How many names were created, or refused.
     decided: u64,
+    /// What was loaded lately, and when this stage began: after that.
+    lately: Option<(Lately, Instant)>,
 }
 
 impl Resolver {
@@ -40,7 +45,14 @@ impl Resolver {
             refused: HashSet::new(),
             products_listed: false,
             decided: 0,
+            lately: None,
         }
+    }
+
+    /// Waits, from `began` on, for names that were loaded or made lately and that the site does not show.
+    pub(super) fn after(mut self, lately: Lately, began: Instant) -> Self {
+        self.lately = Some((lately, began));
+        self
     }
 
     /// Names of this kind that the site does not have count as known: they are made before rows go out.
@@ -59,10 +71,15 @@ impl Resolver {
     /// A copy of it for other threads. With `created`, names that are to be created count once they have an id.
     #[must_use]
     pub fn settled(&self, created: bool) -> Settled {
-        let complete = [false, self.products_listed];
+        // one that was loaded lately may come to be shown
+        let complete = [false, self.products_listed && self.lately.is_none()];
+        let missing = RefKind::ALL.map(|kind| {
+            let of_kind = self.missing.iter().filter(|(of, _)| *of == kind);
+            of_kind.map(|(_, name)| name.clone()).collect()
+        });
         Settled::new(
             self.known.clone(),
-            self.missing.clone(),
+            missing,
             complete,
             self.on_missing,
             created,
@@ -89,14 +106,14 @@ impl Resolver {
     /// As [`Resolver::ensure`], for all names of a draft; `sent` tells for which rows names may be created, if any may.
     ///
     /// # Errors
-    /// When the site does not answer.
+    /// When the site does not answer, or the ledger cannot be read.
     pub async fn ensure_all(
         &mut self,
         asking: Asking<'_>,
         stage: u32,
         draft: &Draft,
         sent: Option<&dyn Fn(RowId) -> bool>,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), SurveyError> {
         for kind in RefKind::ALL {
             if self.wanted(kind) {
                 let names = each_once(draft.names(kind));
@@ -111,7 +128,7 @@ impl Resolver {
     /// those to create now; without it all count as known, since they will be.
     ///
     /// # Errors
-    /// When the site does not answer.
+    /// When the site does not answer, or the ledger cannot be read.
     pub async fn ensure(
         &mut self,
         asking: Asking<'_>,
@@ -119,10 +136,10 @@ impl Resolver {
         kind: RefKind,
         names: Vec<String>,
         create: Option<Vec<String>>,
-    ) -> Result<(), ApiError> {
-        match kind {
-            RefKind::Organization => self.look_up_organizations(asking, stage, &names).await?,
-            RefKind::Product => self.list_products(asking, stage, &names).await?,
+    ) -> Result<(), SurveyError> {
+        let news = self.news(kind, &names);
+        if !news.is_empty() {
+            self.look_up(asking, stage, kind, news).await?;
         }
         if self.on_missing[kind as usize] != Some(OnMissing::Create) {
             return Ok(());
@@ -147,6 +164,9 @@ impl Resolver {
                     match self.create(asking, stage, kind, &name).await {
                         Ok(id) => {
                             self.decided += 1;
+                            if let Some((lately, _)) = &self.lately {
+                                lately.made(kind, folded.clone(), id.clone());
+                            }
                             self.ids(kind).insert(folded, id);
                         }
                         // a name the site does not take is a fault of its rows, not of the run
@@ -157,7 +177,7 @@ impl Resolver {
                             self.ids(kind).remove(&folded);
                             self.refused.insert((kind, folded));
                         }
-                        Err(error) => return Err(error),
+                        Err(error) => return Err(error.into()),
                     }
                 }
             }
@@ -177,17 +197,111 @@ impl Resolver {
     }
 
     /// Names that were never asked for: folded → as written.
-    fn news(&mut self, names: &[String]) -> Vec<(String, String)> {
+    fn news(&mut self, kind: RefKind, names: &[String]) -> HashMap<String, String> {
         let mut news = HashMap::new();
         for name in names {
             let folded = fold::name(name).into_owned();
-            if !self.missing.contains(&folded)
-                && !self.ids(RefKind::Organization).contains_key(&folded)
+            if !self.ids(kind).contains_key(&folded)
+                && !self.missing.contains(&(kind, folded.clone()))
             {
                 news.insert(folded, name.clone());
             }
         }
-        news.into_iter().collect()
+        news
+    }
+
+    /// Looks up names that were never asked for. What was loaded or made lately is taken as remembered, or waited for.
+    async fn look_up(
+        &mut self,
+        asking: Asking<'_>,
+        stage: u32,
+        kind: RefKind,
+        mut news: HashMap<String, String>,
+    ) -> Result<(), SurveyError> {
+        if kind == RefKind::Organization || !self.products_listed {
+            self.ask(asking, stage, kind, &mut news).await?;
+        }
+        if let Some((lately, began)) = &self.lately
+            && !news.is_empty()
+        {
+            let folded: Vec<_> = news.keys().map(String::as_str).collect();
+            let lately = lately.names(kind, &folded)?.into_iter();
+            let lately: Vec<_> = lately
+                .map(|(name, late)| (name.to_owned(), late.id))
+                .collect();
+            let passed = asking.clock.instant().saturating_duration_since(*began);
+            let mut waiting = HashMap::new();
+            for (folded, id) in lately {
+                let name = news.remove(&folded).unwrap_or_default();
+                if let Some(id) = id {
+                    self.ids(kind).insert(folded, id);
+                } else {
+                    waiting.insert(folded, name);
+                }
+            }
+            let left = asking
+                .client
+                .contract()
+                .read_patience
+                .saturating_sub(passed);
+            self.wait(asking, stage, kind, Patience::of(left), &mut waiting)
+                .await?;
+            news.extend(waiting);
+        }
+        let missing = news.into_keys().map(|folded| (kind, folded));
+        self.missing.extend(missing);
+        Ok(())
+    }
+
+    /// Asks until the site shows all names or patience ends; leaves the names that it does not show.
+    async fn wait(
+        &mut self,
+        asking: Asking<'_>,
+        stage: u32,
+        kind: RefKind,
+        mut patience: Patience,
+        names: &mut HashMap<String, String>,
+    ) -> Result<(), SurveyError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "waiting for {} names that were loaded and that the site does not show yet",
+            names.len()
+        );
+        asking.audience.notice(stage, message);
+        while !names.is_empty() && patience.waits(asking.stop).await {
+            self.ask(asking, stage, kind, names).await?;
+        }
+        match asking.stop.why() {
+            // nothing is known of them
+            Some(why) if !names.is_empty() => Err(SurveyError::Stopped(why.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks the site once; leaves the names that it does not show.
+    async fn ask(
+        &mut self,
+        asking: Asking<'_>,
+        stage: u32,
+        kind: RefKind,
+        names: &mut HashMap<String, String>,
+    ) -> Result<(), ApiError> {
+        match kind {
+            RefKind::Organization => {
+                let asked: Vec<_> = names.values().cloned().collect();
+                self.look_up_organizations(asking, stage, &asked).await?;
+            }
+            RefKind::Product => {
+                for (folded, product) in products(asking, stage).await? {
+                    self.ids(RefKind::Product).insert(folded, product.id);
+                }
+                self.products_listed = true;
+            }
+        }
+        names.retain(|folded, _| !self.ids(kind).contains_key(folded));
+        Ok(())
     }
 
     async fn look_up_organizations(
@@ -196,14 +310,12 @@ impl Resolver {
         stage: u32,
         names: &[String],
     ) -> Result<(), ApiError> {
-        let news = self.news(names);
-        for chunk in news.chunks(MAX_FETCH_ORGANIZATIONS) {
-            let asked: Vec<_> = chunk.iter().map(|(_, name)| name.clone()).collect();
-            let found = match organizations(asking, stage, &asked).await {
+        for asked in names.chunks(MAX_FETCH_ORGANIZATIONS) {
+            let found = match organizations(asking, stage, asked).await {
                 Err(error) if of_the_names(&error) => {
                     // one odd name must not hide the others
                     let mut found = Vec::new();
-                    for name in &asked {
+                    for name in asked {
                         match organizations(asking, stage, std::slice::from_ref(name)).await {
                             Err(error) if of_the_names(&error) => {}
                             one => found.extend(one?),
@@ -218,28 +330,7 @@ impl Resolver {
                 self.ids(RefKind::Organization)
                     .insert(folded, organization.id);
             }
-            for (folded, _) in chunk {
-                if !self.ids(RefKind::Organization).contains_key(folded) {
-                    self.missing.insert(folded.clone());
-                }
-            }
         }
-        Ok(())
-    }
-
-    async fn list_products(
-        &mut self,
-        asking: Asking<'_>,
-        stage: u32,
-        names: &[String],
-    ) -> Result<(), ApiError> {
-        if self.products_listed || names.is_empty() {
-            return Ok(());
-        }
-        for (folded, id) in products(asking, stage).await? {
-            self.ids(RefKind::Product).insert(folded, id.id);
-        }
-        self.products_listed = true;
         Ok(())
     }
 

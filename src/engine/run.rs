@@ -8,6 +8,7 @@ use super::entitlements;
 use super::feed::{Feed, Feeder};
 use super::gone::{self, Seen};
 use super::hierarchy::{Behind, Tree};
+use super::lately::Lately;
 use super::limits::MaxErrors;
 use super::message::{CallsOf, Recovered, StageConfig};
 use super::publish::{self, PublishError, Published};
@@ -206,8 +207,9 @@ pub async fn run(
     let started = Instant::now();
     let mut counts = Counts::default();
     let (mut broken_off, mut suspended) = (false, false);
+    let lately = Lately::new(Arc::clone(context));
     for (job, header) in stages {
-        let (summary, sent) = run_stage(context, job, header).await?;
+        let (summary, sent) = run_stage(context, &lately, job, header).await?;
         for status in Status::ALL {
             counts.add(status, summary.counts.of(status));
         }
@@ -246,6 +248,7 @@ pub async fn run(
 
 async fn run_stage(
     context: &Arc<Context>,
+    lately: &Lately,
     job: &StageJob,
     header: &StageHeader,
 ) -> Result<(StageSummary, Sent), RunError> {
@@ -280,7 +283,7 @@ async fn run_stage(
     };
 
     let names = SiteNames {
-        resolver: Resolver::new(&job.plan),
+        resolver: Resolver::new(&job.plan).after(lately.clone(), context.clock.instant()),
         context: Arc::clone(context),
         handle: Handle::current(),
         stage,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Settled {
     references: References,
     /// Names, folded, that the site does not have.
-    missing: HashSet<String>,
+    missing: [HashSet<String>; 2],
     /// The kinds of which all names of the site are known: what has no id is not there.
     complete: [bool; 2],
     on_missing: [Option<OnMissing>; 2],
@@ -25,7 +25,7 @@ impl Settled {
     pub fn unasked() -> Self {
         Self {
             references: References::UNCHECKED,
-            missing: HashSet::new(),
+            missing: [HashSet::new(), HashSet::new()],
             complete: [true; 2],
             on_missing: [None; 2],
             created: false,
@@ -36,7 +36,7 @@ impl Settled {
     #[must_use]
     pub fn new(
         references: References,
-        missing: HashSet<String>,
+        missing: [HashSet<String>; 2],
         complete: [bool; 2],
         on_missing: [Option<OnMissing>; 2],
         created: bool,
@@ -63,7 +63,9 @@ impl Settled {
             Known::Resolved(ids) => ids.len(),
         };
         let known = &self.references;
-        (ids(&known.organizations) + ids(&known.products) + self.missing.len()) as u64
+        (ids(&known.organizations)
+            + ids(&known.products)
+            + self.missing.iter().map(HashSet::len).sum::<usize>()) as u64
     }
 
     /// Whether asking for the names of a draft would change nothing.
@@ -89,7 +91,7 @@ impl Settled {
             (Some(_), _) => true,
             (None, OnMissing::Create) => false,
             (None, OnMissing::Reject | OnMissing::Skip) => {
-                self.complete[kind as usize] || self.missing.contains(folded)
+                self.complete[kind as usize] || self.missing[kind as usize].contains(folded)
             }
         }
     }

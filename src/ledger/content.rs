@@ -75,6 +75,11 @@ impl QuarterHour {
     pub(super) fn start(self) -> UnixMillis {
         UnixMillis::from(self.0) * QUARTER
     }
+
+    /// When it ended.
+    pub(super) fn end(self) -> UnixMillis {
+        self.start() + QUARTER
+    }
 }
 
 /// A record that was loaded.

@@ -24,6 +24,8 @@ pub struct Known {
     pub key: String,
     /// The site's id, where it told.
     pub remote_id: Option<String>,
+    /// When any shape confirmed it last, rounded up to a quarter of an hour; `None` when nothing of it counts as confirmed.
+    pub loaded_until: Option<UnixMillis>,
     /// What this shape confirmed last; `None` when something was sent since then whose end is not known to be good, when
     /// another shape overwrote it, or when this shape never wrote it.
     pub confirmed: Option<Confirmed>,
@@ -281,6 +283,7 @@ impl Memory {
                 content: content.hash,
                 at: content.at.start(),
             }),
+            loaded_until: entry.contents.iter().map(|content| content.at.end()).max(),
             key: entry.key,
             remote_id: entry.remote_id,
         }

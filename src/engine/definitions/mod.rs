@@ -257,7 +257,8 @@ impl<'a> Definitions<'a> {
         let named = fields
             .into_iter()
             .map(|field| (fold::name(&field.name).into_owned(), field));
-        self.present.insert(owner, named.collect());
+        // a list that lags behind lacks what was created since
+        self.present.entry(owner).or_default().extend(named);
         Ok(())
     }
 

@@ -1,14 +1,16 @@
 //! One definition by itself: those of entitlements, and what a bulk request could not settle.
 
 use super::bulk::unsent;
-use super::decide::{Fate, Next, Standing, resolve};
+use super::decide::{Fate, Next, Standing, Wanted, resolve};
 use super::{Asked, Definitions, Travelled};
 use crate::engine::context::Tries;
 use crate::engine::driver::{DriveError, write};
+use crate::engine::patience::Patience;
 use crate::engine::state::{not_sent, sent_row};
 use crate::ledger::record::Record;
 use crate::model::outcome::Route;
 use crate::model::reply::ErrorClass;
+use std::time::Duration;
 
 impl Definitions<'_> {
     /// Creates fields one after the other.
@@ -69,9 +71,14 @@ impl Definitions<'_> {
                 _ if again => continue,
                 _ => unsent(&error),
             };
-            // what may have been created is asked for before it is sent again
+            // what may have been created is asked for before it is sent again: names are unique, so that one look does then
+            let patience = if before && !again {
+                context.client.contract().read_patience
+            } else {
+                Duration::ZERO
+            };
             let asks = !matches!(fate, Fate::Unsent(..));
-            let listed = asks && self.list(owner).await.is_ok();
+            let listed = asks && self.seek(&asked.wanted, patience).await;
             let standing = listed.then(|| self.standing(&asked.wanted));
             if again && standing == Some(Standing::Missing) {
                 continue;
@@ -81,6 +88,22 @@ impl Definitions<'_> {
                 context.stop.set(error.to_string());
             }
             return (resolve(&fate, standing.as_ref()), attempts);
+        }
+    }
+    /// Lists fields until a wanted one is among them, or patience ends; `false` when they were not listed to that end.
+    async fn seek(&mut self, wanted: &Wanted, patience: Duration) -> bool {
+        let stop = &self.context.stop;
+        let mut patience = Patience::of(patience);
+        loop {
+            if self.list(wanted.owner).await.is_err() {
+                return false;
+            }
+            if self.standing(wanted) != Standing::Missing {
+                return true;
+            }
+            if !patience.waits(stop).await {
+                return stop.why().is_none();
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ impl<F: Finder> Row<'_, '_, F> {
                 let Some(current) = self.by_id(id).await? else {
                     return Ok(false);
                 };
-                steps::is_made(step, &current)
+                steps::is_made(step, &self.asks, &current)
             };
             if stands || !patience.waits(&caller.context.stop).await {
                 return Ok(stands);

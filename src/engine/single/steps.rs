@@ -1,7 +1,6 @@
 //! Which calls write what a row asks for, given what the site has; or why none can.
 
 use super::row::{Asks, Change, Current, same_field};
-use crate::api::fold;
 use crate::engine::seen::Target;
 use crate::model::code::Code;
 use crate::model::entity::{Asked, Entity, Family, Operation, Verb};
@@ -278,11 +277,11 @@ pub(super) fn holds(asks: &Asks, current: &Current) -> bool {
 }
 
 /// Whether a record is as a step makes it, as far as the site tells.
-pub(super) fn is_made(step: &Step, current: &Current) -> bool {
+pub(super) fn is_made(step: &Step, asks: &Asks, current: &Current) -> bool {
     let has = |list: &Option<Vec<String>>, id| list.as_ref().is_some_and(|list| list.contains(id));
     match step {
         Step::NameCustomer(name) => current.name.as_ref() == Some(name),
-        Step::NameOrganization(name) => current.key.as_deref() == Some(&*fold::name(name)),
+        Step::NameOrganization(_) => asks.key.is_some() && asks.key == current.key,
         Step::SetDetail(field, values) => {
             let held = current.values(field).unwrap_or_default();
             current.details.is_some()

@@ -265,6 +265,7 @@ impl World {
                     mark: KeyMark::from(hash(key)),
                     key: known.key.clone().unwrap(),
                     remote_id: known.remote_id.clone(),
+                    loaded_until: (!known.contents.is_empty()).then_some(15 * 60 * 1_000),
                     confirmed: known
                         .contents
                         .get(&index)

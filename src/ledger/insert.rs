@@ -152,7 +152,7 @@ pub(super) fn insert_rows(
 }
 
 /// `[[row, file, line, key], …]`
-fn rows_json(rows: &[SentRow]) -> rusqlite::Result<Vec<u8>> {
+pub(super) fn rows_json(rows: &[SentRow]) -> rusqlite::Result<Vec<u8>> {
     let rows: Vec<_> = rows
         .iter()
         .map(|SentRow { row, .. }| (row.id.0, row.file.0, row.line, row.key.as_str()))

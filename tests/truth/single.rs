@@ -188,3 +188,73 @@ fn a_load_that_is_killed_goes_on_where_it_was() {
         expect_no_bulk(&world);
     }
 }
+
+#[test]
+fn calls_under_way_are_looked_for_when_another_run_takes_the_place_of_theirs() {
+    for kind in ["customers", "organizations"] {
+        let world = World::new("", "--set single_call_ms=20");
+        world.job(
+            "route = \"single\"\nsingle_in_flight = 8",
+            "membership = true",
+        );
+        let rows = |count| match kind {
+            "customers" => world.crowd("upsert", count),
+            _ => world.organizations("upsert", "gold", count),
+        };
+        rows(200);
+        let before = world.site.count(kind);
+        let mut load = world
+            .place
+            .start_with("load job.toml --quiet", &CREDENTIALS);
+        wait_for("some records", || {
+            (world.site.count(kind) >= before + 30).then_some(())
+        });
+        load.kill();
+        drop(load);
+        let written = world.site.count(kind) - before;
+        assert!(written < 200);
+        rows(201);
+        let ended = world
+            .place
+            .run_with("load job.toml", &CREDENTIALS)
+            .expect(0);
+        let line = ended.stderr.lines().find(|line| line.contains(" in all; "));
+        let line = line.expect("how the old run ended");
+        let (told, results) = line.split_once("; results in ").unwrap();
+        let name = results.rsplit('/').next().unwrap();
+        let old = world.place.results(name);
+        old.expect_rows(200);
+        let counts = old.counts();
+        let count = |status| counts.get(status).copied().unwrap_or(0);
+        // what was written is loaded, and what was not is said to be missing
+        assert!(count("loaded") as u64 >= written, "{counts:?}");
+        assert!(
+            !old.column("code").contains(&"ANSWER_LOST"),
+            "{}",
+            old.told()
+        );
+        assert_eq!(
+            count("loaded") + count("unconfirmed") + count("not_sent"),
+            200
+        );
+        let all = format!(
+            "{} loaded, {} not sent, ",
+            count("loaded"),
+            count("not_sent")
+        );
+        assert!(
+            told.contains(&all) && told.ends_with("200 in all"),
+            "{told}"
+        );
+        assert_eq!(
+            told.contains(" unconfirmed, "),
+            count("unconfirmed") > 0,
+            "{told}"
+        );
+        let new = world.results();
+        new.expect_rows(201);
+        assert_eq!(new.counts().get("unchanged"), Some(&count("loaded")));
+        let created = creations(&world.site, &kind[..kind.len() - 1]);
+        assert!(created.into_values().all(|times| times == 1));
+    }
+}

@@ -129,11 +129,11 @@ fn lost_answers_and_throttles_create_nobody_twice() {
 
 #[test]
 fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
-    let world = World::new("", "--set single_call_ms=5 --set dropped_after=0.3");
+    let world = World::new("", "--set single_call_ms=20 --set dropped_after=0.05");
     world.job("route = \"single\"\nsingle_in_flight = 8", "");
-    world.organizations("upsert", "gold", 150);
+    world.organizations("upsert", "gold", 60);
     let before = world.site.count("organizations");
-    for more in [20, 60] {
+    for more in [10, 30] {
         let load = world
             .place
             .start_with("load job.toml --quiet", &CREDENTIALS);
@@ -143,7 +143,7 @@ fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
         load.signal("INT");
         load.end().expect(5);
         let results = world.results();
-        results.expect_rows(150);
+        results.expect_rows(60);
         for (code, message) in results.column("code").iter().zip(results.column("message")) {
             match *code {
                 "RUN_STOPPED" => assert_eq!(message, "interrupted"),
@@ -157,7 +157,7 @@ fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
     }
     world.load().expect(0);
     world.expect_truth("organizations");
-    assert_eq!(world.site.count("organizations"), before + 150);
+    assert_eq!(world.site.count("organizations"), before + 60);
     let created = creations(&world.site, "organization");
     assert!(created.into_values().all(|times| times == 1));
 }

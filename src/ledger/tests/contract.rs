@@ -7,6 +7,7 @@ use crate::model::entity::Entity;
 use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
 use crate::model::reply::TaskId;
 use crate::model::row::RowId;
+use crate::model::slice::Slice;
 
 fn rows(ledger: &Ledger, run: &str, stage: u32) -> Vec<StoredRow> {
     let mut rows = Vec::new();

@@ -129,9 +129,9 @@ fn lost_answers_and_throttles_create_nobody_twice() {
 
 #[test]
 fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
-    let world = World::new("", "--set single_call_ms=20 --set dropped_after=0.05");
+    let world = World::new("", "--set single_call_ms=100 --set dropped_after=0.05");
     world.job("route = \"single\"\nsingle_in_flight = 8", "");
-    world.organizations("upsert", "gold", 60);
+    world.organizations("upsert", "gold", 80);
     let before = world.site.count("organizations");
     for more in [10, 30] {
         let load = world
@@ -143,7 +143,7 @@ fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
         load.signal("INT");
         load.end().expect(5);
         let results = world.results();
-        results.expect_rows(60);
+        results.expect_rows(80);
         for (code, message) in results.column("code").iter().zip(results.column("message")) {
             match *code {
                 "RUN_STOPPED" => assert_eq!(message, "interrupted"),
@@ -157,7 +157,7 @@ fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
     }
     world.load().expect(0);
     world.expect_truth("organizations");
-    assert_eq!(world.site.count("organizations"), before + 60);
+    assert_eq!(world.site.count("organizations"), before + 80);
     let created = creations(&world.site, "organization");
     assert!(created.into_values().all(|times| times == 1));
 }

@@ -16,7 +16,7 @@ use crate::ledger::{Ledger, RunHandle, RunInfo, StageInfo};
 use crate::model::cause::chain;
 use crate::model::clock::Clock;
 use crate::model::event::RunEvent;
-use crate::model::outcome::Status;
+use crate::model::outcome::{Counts, Status};
 use crate::source::RecordedSource;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -125,7 +125,7 @@ impl Loader {
         let interrupted = self.interrupted(&name, &headers)?;
         if let Interrupted::Over(old, stages, why) = &interrupted {
             let means = (client()?, stop.clone());
-            self.end(old, stages, why, &headers, means).await?;
+            self.end(old, stages, why, &jobs, &headers, means).await?;
             if let Some(RetryOf { reopen, .. }) = &self.retry {
                 let (reopen, settled) = (Arc::clone(reopen), old.id.clone());
                 let opened = spawn_blocking(move || reopen(&settled)).await;
@@ -266,6 +266,7 @@ impl Loader {
         old: &RunInfo,
         stages: &[StageInfo],
         why: &str,
+        jobs: &[StageJob],
         headers: &[StageHeader],
         (client, stop): (Client, Stop),
     ) -> Result<(), Failure> {
@@ -288,15 +289,19 @@ impl Loader {
             .collect();
         let place = |stage: &StageInfo| results_of(stage, &old.id, &taken);
         let said = format!("run {} took the place of this one", self.run);
-        let ended = settle(&context, stages, place, &said).await;
+        // the old mapping is gone: that of now says best where the keys are
+        let key_detail = |stage: &StageInfo| {
+            let job = jobs.get(stage.header.stage as usize)?;
+            let plan = Some(&job.plan).filter(|plan| plan.entity() == stage.header.entity)?;
+            plan.key_detail().map(str::to_owned)
+        };
+        let ended = settle(&context, stages, place, key_detail, &said).await;
         let ended = ended.map_err(|error| Failure::of(exit_of(&error), &error))?;
         for stage in ended {
             self.tell(format!(
-                "of run {}: {} loaded, {} not sent, {} in all; results in {}",
+                "of run {}: {}; results in {}",
                 old.id,
-                stage.counts.of(Status::Loaded),
-                stage.counts.of(Status::NotSent),
-                stage.counts.total(),
+                all_of(&stage.counts),
                 stage.results.display()
             ));
         }
@@ -333,6 +338,24 @@ impl Loader {
             begun: Vec::new(),
         })
     }
+}
+
+/// How all rows of a stage ended: `3 loaded, 0 not sent, 1 unconfirmed, 4 in all`.
+fn all_of(counts: &Counts) -> String {
+    let named = [Status::Loaded, Status::NotSent];
+    let mut parts = named
+        .map(|status| format!("{} {}", counts.of(status), said(status)))
+        .to_vec();
+    let others = Status::ALL
+        .into_iter()
+        .filter(|status| !named.contains(status) && counts.of(*status) > 0);
+    parts.extend(others.map(|status| format!("{} {}", counts.of(status), said(status))));
+    parts.push(format!("{} in all", counts.total()));
+    parts.join(", ")
+}
+
+fn said(status: Status) -> String {
+    status.to_string().replace('_', " ")
 }
 
 /// An earlier run of the same job that did not end.

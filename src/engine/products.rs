@@ -151,7 +151,15 @@ impl Products {
             Act::End(status, code, message) => (status, vec![reason(code, message)], None),
             Act::Create => {
                 let (stage, rows) = (self.stage, [sent_row(&row)].into_iter().collect());
-                driver::write(context, vec![Record::Calling { stage, rows }]).await?;
+                driver::write(
+                    context,
+                    vec![Record::Calling {
+                        stage,
+                        rows,
+                        items: Vec::new(),
+                    }],
+                )
+                .await?;
                 match self.create(context, &row, &folded, &mut sent).await {
                     Ok(()) => (Status::Loaded, Vec::new(), None),
                     Err(error) => {

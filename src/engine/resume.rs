@@ -9,7 +9,7 @@ use super::run::RunError;
 use crate::api::contract::{Name, keys};
 use crate::api::fold;
 use crate::ledger::record::SentRow;
-use crate::ledger::{OpenBatch, RowSet, StageProgress};
+use crate::ledger::{OpenBatch, OpenCall, RowSet, StageProgress};
 use crate::model::clock::UnixMillis;
 use crate::model::entity::Entity;
 use crate::model::outcome::Counts;
@@ -132,6 +132,17 @@ pub(super) fn undecided(
         age: Duration::from_millis(age),
         body: Arc::new(open.body),
     }
+}
+
+/// A row that single calls may have been made for, as the engine needs it; `None` where what it sends is not known.
+pub(super) fn called(entity: Entity, call: OpenCall, id_key: &str) -> Option<PreparedRow> {
+    let (row, item) = call.sent?;
+    let sent = SentRow {
+        row,
+        hashes: Some(call.hashes),
+    };
+    let item = String::from_utf8(item).ok()?;
+    Some(prepared(entity, &sent, &item, &[], id_key))
 }
 
 /// The elements of a bulk request's one list, byte for byte.

@@ -4,9 +4,10 @@
 use super::context::{Context, random};
 use super::definitions;
 use super::driver;
+use super::feed::Feed;
 use super::limits::{TaskSlots, Verify};
 use super::publish;
-use super::resume::undecided;
+use super::resume::{called, undecided};
 use super::route::Wish;
 use super::run::{RunError, associates, batch_limits, fold_of};
 use super::seen::Target;
@@ -39,7 +40,7 @@ pub struct Ended {
     pub results: PathBuf,
 }
 
-/// Ends the run that `context` writes, all but its record: the run that takes its place closes it as it begins. `results` says where those of a stage go; `why` is told to rows that were not sent.
+/// Ends the run that `context` writes, all but its record: the run that takes its place closes it as it begins. `results` says where those of a stage go, `key_detail` which detail field holds its key; `why` is told to rows that were not sent.
 ///
 /// # Errors
 /// When the ledger or a results file cannot be written.
@@ -47,12 +48,13 @@ pub async fn settle(
     context: &Arc<Context>,
     stages: &[StageInfo],
     results: impl Fn(&StageInfo) -> PathBuf,
+    key_detail: impl Fn(&StageInfo) -> Option<String>,
     why: &str,
 ) -> Result<Vec<Ended>, RunError> {
     let mut ended = Vec::new();
     for stage in stages {
         let path = results(stage);
-        let settled = settle_stage(context, stage, &path, why).await?;
+        let settled = settle_stage(context, stage, &path, key_detail(stage), why).await?;
         // a site that does not answer, or an interrupt: what is under way stays for the next time
         if let Some(why) = context.stop.why() {
             return Err(RunError::Unsettled(why.to_owned()));
@@ -72,6 +74,7 @@ async fn settle_stage(
     context: &Arc<Context>,
     stage: &StageInfo,
     path: &Path,
+    key_detail: Option<String>,
     why: &str,
 ) -> Result<Option<Counts>, RunError> {
     let number = stage.header.stage;
@@ -87,7 +90,7 @@ async fn settle_stage(
     }
     let mut counts = progress.counts;
     if !finished {
-        counts = finish_requests(context, stage, progress, &mut done).await?;
+        counts = finish_requests(context, stage, key_detail, progress, &mut done).await?;
         counts = write_rest(context, stage, &done, why, counts).await?;
     }
     let written = stage.header.results.as_deref().map(Path::new);
@@ -114,10 +117,12 @@ async fn settle_stage(
     Ok(Some(counts))
 }
 
-/// Waits for the requests that are under way, and sends again those that may not have arrived.
+/// Waits for the requests that are under way, and sends again those that may not have arrived; looks for what single calls
+/// may have written.
 async fn finish_requests(
     context: &Arc<Context>,
     stage: &StageInfo,
+    key_detail: Option<String>,
     progress: StageProgress,
     done: &mut RowSet,
 ) -> Result<Counts, RunError> {
@@ -143,8 +148,7 @@ async fn finish_requests(
             entity,
             family: endpoint.1,
             asked: stage.header.operation,
-            // without the plan records are found by their ids, and by search, alone
-            key_detail: None,
+            key_detail,
         };
         let endpoint = endpoint.0;
         let engine = Engine::new(super::message::StageConfig {
@@ -176,14 +180,27 @@ async fn finish_requests(
             .undecided
             .into_iter()
             .map(|open| undecided(entity, open, &[], id_key, now));
+        let looked_for = calls.iter().cloned();
+        let looked_for = looked_for.filter_map(|call| called(entity, call, id_key));
+        let rows: Vec<_> = looked_for.collect();
+        for row in &rows {
+            done.insert(row.row.id);
+        }
         let recovered = super::message::Recovered {
             counts,
             last,
             undecided: undecided.collect(),
-            ..super::message::Recovered::default()
+            begun: rows.iter().map(|row| row.row.id).collect(),
         };
-        let (nothing, feed) = channel(1);
-        drop(nothing);
+        let (all, feed) = channel(1);
+        let rows = Feed::Rows {
+            rows,
+            decided: Vec::new(),
+            records: 0,
+        };
+        // its other end is held below
+        let _ = all.send(rows).await;
+        drop(all);
         let route = driver::Route {
             target: Arc::new(target),
             endpoint,
@@ -193,7 +210,7 @@ async fn finish_requests(
     } else {
         counts = settle_definitions(context, number, &progress.undecided, counts).await?;
     }
-    // a call that may have been made: its row is known by its number alone
+    // a call that may have been made, of a row that is known by its number alone
     let at = context.clock.unix_millis();
     let called: Vec<_> = calls
         .iter()

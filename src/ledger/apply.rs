@@ -1,6 +1,7 @@
 //! What each record does to the tables, and to what is remembered.
 
 use super::body::Packer;
+use super::call::{erase_all_calls, erase_call, erase_calls, insert_call};
 use super::insert::{Settled, insert_batch, insert_rows, insert_stage, settle_batch, unwritable};
 use super::pending::Pending;
 use super::progress;
@@ -76,8 +77,12 @@ impl Writing<'_> {
                 insert_batch(db, self.packer, part, *batch, key, *at, (body, rows))?;
                 self.remember.sending(db, part, rows)
             }
-            Record::Calling { stage, rows } => {
-                self.remember.sending(db, self.parts.get(*stage)?, rows)
+            Record::Calling { stage, rows, items } => {
+                let part = self.parts.get(*stage)?;
+                for (row, item) in rows.iter().zip(items) {
+                    insert_call(db, self.packer, part, row, item)?;
+                }
+                self.remember.sending(db, part, rows)
             }
             Record::Accepted {
                 stage,
@@ -117,18 +122,23 @@ impl Writing<'_> {
             }
             Record::StageFinished { stage, at } => {
                 let part = self.parts.get(*stage)?;
+                erase_calls(db, part)?;
                 let counts = progress::count(db, part)?;
                 let counts = Status::ALL.map(|status| counts.of(status));
                 let counts = serde_json::to_string(&counts).map_err(unwritable)?;
                 let sql = "UPDATE stage SET finished_at = ?, counts = ? WHERE part = ?";
                 db.execute(sql, params![at, counts, part]).map(drop)
             }
-            Record::RunFinished { at, stopped } => db
-                .execute(
+            Record::RunFinished { at, stopped } => {
+                if stopped.is_none() {
+                    erase_all_calls(db, run)?;
+                }
+                db.execute(
                     "UPDATE run SET finished_at = ?1, stopped = ?2, state = ?2 IS NULL WHERE run = ?3",
                     params![at, stopped, run],
                 )
-                .map(drop),
+                .map(drop)
+            }
         }
     }
 
@@ -167,6 +177,9 @@ impl Writing<'_> {
         insert_rows(self.db, self.said, part, outcomes, settled)?;
         for outcome in outcomes {
             self.remember.decided(part, outcome);
+            if settled.is_none() {
+                erase_call(self.db, part, outcome)?;
+            }
         }
         Ok(())
     }

@@ -186,7 +186,7 @@ impl<'a> Alike<'a> {
 }
 
 /// `[[row, file, line, key], …]`
-fn rows_json(rows: &[SentRow]) -> rusqlite::Result<Vec<u8>> {
+pub(super) fn rows_json(rows: &[SentRow]) -> rusqlite::Result<Vec<u8>> {
     let rows: Vec<_> = rows
         .iter()
         .map(|SentRow { row, .. }| (row.id.0, row.file.0, row.line, row.key.as_str()))

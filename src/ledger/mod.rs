@@ -12,6 +12,7 @@
 
 mod apply;
 mod body;
+mod call;
 mod change;
 mod content;
 mod error;

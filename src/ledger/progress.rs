@@ -1,6 +1,7 @@
 //! How far a stage came before it was interrupted: which rows are decided, which requests are not.
 
 use super::body::unpack;
+use super::call::calls;
 use super::error::damaged;
 use super::reader::StageInfo;
 use super::record::{ContentHash, RowHashes, SentRow, SentRows};
@@ -62,12 +63,14 @@ pub struct OpenBatch {
 }
 
 /// A row for which a single call may have been made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCall {
     /// The row.
     pub row: RowId,
     /// Whose record it is, and what was to be written.
     pub hashes: RowHashes,
+    /// The row as its input names it, and what it sends; where it can be looked for by that.
+    pub sent: Option<(RowRef, Vec<u8>)>,
 }
 
 /// A set of rows, one bit each: 10 million rows take 1.3 MB.
@@ -142,9 +145,14 @@ pub(super) fn read(db: &Connection, part: i64, info: StageInfo) -> rusqlite::Res
     )?;
     let undecided = query.query_map([part], |row| open_batch(row, &mut hashes))?;
     let undecided = undecided.collect::<Result<_, _>>()?;
+    let mut sent = calls(db, part)?;
     let mut called: Vec<_> = hashes
         .into_iter()
-        .map(|(row, hashes)| OpenCall { row, hashes })
+        .map(|(row, hashes)| OpenCall {
+            row,
+            hashes,
+            sent: sent.remove(&row),
+        })
         .collect();
     called.sort_by_key(|call| call.row);
     let last_batch: Option<u64> = db.query_row(

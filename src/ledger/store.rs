@@ -2,6 +2,7 @@
 
 use super::apply::{Parts, expect_one};
 use super::body::Packer;
+use super::call::erase_all_calls;
 use super::error::{LedgerError, failed};
 use super::lock::StateFolder;
 use super::memory::Memory;
@@ -274,6 +275,9 @@ fn insert_run(db: &mut Connection, header: &RunHeader, old: Option<&str>) -> rus
             params![header.started_at, header.id, old],
         );
         closed.and_then(expect_one)?;
+        let sql = "SELECT run FROM run WHERE id = ?";
+        let old = transaction.query_row(sql, [old], |row| row.get(0))?;
+        erase_all_calls(&transaction, old)?;
         Step::RunSuperseded.before();
     }
     Step::Begin.before();

@@ -129,11 +129,11 @@ fn lost_answers_and_throttles_create_nobody_twice() {
 
 #[test]
 fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
-    let world = World::new("", "--set single_call_ms=5 --set dropped_after=0.3");
+    let world = World::new("", "--set single_call_ms=100 --set dropped_after=0.05");
     world.job("route = \"single\"\nsingle_in_flight = 8", "");
-    world.organizations("upsert", "gold", 150);
+    world.organizations("upsert", "gold", 80);
     let before = world.site.count("organizations");
-    for more in [20, 60] {
+    for more in [10, 30] {
         let load = world
             .place
             .start_with("load job.toml --quiet", &CREDENTIALS);
@@ -143,7 +143,7 @@ fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
         load.signal("INT");
         load.end().expect(5);
         let results = world.results();
-        results.expect_rows(150);
+        results.expect_rows(80);
         for (code, message) in results.column("code").iter().zip(results.column("message")) {
             match *code {
                 "RUN_STOPPED" => assert_eq!(message, "interrupted"),
@@ -157,7 +157,7 @@ fn rows_whose_answers_an_interrupt_cuts_off_are_looked_for_by_the_next_load() {
     }
     world.load().expect(0);
     world.expect_truth("organizations");
-    assert_eq!(world.site.count("organizations"), before + 150);
+    assert_eq!(world.site.count("organizations"), before + 80);
     let created = creations(&world.site, "organization");
     assert!(created.into_values().all(|times| times == 1));
 }
@@ -186,5 +186,75 @@ fn a_load_that_is_killed_goes_on_where_it_was() {
         world.expect_truth(kind);
         assert_eq!(world.site.count(kind), before + 200);
         expect_no_bulk(&world);
+    }
+}
+
+#[test]
+fn calls_under_way_are_looked_for_when_another_run_takes_the_place_of_theirs() {
+    for kind in ["customers", "organizations"] {
+        let world = World::new("", "--set single_call_ms=20");
+        world.job(
+            "route = \"single\"\nsingle_in_flight = 8",
+            "membership = true",
+        );
+        let rows = |count| match kind {
+            "customers" => world.crowd("upsert", count),
+            _ => world.organizations("upsert", "gold", count),
+        };
+        rows(200);
+        let before = world.site.count(kind);
+        let mut load = world
+            .place
+            .start_with("load job.toml --quiet", &CREDENTIALS);
+        wait_for("some records", || {
+            (world.site.count(kind) >= before + 30).then_some(())
+        });
+        load.kill();
+        drop(load);
+        let written = world.site.count(kind) - before;
+        assert!(written < 200);
+        rows(201);
+        let ended = world
+            .place
+            .run_with("load job.toml", &CREDENTIALS)
+            .expect(0);
+        let line = ended.stderr.lines().find(|line| line.contains(" in all; "));
+        let line = line.expect("how the old run ended");
+        let (told, results) = line.split_once("; results in ").unwrap();
+        let name = results.rsplit('/').next().unwrap();
+        let old = world.place.results(name);
+        old.expect_rows(200);
+        let counts = old.counts();
+        let count = |status| counts.get(status).copied().unwrap_or(0);
+        // what was written is loaded, and what was not is said to be missing
+        assert!(count("loaded") as u64 >= written, "{counts:?}");
+        assert!(
+            !old.column("code").contains(&"ANSWER_LOST"),
+            "{}",
+            old.told()
+        );
+        assert_eq!(
+            count("loaded") + count("unconfirmed") + count("not_sent"),
+            200
+        );
+        let all = format!(
+            "{} loaded, {} not sent, ",
+            count("loaded"),
+            count("not_sent")
+        );
+        assert!(
+            told.contains(&all) && told.ends_with("200 in all"),
+            "{told}"
+        );
+        assert_eq!(
+            told.contains(" unconfirmed, "),
+            count("unconfirmed") > 0,
+            "{told}"
+        );
+        let new = world.results();
+        new.expect_rows(201);
+        assert_eq!(new.counts().get("unchanged"), Some(&count("loaded")));
+        let created = creations(&world.site, &kind[..kind.len() - 1]);
+        assert!(created.into_values().all(|times| times == 1));
     }
 }

@@ -20,7 +20,15 @@ impl Definitions<'_> {
                 (None, _) => {
                     let rows = [sent_row(&asked.row)].into_iter().collect();
                     let stage = self.stage;
-                    write(self.context, vec![Record::Calling { stage, rows }]).await?;
+                    write(
+                        self.context,
+                        vec![Record::Calling {
+                            stage,
+                            rows,
+                            items: Vec::new(),
+                        }],
+                    )
+                    .await?;
                     let (next, attempts) = self.create(&asked).await;
                     let travelled = Travelled {
                         route: Some(Route::Single),

@@ -98,7 +98,15 @@ impl Means<'_> {
         if held.as_ref().is_none_or(|held| !values(held).is_empty()) {
             let rows = [sent_row(&wanted.row)].into_iter().collect();
             let stage = self.stage;
-            driver::write(self.context, vec![Record::Calling { stage, rows }]).await?;
+            driver::write(
+                self.context,
+                vec![Record::Calling {
+                    stage,
+                    rows,
+                    items: Vec::new(),
+                }],
+            )
+            .await?;
         }
         let mut error = None;
         let mut held = match held {

@@ -40,7 +40,13 @@ impl<F: Finder> Row<'_, '_, F> {
                 let reason = told::step(step, &error);
                 Err(self.refused(reason, error.trace_id))
             }
-            Err(error) => Err(self.failed(error, &format!("{} was sent again", step.what()))),
+            Err(error) => {
+                let how = match self.caller.context.stop.why() {
+                    Some(_) => "was sent, and not answered",
+                    None => "was sent again",
+                };
+                Err(self.failed(error, &format!("{} {how}", step.what())))
+            }
         }
     }
 

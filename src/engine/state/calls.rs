@@ -67,6 +67,7 @@ impl Engine {
                         let record = Record::Calling {
                             stage,
                             rows: rows.collect(),
+                            items: vec![flight.batch.rows()[index].item.clone()],
                         };
                         commands.push(Command::Persist(
                             vec![record],

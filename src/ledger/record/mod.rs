@@ -10,6 +10,7 @@ use crate::model::clock::UnixMillis;
 use crate::model::failpoint::Step;
 use crate::model::outcome::{BatchSeq, RowOutcome};
 use crate::model::reply::TaskId;
+use crate::model::slice::Slice;
 use std::sync::Arc;
 
 /// One durable step of a run.
@@ -46,6 +47,8 @@ pub enum Record {
         stage: u32,
         /// The rows.
         rows: SentRows,
+        /// What each of them sends, in their order, by which it can be looked for without its input; or nothing.
+        items: Vec<Slice>,
     },
     /// The site accepted a bulk request.
     Accepted {

@@ -62,7 +62,7 @@ CREATE TABLE batch (
     PRIMARY KEY (part, batch)
 ) STRICT, WITHOUT ROWID;
 
--- What goes out with a bulk request, while it is undecided. Apart from it, so that it is written once and erased once.
+-- What goes out with a bulk request, while it is undecided; what a row sends by single calls is under minus its number. Apart from it, so that it is written once and erased once.
 CREATE TABLE body (
     part  INTEGER NOT NULL,
     batch INTEGER NOT NULL,

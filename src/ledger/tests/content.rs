@@ -135,7 +135,10 @@ impl World {
                 }
             }
             Step::End(status) => {
-                if !self.requests.is_empty() {
+                // calls without an answer are under way until their run is over
+                let ends =
+                    |request: &Request| request.batch.is_some() || status != Status::Unconfirmed;
+                if self.requests.first().is_some_and(ends) {
                     self.end(status);
                 }
             }
@@ -206,7 +209,11 @@ impl World {
             }
         } else {
             let rows = sent.collect();
-            Record::Calling { stage, rows }
+            Record::Calling {
+                stage,
+                rows,
+                items: Vec::new(),
+            }
         });
         self.requests.push(Request {
             stage,
@@ -344,7 +351,11 @@ fn a_stage_with_a_shape_sends_nothing_without_hashes() {
     let run = begin(&ledger, "r1", Some(shapes()[0].clone()));
     let rows = [super::row(1)].into_iter().collect();
     let error = run
-        .write_now(vec![Record::Calling { stage: 0, rows }])
+        .write_now(vec![Record::Calling {
+            stage: 0,
+            rows,
+            items: Vec::new(),
+        }])
         .unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "a row to be sent has no hashes");

@@ -7,6 +7,7 @@ use crate::model::entity::Entity;
 use crate::model::outcome::{BatchSeq, Route, RowOutcome, Status};
 use crate::model::reply::TaskId;
 use crate::model::row::RowId;
+use crate::model::slice::Slice;
 
 fn rows(ledger: &Ledger, run: &str, stage: u32) -> Vec<StoredRow> {
     let mut rows = Vec::new();
@@ -136,6 +137,7 @@ fn a_row_whose_calls_got_no_answer_is_unconfirmed_until_its_run_is_taken_up() {
         Record::Calling {
             stage: 0,
             rows: [sent(2, 12, 1), sent(3, 13, 1)].into_iter().collect(),
+            items: vec![Slice::owned("{2}"), Slice::owned("{3}")],
         },
         Record::Rows {
             stage: 0,
@@ -164,9 +166,17 @@ fn a_row_whose_calls_got_no_answer_is_unconfirmed_until_its_run_is_taken_up() {
         assert_eq!(progress.info.finished_at, None);
         assert_eq!(progress.counts.of(Status::Unconfirmed), 1);
         let called = progress.called.iter();
-        let called: Vec<_> = called.map(|call| (call.row, Some(call.hashes))).collect();
-        assert_eq!(called, [(RowId(2), sent(2, 12, 1).hashes)]);
+        let called: Vec<_> = called
+            .map(|call| (call.row, Some(call.hashes), call.sent.clone()))
+            .collect();
+        let kept = Some((row(2), b"{2}".to_vec()));
+        assert_eq!(called, [(RowId(2), sent(2, 12, 1).hashes, kept)]);
     }
+    // nothing of what it sends outlives its run
+    drop(ledger.begin_in_place_of(&header("r2"), "r1").unwrap());
+    let db = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+    let bodies = db.query_row("SELECT count(*) FROM body", [], |row| row.get::<_, u64>(0));
+    assert_eq!(bodies, Ok(0));
 }
 
 #[test]
@@ -352,6 +362,7 @@ fn what_a_crash_left_is_told_to_whoever_continues() {
             Record::Calling {
                 stage: 0,
                 rows: [sent(6, 6, 6), sent(7, 7, 7)].into_iter().collect(),
+                items: vec![Slice::owned("{6}"), Slice::owned("{7}")],
             },
             Record::Rows {
                 stage: 0,
@@ -400,9 +411,10 @@ fn what_a_crash_left_is_told_to_whoever_continues() {
     let called: Vec<_> = progress
         .called
         .iter()
-        .map(|call| (call.row, Some(call.hashes)))
+        .map(|call| (call.row, Some(call.hashes), call.sent.clone()))
         .collect();
-    assert_eq!(called, [(RowId(7), sent(7, 7, 7).hashes)]);
+    let kept = Some((row(7), b"{7}".to_vec()));
+    assert_eq!(called, [(RowId(7), sent(7, 7, 7).hashes, kept)]);
     assert_eq!(run.reader().unwrap().progress("r1", 1).unwrap(), None);
 }
 

@@ -80,3 +80,11 @@ fn without_a_site_a_retry_says_how_to_name_one() {
     let ended = desk.run("retry out.csv --state-dir state").expect(3);
     assert_snapshot!(ended.stderr, @"error: no site: name one with --site acme.atlassian.net, try things on the local one with --target sandbox, or write [site] into the job file");
 }
+
+#[test]
+fn a_code_that_no_row_has_is_said_to_be_none() {
+    let desk = Desk::with_people();
+    desk.load("--quiet").expect(4);
+    let ended = desk.retry("out.csv --code NOPE --quiet").expect(3);
+    assert_snapshot!(ended.stderr, @"error: out.csv: no row has the code NOPE; the column code shows those that rows have, and csm-loader codes lists all");
+}

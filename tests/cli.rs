@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt as _;
 fn help_lists_the_commands_and_exit_codes() {
     let ended = Place::new().run("--help").expect(0);
     assert_snapshot!(ended.stdout, @"
-    Loads customers, organizations and products from CSV, Parquet or Arrow files into Atlassian Customer
-    Service Management, and writes one result for every row it read
+    Loads customers, organizations, products and entitlements from CSV, Parquet or Arrow files into
+    Atlassian Customer Service Management, and writes one result for every row it read
 
     Usage: csm-loader <COMMAND>
 
@@ -61,7 +61,8 @@ fn help_of_load_lists_every_flag() {
 
     Options:
           --entity <ENTITY>
-              What to load: customer, organization, product, detail-field [default: the mapping's]
+              What to load: customer, organization, product, entitlement, detail-field [default: the
+              mapping's]
 
           --mapping <FILE>
               Mapping file
@@ -275,8 +276,8 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
         ended.stderr
     };
     assert_snapshot!(usage(""), @"
-    Loads customers, organizations and products from CSV, Parquet or Arrow files into Atlassian Customer
-    Service Management, and writes one result for every row it read
+    Loads customers, organizations, products and entitlements from CSV, Parquet or Arrow files into
+    Atlassian Customer Service Management, and writes one result for every row it read
 
     Usage: csm-loader <COMMAND>
 
@@ -320,10 +321,9 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     ");
     assert_snapshot!(usage("load"), @"
     error: the following required arguments were not provided:
-      --mapping <FILE>
-      --input <PATH>...
+      <JOB.toml|--mapping <FILE>>
 
-    Usage: csm-loader load --mapping <FILE> --input <PATH>... [JOB.toml]
+    Usage: csm-loader load <JOB.toml|--mapping <FILE>>
 
     For more information, try '--help'.
     ");

@@ -338,7 +338,7 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     assert_snapshot!(usage("load job.toml --input people.csv"), @"
     error: the argument '[JOB.toml]' cannot be used with '--input <PATH>...'
 
-    Usage: csm-loader load <JOB.toml>
+    Usage: csm-loader load <JOB.toml|--mapping <FILE>>
 
     For more information, try '--help'.
     ");

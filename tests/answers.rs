@@ -245,7 +245,7 @@ fn class(case: &Case, endpoint: Endpoint) -> ErrorClass {
     let reason = || "as the transport says".to_owned();
     let got = match &case.got {
         What::Unsendable => Got::Unsendable(reason()),
-        What::NoConnection => Got::NoConnection(reason()),
+        What::NoConnection => Got::NoConnection("acme.example:443".to_owned(), reason()),
         What::TimedOut => Got::TimedOut(Duration::from_mins(1)),
         What::Dropped => Got::Dropped(reason()),
         What::Lacking => Got::Lacking(&empty, "the id"),

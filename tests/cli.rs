@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt as _;
 fn help_lists_the_commands_and_exit_codes() {
     let ended = Place::new().run("--help").expect(0);
     assert_snapshot!(ended.stdout, @"
-    Loads customers, organizations and products from CSV, Parquet or Arrow files into Atlassian Customer
-    Service Management, and writes one result for every row it read
+    Loads customers, organizations, products and entitlements from CSV, Parquet or Arrow files into
+    Atlassian Customer Service Management, and writes one result for every row it read
 
     Usage: csm-loader <COMMAND>
 
@@ -53,7 +53,7 @@ fn help_of_load_lists_every_flag() {
     assert_snapshot!(lines.join("\n"), @"
     Load rows into a site and write a results file
 
-    Usage: csm-loader load [OPTIONS] [JOB.toml]
+    Usage: csm-loader load [OPTIONS] <JOB.toml|--mapping <FILE>>
 
     Arguments:
       [JOB.toml]
@@ -61,7 +61,8 @@ fn help_of_load_lists_every_flag() {
 
     Options:
           --entity <ENTITY>
-              What to load: customer, organization, product, detail-field [default: the mapping's]
+              What to load: customer, organization, product, entitlement, detail-field [default: the
+              mapping's]
 
           --mapping <FILE>
               Mapping file
@@ -275,8 +276,8 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
         ended.stderr
     };
     assert_snapshot!(usage(""), @"
-    Loads customers, organizations and products from CSV, Parquet or Arrow files into Atlassian Customer
-    Service Management, and writes one result for every row it read
+    Loads customers, organizations, products and entitlements from CSV, Parquet or Arrow files into
+    Atlassian Customer Service Management, and writes one result for every row it read
 
     Usage: csm-loader <COMMAND>
 
@@ -320,10 +321,9 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     ");
     assert_snapshot!(usage("load"), @"
     error: the following required arguments were not provided:
-      --mapping <FILE>
-      --input <PATH>...
+      <JOB.toml|--mapping <FILE>>
 
-    Usage: csm-loader load --mapping <FILE> --input <PATH>... [JOB.toml]
+    Usage: csm-loader load <JOB.toml|--mapping <FILE>>
 
     For more information, try '--help'.
     ");
@@ -331,14 +331,14 @@ fn wrong_flags_end_with_2_and_say_what_is_right() {
     error: the following required arguments were not provided:
       --input <PATH>...
 
-    Usage: csm-loader load --mapping <FILE> --input <PATH>... [JOB.toml]
+    Usage: csm-loader load --input <PATH>... <JOB.toml|--mapping <FILE>>
 
     For more information, try '--help'.
     ");
     assert_snapshot!(usage("load job.toml --input people.csv"), @"
     error: the argument '[JOB.toml]' cannot be used with '--input <PATH>...'
 
-    Usage: csm-loader load <JOB.toml>
+    Usage: csm-loader load <JOB.toml|--mapping <FILE>>
 
     For more information, try '--help'.
     ");
@@ -479,6 +479,7 @@ fn job_files_are_checked_whole_before_anything_happens() {
     2 | task_slotz = 3
       | ^^^^^^^^^^
     unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `platform_limits`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
+    did you mean `task_slots`?
     ");
     assert_snapshot!(refused("[site]\ntarget = \"sandbox\"\n"), @"error: the job file job.toml has no [[stage]]; add one for each entity to load");
     assert_snapshot!(refused(&format!("[site]\ntarget = \"sandbox\"\n{stage}{stage}")), @"error: two stages would write people-results.csv; give each its own results");

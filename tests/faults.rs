@@ -456,5 +456,5 @@ fn a_site_that_cannot_be_reached_is_not_written_to() {
     );
     let ended = place.run_with("load job.toml", &CREDENTIALS).expect(3);
     let said = ended.stderr.replace(address, "ADDRESS");
-    assert_snapshot!(said, @"error: GET /_edge/tenant_info had no answer: no connection: Connection refused (os error 111)");
+    assert_snapshot!(said, @"error: GET /_edge/tenant_info had no answer: no connection to ADDRESS: Connection refused (os error 111); check the site's address and the network: csm-loader doctor looks at each");
 }

@@ -1,6 +1,7 @@
 //! Completion scripts and manual pages.
 
 use crate::support::place::Place;
+use insta::assert_snapshot;
 
 #[test]
 fn every_command_has_a_page() {
@@ -39,4 +40,14 @@ fn a_shell_learns_the_commands() {
         );
     }
     place.run("completions tcsh").expect(2);
+}
+
+#[test]
+fn a_file_in_place_of_a_folder_is_named() {
+    let place = Place::new();
+    place.write("people.csv", "email\n");
+    let ended = place.run("man people.csv").expect(3);
+    assert_snapshot!(ended.stderr, @"error: people.csv is a file; name a folder for the manual pages");
+    let ended = place.run("sandbox --state-dir people.csv").expect(3);
+    assert_snapshot!(ended.stderr, @"error: failed to use the state folder people.csv; it must be writable: choose another with --state-dir: it is a file, not a folder");
 }

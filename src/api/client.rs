@@ -415,7 +415,11 @@ impl Http {
         if error.is_builder() {
             Got::Unsendable(deepest(error))
         } else if error.is_connect() {
-            Got::NoConnection(deepest(error))
+            let server = error.url().and_then(|url| {
+                let port = url.port_or_known_default()?;
+                Some(format!("{}:{port}", url.host_str()?))
+            });
+            Got::NoConnection(server.unwrap_or_default(), deepest(error))
         } else if error.is_timeout() {
             Got::TimedOut(self.timeout)
         } else {
@@ -544,9 +548,7 @@ mod tests {
             .expect_err("nobody listens");
         assert_eq!(error.class, ErrorClass::NotSent);
         assert!(
-            error
-                .message
-                .starts_with("no connection: Connection refused"),
+            error.message.starts_with("no connection to 127.0.0.1:"),
             "{error}"
         );
     }

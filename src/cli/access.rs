@@ -164,7 +164,10 @@ pub(super) async fn enter(
                     .clone()
             } else {
                 let found = lookup::discover(host, USER_AGENT, TIMEOUT).await;
-                found.map_err(|error| unusable(&error))?
+                found.map_err(|error| {
+                    let what = format!("{error}{}", error.what_to_check());
+                    Failure::new(Exit::Input, what)
+                })?
             };
             let site = Site::cloud(origin, &cloud_id).map_err(|error| unusable(&error))?;
             (site, host.clone())

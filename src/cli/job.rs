@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use crate::dedupe::Policy;
 use crate::model::entity::Entity;
 use serde::Deserialize;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -202,9 +203,13 @@ impl Job {
     pub(super) fn read_site(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let name = path.display();
+            let hint = match error.kind() {
+                io::ErrorKind::InvalidData => ROWS,
+                _ => "",
+            };
             Failure::new(
                 Exit::Input,
-                format!("failed to read the job file {name}: {error}"),
+                format!("failed to read the job file {name}: {error}{hint}"),
             )
         })?;
         Self::parse(&path.display().to_string(), &text)
@@ -215,8 +220,12 @@ impl Job {
             let keys: toml::Table = toml::from_str(text).unwrap_or_default();
             let hint = if keys.contains_key("fields") {
                 "this looks like a mapping file: name it with --mapping, and the rows with --input"
+                    .to_owned()
+            } else if !looks_like_toml(text) {
+                let what = format!("{name} is no job file{ROWS}");
+                return Failure::new(Exit::Input, what);
             } else {
-                ""
+                meant(error.message()).unwrap_or_default()
             };
             Failure::new(
                 Exit::Input,
@@ -236,9 +245,54 @@ impl Job {
     }
 }
 
+/// What to do with a file of rows.
+const ROWS: &str =
+    "; if these are rows to load, name them with --input, and a mapping file with --mapping";
+
+/// Whether the first line that says something is one of TOML.
+fn looks_like_toml(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+    first.is_none_or(|line| line.starts_with('[') || line.contains('='))
+}
+
+/// The known key that an unknown one was meant to be, told by the parser's words.
+fn meant(message: &str) -> Option<String> {
+    let mut quoted = message
+        .strip_prefix("unknown field ")?
+        .split('`')
+        .skip(1)
+        .step_by(2);
+    let typed = quoted.next()?;
+    let near = quoted.map(|known| (strsim::damerau_levenshtein(typed, known), known));
+    let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
+    let allowed = (typed.chars().count() / 3).clamp(1, 3);
+    (distance <= allowed).then(|| format!("did you mean `{known}`?"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_in_place_of_a_job_are_recognised() {
+        let failure = Job::parse("k.csv", "id,email\n1,a@example.com\n").unwrap_err();
+        insta::assert_snapshot!(failure, @"k.csv is no job file; if these are rows to load, name them with --input, and a mapping file with --mapping");
+        let failure = Job::parse("job.toml", "# mine\n[site\n").unwrap_err();
+        assert!(
+            failure.to_string().contains("TOML parse error"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_like_no_other_gets_no_suggestion() {
+        assert_eq!(
+            meant("unknown field `colour`, expected one of `dir`, `keep_runs`"),
+            None
+        );
+        assert_eq!(meant("missing field `mapping`"), None);
+    }
 
     #[test]
     fn an_unknown_key_is_shown_where_it_stands() {
@@ -250,6 +304,7 @@ mod tests {
         5 | task_slot = 3
           | ^^^^^^^^^
         unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `platform_limits`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
+        did you mean `task_slots`?
         "#);
     }
 

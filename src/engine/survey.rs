@@ -74,7 +74,9 @@ pub enum SurveyError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// Names could not be looked up.
-    #[error("failed to look up the names that rows refer to: {0}")]
+    #[error(
+        "failed to look up the names that rows refer to: {0}{next}", next = .0.what_to_check()
+    )]
     Site(#[from] crate::model::reply::ApiError),
     /// The spill could not be written.
     #[error(

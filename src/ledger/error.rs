@@ -141,6 +141,11 @@ pub enum LedgerError {
 
 impl LedgerError {
     pub(super) fn folder(folder: &Path, source: io::Error) -> Self {
+        let source = if folder.is_file() {
+            io::Error::new(io::ErrorKind::NotADirectory, "it is a file, not a folder")
+        } else {
+            source
+        };
         Self::Folder {
             folder: folder.to_owned(),
             source,

@@ -113,6 +113,17 @@ pub struct ApiError {
 }
 
 impl ApiError {
+    /// What to look at where there was no connection; else nothing.
+    #[must_use]
+    pub fn what_to_check(&self) -> &'static str {
+        match (&self.class, self.status) {
+            (ErrorClass::NotSent, None) => {
+                "; check the site's address and the network: csm-loader doctor looks at each"
+            }
+            _ => "",
+        }
+    }
+
     /// Whether the request may have been carried out. A 503 that asks to wait may come from behind the API, unlike a 429.
     #[must_use]
     pub fn may_be_applied(&self) -> bool {

@@ -238,7 +238,12 @@ impl Session<'_> {
             .await?;
         if joined.is_some() {
             self.contract.membership |= !works;
-            self.seen(about, "works".to_owned(), &exchange);
+            let answer = if works {
+                "works, and is not needed, as associations arrive"
+            } else {
+                "works"
+            };
+            self.seen(about, answer.to_owned(), &exchange);
         } else {
             self.open(about, format!("no effect; {}", exchange.line(&self.ours())));
         }

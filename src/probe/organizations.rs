@@ -21,6 +21,8 @@ pub(super) const KEY: &str = "key";
 pub(super) const LIST: &str = "list";
 /// Its options.
 pub(super) const OPTIONS: [&str; 2] = ["a", "b"];
+/// What is said of a name that was taken and did nothing.
+const IN_VAIN: &str = "accepted, and does nothing";
 
 impl Session<'_> {
     /// Makes the detail fields that later questions need.
@@ -267,7 +269,10 @@ impl Session<'_> {
     ) -> Result<Option<Exchange>, Stopped> {
         let submitted = match ended {
             Ended::Refused(exchange) => {
-                *words = format!("refused; last {}", exchange.line(&self.ours()));
+                // what was taken in vain says more than that another name is unknown
+                if !words.starts_with(IN_VAIN) {
+                    *words = format!("refused; last {}", exchange.line(&self.ours()));
+                }
                 return Ok(None);
             }
             Ended::Stuck(why) => {
@@ -292,9 +297,11 @@ impl Session<'_> {
                 showed: true,
             }));
         }
-        if let Ended::Task { shown, .. } = ended {
+        if let Ended::Task { shown, .. } = ended
+            && !words.starts_with(IN_VAIN)
+        {
             *words = format!(
-                "accepted without effect; {}; its task: {}",
+                "{IN_VAIN}; {}; its task: {}",
                 submitted.line(&self.ours()),
                 shown.came(&self.ours())
             );

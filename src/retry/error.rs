@@ -47,6 +47,16 @@ pub enum RetryError {
         /// What the rows are, and what to do.
         why: String,
     },
+    /// No row has a code that was asked for.
+    #[error(
+        "{file}: no row has the code {codes}; the column code shows those that rows have, and csm-loader codes lists all"
+    )]
+    NoCode {
+        /// The file.
+        file: String,
+        /// The codes.
+        codes: String,
+    },
     /// The run may be continued.
     #[error(
         "run {run} has not ended: continue it first, with csm-loader resume {run}, and retry what does not load then"
@@ -140,6 +150,8 @@ impl fmt::Display for Fault {
 pub struct Faults {
     file: String,
     first: Vec<Fault>,
+    /// Of each of these, how many more records have the same.
+    again: Vec<u64>,
     more: u64,
 }
 
@@ -149,14 +161,19 @@ impl Faults {
         Self {
             file: file.to_owned(),
             first: Vec::new(),
+            again: Vec::new(),
             more: 0,
         }
     }
 
     /// One more.
     pub(super) fn add(&mut self, fault: Fault) {
-        if self.first.len() < SHOWN {
+        let same = |known: &Fault| (known.column, &known.what) == (fault.column, &fault.what);
+        if let Some(index) = self.first.iter().position(same) {
+            self.again[index] += 1;
+        } else if self.first.len() < SHOWN {
             self.first.push(fault);
+            self.again.push(0);
         } else {
             self.count();
         }
@@ -177,7 +194,9 @@ impl Faults {
         if self.first.is_empty() && self.more == 0 {
             return Ok(());
         }
-        self.first.sort_by_key(|fault| fault.at);
+        let mut all: Vec<_> = self.first.into_iter().zip(self.again).collect();
+        all.sort_by_key(|(fault, _)| fault.at);
+        (self.first, self.again) = all.into_iter().unzip();
         Err(self)
     }
 
@@ -190,9 +209,14 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.first.iter().enumerate() {
+        for (index, (fault, again)) in self.first.iter().zip(&self.again).enumerate() {
             let line_break = if index > 0 { "\n" } else { "" };
             write!(f, "{line_break}{}, {fault}", self.file)?;
+            match again {
+                0 => {}
+                1 => f.write_str(" (and 1 more row)")?,
+                again => write!(f, " (and {again} more rows)")?,
+            }
         }
         if self.more > 0 {
             write!(f, "\n{}: {} more faults like these", self.file, self.more)?;
@@ -202,3 +226,32 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_many_records_is_said_once() {
+        let mut faults = Faults::new("out.csv");
+        for line in 2..150 {
+            faults.add(Fault {
+                at: At::Line(line),
+                column: Some("run"),
+                what: "the cell is empty".to_owned(),
+            });
+        }
+        for line in [151, 150] {
+            faults.add(Fault {
+                at: At::Line(line),
+                column: None,
+                what: format!("broken like {line}"),
+            });
+        }
+        insta::assert_snapshot!(faults.check().unwrap_err(), @"
+        out.csv, line 2, column run: the cell is empty (and 147 more rows)
+        out.csv, line 150: broken like 150
+        out.csv, line 151: broken like 151
+        ");
+    }
+}

@@ -72,8 +72,15 @@ pub fn prepare(request: &Request<'_>, ledger: &mut impl Ledgered) -> Result<Prep
         stage,
         rows,
         ascending,
+        coded,
         mut told,
     } = scan(&file, ledger, &request.filter)?;
+    if !coded {
+        return Err(RetryError::NoCode {
+            file: file.name().to_owned(),
+            codes: request.filter.codes.join(", "),
+        });
+    }
     if rows.is_empty() {
         return Err(RetryError::NothingLeft {
             file: file.name().to_owned(),

@@ -21,6 +21,8 @@ pub(super) struct Scan {
     pub(super) rows: RowSet,
     /// Whether they stand in the order of their numbers.
     pub(super) ascending: bool,
+    /// Whether a row has one of the codes that are asked for.
+    pub(super) coded: bool,
     /// What is told about all rows.
     pub(super) told: Told,
 }
@@ -43,6 +45,7 @@ pub(super) fn scan(
         repeated: Vec::new(),
         rows: RowSet::default(),
         ascending: true,
+        coded: false,
         told: Told::default(),
         faults: Faults::new(file.name()),
     };
@@ -62,6 +65,7 @@ pub(super) fn scan(
         repeated,
         rows,
         ascending,
+        coded,
         told,
         mut faults,
         ..
@@ -80,6 +84,7 @@ pub(super) fn scan(
         stage,
         rows,
         ascending,
+        coded,
         told,
     })
 }
@@ -95,6 +100,7 @@ struct Scanner<'a, L> {
     repeated: Vec<(RowId, At)>,
     rows: RowSet,
     ascending: bool,
+    coded: bool,
     told: Told,
     faults: Faults,
 }
@@ -156,6 +162,7 @@ impl<L: Ledgered> Scanner<'_, L> {
             self.fault(at, Some("row"), what);
             return Ok(());
         };
+        self.coded |= self.filter.has_code(&known);
         match self.filter.choose(&known, entry.status()) {
             Choice::Again => {
                 self.told.again.add(known.status, 1);

@@ -52,7 +52,8 @@ impl Filter {
         }
     }
 
-    fn has_code(&self, known: &KnownRow) -> bool {
+    /// Whether the row has one of the codes, where some are named.
+    pub(super) fn has_code(&self, known: &KnownRow) -> bool {
         let has = |code: &String| {
             known
                 .codes

@@ -53,7 +53,7 @@ fn what_cannot_be_retried_is_said_and_nothing_is_sent() {
     };
     assert_snapshot!(refusal("out.csv --results out.csv"), @"error: the results file out.csv is the file that is retried; name another with --results");
     assert_snapshot!(refusal("out.csv --results people.csv"), @"error: the results file people.csv is an input (people.csv); name another with --results");
-    assert_snapshot!(refusal("out.csv --code URL_INVALID"), @"error: out.csv: no row is left to load again (2 loaded, 2 rejected, 2 failed); name other rows with --status or --code, or load them with csm-loader load");
+    assert_snapshot!(refusal("out.csv --code URL_INVALID"), @"error: out.csv: no row has the code URL_INVALID; the column code shows those that rows have, and csm-loader codes lists all");
     assert_snapshot!(refusal("people.csv"), @r#"error: people.csv: it has no column "run"; retry needs it: restore it, or name a results file of csm-loader"#);
     assert_snapshot!(refusal("nothing.csv"), @"error: nothing.csv: there is no such file; check its name and the current folder (No such file or directory (os error 2))");
     assert_snapshot!(refusal("out.csv --state-dir elsewhere"), @r#"error: out.csv, line 2, column run: the ledger has no run "RUN"; name the state folder of that run with --state-dir"#);
@@ -79,4 +79,12 @@ fn without_a_site_a_retry_says_how_to_name_one() {
     desk.load("--quiet").expect(4);
     let ended = desk.run("retry out.csv --state-dir state").expect(3);
     assert_snapshot!(ended.stderr, @"error: no site: name one with --site acme.atlassian.net, try things on the local one with --target sandbox, or write [site] into the job file");
+}
+
+#[test]
+fn a_code_that_no_row_has_is_said_to_be_none() {
+    let desk = Desk::with_people();
+    desk.load("--quiet").expect(4);
+    let ended = desk.retry("out.csv --code NOPE --quiet").expect(3);
+    assert_snapshot!(ended.stderr, @"error: out.csv: no row has the code NOPE; the column code shows those that rows have, and csm-loader codes lists all");
 }

@@ -40,8 +40,8 @@ use std::time::Duration;
 pub enum Got<'a> {
     /// Nothing, as the request cannot be built. With the reason.
     Unsendable(String),
-    /// Nothing, as no connection came about. With the transport's reason.
-    NoConnection(String),
+    /// Nothing, as no connection came about. With the server, as in `acme.atlassian.net:443`, and the transport's reason.
+    NoConnection(String, String),
     /// Nothing within this time.
     TimedOut(Duration),
     /// Nothing, as the connection broke. With the transport's reason.
@@ -63,7 +63,7 @@ pub fn classify(request: &str, endpoint: Endpoint, got: Got<'_>, now: UnixMillis
             format!("it cannot be sent: {why}"),
             None,
         ),
-        Got::NoConnection(why) => {
+        Got::NoConnection(server, why) => {
             let hint = if why.contains("UnknownIssuer") {
                 UNKNOWN_ISSUER
             } else {
@@ -71,7 +71,7 @@ pub fn classify(request: &str, endpoint: Endpoint, got: Got<'_>, now: UnixMillis
             };
             (
                 ErrorClass::NotSent,
-                format!("no connection: {why}{hint}"),
+                format!("no connection to {server}: {why}{hint}"),
                 None,
             )
         }

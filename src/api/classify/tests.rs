@@ -232,7 +232,10 @@ fn what_no_answer_means_depends_on_how_far_the_request_came() {
     let mut shown = String::new();
     for got in [
         Got::Unsendable("failed to parse header value".to_owned()),
-        Got::NoConnection("invalid peer certificate: UnknownIssuer".to_owned()),
+        Got::NoConnection(
+            "acme.atlassian.net:443".to_owned(),
+            "invalid peer certificate: UnknownIssuer".to_owned(),
+        ),
         Got::TimedOut(Duration::from_mins(1)),
         Got::Dropped("connection reset by peer".to_owned()),
     ] {
@@ -241,7 +244,7 @@ fn what_no_answer_means_depends_on_how_far_the_request_came() {
     }
     insta::assert_snapshot!(shown, @r#"
     Broken: POST /x had no answer: it cannot be sent: failed to parse header value
-    NotSent: POST /x had no answer: no connection: invalid peer certificate: UnknownIssuer; a proxy that inspects TLS needs its certificate in the machine's store, or in the file that SSL_CERT_FILE names
+    NotSent: POST /x had no answer: no connection to acme.atlassian.net:443: invalid peer certificate: UnknownIssuer; a proxy that inspects TLS needs its certificate in the machine's store, or in the file that SSL_CERT_FILE names
     MaybeApplied: POST /x had no answer: it took longer than 60s
     MaybeApplied: POST /x had no answer: the connection broke: connection reset by peer
     "#);

@@ -7,7 +7,7 @@ use crate::engine::route::Wish;
 use crate::model::entity::Entity;
 use crate::model::outcome::Status;
 use crate::source::Format;
-use clap::{ArgAction, ValueEnum};
+use clap::{ArgAction, ArgGroup, ValueEnum};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -133,23 +133,19 @@ pub(in crate::cli) struct CheckArgs {
 
 /// What is loaded: a job file, or one entity by flags.
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["job", "mapping"])))]
 pub(in crate::cli) struct StageArgs {
     /// Job file that names site, limits and stages
     #[arg(value_name = "JOB.toml", conflicts_with_all = ["entity", "mapping", "input"])]
     pub(in crate::cli) job: Option<PathBuf>,
-    /// What to load: customer, organization, product, detail-field [default: the mapping's]
+    /// What to load: customer, organization, product, entitlement, detail-field [default: the mapping's]
     #[arg(long)]
     pub(in crate::cli) entity: Option<Entity>,
     /// Mapping file
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_unless_present = "job",
-        requires = "input"
-    )]
+    #[arg(long, value_name = "FILE", requires = "input")]
     pub(in crate::cli) mapping: Option<PathBuf>,
     /// Files, globs, folders, or - for standard input
-    #[arg(long, value_name = "PATH", num_args = 1.., required_unless_present = "job", requires = "mapping")]
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "mapping")]
     pub(in crate::cli) input: Vec<String>,
     /// Results file: .csv, .parquet, .arrow or .jsonl; {date} and {run} expand [default: <input>-results.csv, for a check <input>-rejected.csv]
     #[arg(long, value_name = "FILE")]

@@ -22,8 +22,8 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
-/// Loads customers, organizations and products from CSV, Parquet or Arrow files into Atlassian Customer Service
-/// Management, and writes one result for every row it read.
+/// Loads customers, organizations, products and entitlements from CSV, Parquet or Arrow files into Atlassian Customer
+/// Service Management, and writes one result for every row it read.
 #[derive(Debug, Parser)]
 #[command(name = "csm-loader", version, max_term_width = 100)]
 #[command(

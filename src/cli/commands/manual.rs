@@ -45,6 +45,15 @@ pub(in crate::cli) fn pages(folder: Option<&Path>) -> Result<Exit, Failure> {
     all.sort();
     match folder {
         Some(folder) => {
+            let failed = |error| {
+                let name = folder.display();
+                let message = if folder.is_file() {
+                    format!("{name} is a file; name a folder for the manual pages")
+                } else {
+                    format!("failed to write the manual pages to {name}: {error}")
+                };
+                Failure::new(Exit::Input, message)
+            };
             std::fs::create_dir_all(folder).map_err(failed)?;
             for (name, text) in &all {
                 std::fs::write(folder.join(name), text).map_err(failed)?;

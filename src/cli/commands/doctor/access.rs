@@ -49,8 +49,23 @@ pub(super) async fn token(
             }
         },
     };
+    // nobody's task: what matters is whether we are let in at all
+    let nobody = Inquiry::to(Endpoint::GetTask).of(&Uuid::nil().to_string());
+    if let Err(error) = client.inquire(&nobody).await
+        && let Some(why) = turned_away(&error)
+    {
+        lines.say(Mark::Fail, "token", &why);
+        let rest = "not tested: nobody is let in with this token";
+        lines.say(Mark::Skip, "reads and detail fields", rest);
+        return false;
+    }
     lines.say(Mark::Ok, "token", &text);
     true
+}
+
+/// Why a token is good for nothing; `None` where the site took it, whatever it may do.
+fn turned_away(error: &ApiError) -> Option<String> {
+    (error.status == Some(401)).then(|| error.to_string())
 }
 
 /// What a read is needed for.
@@ -186,6 +201,14 @@ mod tests {
             message: "words".to_owned(),
             trace_id: None,
         })
+    }
+
+    #[test]
+    fn a_token_that_is_not_taken_is_told_from_one_that_may_not() {
+        let told = |status| turned_away(&error(ErrorClass::AuthWrong, status).unwrap_err());
+        insta::assert_snapshot!(told(401).unwrap(), @"GET /x was answered 401: words");
+        assert_eq!(told(403), None);
+        assert_eq!(told(404), None);
     }
 
     #[test]

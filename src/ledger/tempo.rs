@@ -47,9 +47,12 @@ impl Reader {
         };
         // rows are not found by batch: they are counted once, for all batches
         let mut tasks = self.prepare(
-            "WITH sized AS (
+            "WITH last AS (
+                 SELECT batch FROM batch WHERE part = ?1 AND state = 2 AND task_id IS NOT NULL
+                 ORDER BY batch DESC LIMIT ?2),
+             sized AS (
                  SELECT batch, count(*) AS items FROM row
-                 WHERE part = ?1 AND batch > (SELECT max(batch) FROM batch WHERE part = ?1) - ?2
+                 WHERE part = ?1 AND batch IN (SELECT batch FROM last)
                  GROUP BY batch)
              SELECT items, sent_at, settled_at FROM batch JOIN sized USING (batch)
              WHERE part = ?1 AND state = 2 AND task_id IS NOT NULL AND settled_at >= sent_at

@@ -83,7 +83,12 @@ pub fn by_bulk(work: &Work, means: &Means) -> Cost {
     let rows = work
         .batch_rows
         .min(usize::try_from(work.rows).unwrap_or(usize::MAX));
-    let each = means.tasks.alone(rows);
+    // of small tasks alone it cannot be told what large ones take
+    let each = if means.tasks.known() {
+        means.tasks.alone_at_worst(rows)
+    } else {
+        means.tasks.alone(rows)
+    };
     let polls = if each < SHORT { POLLS_OF_SHORT } else { POLLS };
     let paced = float(tasks) * fewest_requests(work, means) / means.requests_per_second;
     let looks = float(tasks) * (polls + work.reads);
@@ -313,6 +318,17 @@ mod tests {
             ..means(480.0, 1, TaskSlots::Fixed(10))
         };
         near(by_bulk(&work(1_000_000), &slow).took, 4_800_000.0);
+    }
+
+    #[test]
+    fn where_only_small_tasks_were_seen_large_ones_take_as_much_longer_as_they_are_larger() {
+        let mut small = means(8.0, 1, TaskSlots::Fixed(1));
+        small.tasks = TaskTimes::default();
+        for _ in 0..6 {
+            let took = Duration::from_secs(3);
+            small.tasks.ended(12, took, Queue::default());
+        }
+        near(by_bulk(&work(1_000), &small).took, 10.0 * 25.0);
     }
 
     #[test]

@@ -310,7 +310,11 @@ fn about_points(an_hour: Option<u64>) -> String {
 
 /// Where the times of tasks come from.
 fn about_tasks(tempo: &Tempo, expected: bool, seen: usize, rows: usize, site: &str) -> String {
-    let each = tempo.tasks.alone(rows);
+    let each = if tempo.tasks.known() {
+        tempo.tasks.alone_at_worst(rows)
+    } else {
+        tempo.tasks.alone(rows)
+    };
     if expected {
         return format!(
             "a task takes {each:.1} s, as expect_task in [limits] says, and as many are worked at once as there are slots"

@@ -215,6 +215,7 @@ mod tests {
             products: Known::Resolved(HashMap::new()),
         };
         let missing = missing.iter().map(|name| (*name).to_owned()).collect();
+        let missing = [missing, HashSet::new()];
         Settled::new(
             references,
             missing,

@@ -93,7 +93,7 @@ struct Batch {
 /// Reads the decided rows of a part in row order, and what they share once for many of them.
 pub(super) struct Rows<'a> {
     part: i64,
-    rows: Statement<'a>,
+    all: Statement<'a>,
     shared: Shared<'a>,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Rows<'a> {
     pub(super) fn of(db: &'a Connection, part: i64) -> rusqlite::Result<Self> {
         Ok(Self {
             part,
-            rows: db.prepare(
+            all: db.prepare(
                 "SELECT row, file, row + line_offset, key, status, said, remote_id, sent, batch, finished_at
                  FROM row WHERE part = ? ORDER BY row",
             )?,
@@ -129,7 +129,7 @@ impl<'a> Rows<'a> {
         failed: impl Fn(rusqlite::Error) -> E,
         mut each: impl FnMut(StoredRow) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut rows = self.rows.query([self.part]).map_err(&failed)?;
+        let mut rows = self.all.query([self.part]).map_err(&failed)?;
         while let Some(row) = rows.next().map_err(&failed)? {
             each(self.shared.read(self.part, row).map_err(&failed)?)?;
         }

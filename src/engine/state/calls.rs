@@ -150,15 +150,14 @@ impl Engine {
             }
             Called::Lost { error, tried } => {
                 let cut_short = error.class != ErrorClass::Refused;
-                let reason = match self.interrupted().filter(|_| cut_short) {
-                    Some(why) => unanswered(why, &tried),
-                    None => {
-                        self.stop_for(&error);
-                        let errors = std::slice::from_ref(&error.message);
-                        let mut reason = unconfirmed(Code::AnswerLost, errors);
-                        reason.message = format!("{}; {tried}", reason.message);
-                        reason
-                    }
+                let reason = if let Some(why) = self.interrupted().filter(|_| cut_short) {
+                    unanswered(why, &tried)
+                } else {
+                    self.stop_for(&error);
+                    let errors = std::slice::from_ref(&error.message);
+                    let mut reason = unconfirmed(Code::AnswerLost, errors);
+                    reason.message = format!("{}; {tried}", reason.message);
+                    reason
                 };
                 // whoever goes on with the run looks for it
                 self.suspended |= self.stopped.is_some();

@@ -274,7 +274,9 @@ mod tests {
         let mut spill = RejectedSpill::new(folder.path()).unwrap();
         for some in rows.chunks(2) {
             let mut block = RejectedBlock::default();
-            some.iter().for_each(|row| block.push(row));
+            for row in &some {
+                block.push(row);
+            }
             assert_eq!(block.rows(), some.len() as u64);
             assert_eq!(block.iter().collect::<Vec<_>>(), some);
             spill.push(&block).unwrap();

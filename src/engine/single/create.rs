@@ -69,7 +69,8 @@ impl<F: Finder> Row<'_, '_, F> {
             };
             let tried = match found {
                 Ok(Found::There(current)) => return self.settle(current, was_absent, error).await,
-                Ok(Found::Absent) if again => continue,
+                // a stop may have broken off the look
+                Ok(Found::Absent) if again && context.stop.why().is_none() => continue,
                 Ok(Found::Unknown { .. }) if again && self.is_customer() => continue,
                 // no attempt before this refusal was applied, or it would have been seen by now
                 Ok(Found::Absent)

@@ -248,7 +248,9 @@ impl Load {
                         let Command::Persist(records, then) = command else {
                             panic!("{command:?}");
                         };
-                        records.into_iter().for_each(|record| self.record(record));
+                        for record in records {
+                            self.record(record);
+                        }
                         let durable = self.engine.handle(now, Event::Durable(then));
                         assert!(durable.is_empty(), "{durable:?}");
                     }
@@ -565,7 +567,7 @@ fn memberships_that_did_not_arrive_are_repaired_or_told() {
 #[test]
 fn the_first_rows_that_name_organizations_are_read_then_a_sample() {
     let config = StageConfig {
-        associates: Box::new(|row| number(row) % 2 == 0),
+        associates: Box::new(|row| number(row).is_multiple_of(2)),
         ..config(WIDE)
     };
     let load = Load::new(config, Site::default(), |site, rows| {

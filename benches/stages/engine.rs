@@ -21,6 +21,7 @@ mod parts {
     pub(super) use csm_loader::engine::route::Wish;
     pub(super) use csm_loader::engine::seen::{Called, Seen};
     pub(super) use csm_loader::engine::state::Engine;
+    pub(super) use csm_loader::ledger::PastTask;
     pub(super) use csm_loader::ledger::record::Record;
     pub(super) use csm_loader::model::clock::{Clock, UnixMillis};
     pub(super) use csm_loader::model::code::Code;

@@ -274,7 +274,7 @@ mod tests {
         let mut spill = RejectedSpill::new(folder.path()).unwrap();
         for some in rows.chunks(2) {
             let mut block = RejectedBlock::default();
-            for row in &some {
+            for row in some {
                 block.push(row);
             }
             assert_eq!(block.rows(), some.len() as u64);

@@ -43,9 +43,12 @@ impl Tempo {
             *least = took.min(*least);
         }
         let mut tasks = TaskTimes::default();
-        for (rows, took) in &quickest {
+        let mut least = Duration::MAX;
+        for (rows, took) in quickest.iter().rev() {
+            // one that took longer than a larger one had waited
+            least = least.min(*took);
             let rows = usize::try_from(*rows).unwrap_or(usize::MAX);
-            tasks.ended(rows, *took, Queue::default());
+            tasks.ended(rows, least, Queue::default());
         }
         let workers = workers(past, &tasks, slots, requests_per_second);
         Self { tasks, workers }
@@ -179,6 +182,19 @@ mod tests {
         let tempo = Tempo::of(&past(&serial), 5, 50.0);
         near(tempo.tasks.alone(100), 480.0);
         near(tempo.workers.expect("one at a time"), 1.0);
+    }
+
+    #[test]
+    fn small_tasks_that_waited_are_not_taken_for_slow_ones() {
+        let task = |rows, settled_at| PastTask {
+            rows,
+            sent_at: 0,
+            settled_at,
+        };
+        let past = [task(3, 7_900), task(100, 8_000), task(57, 24_000)];
+        let tempo = Tempo::of(&past, 5, 50.0);
+        near(tempo.tasks.alone(57), 8.0);
+        near(tempo.tasks.alone(100), 8.0);
     }
 
     #[test]

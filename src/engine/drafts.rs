@@ -23,7 +23,7 @@ const MOST_MAPPERS: usize = 4;
 /// What mappers make of the chunks of a dataset, in reading order. Dropping it ends the threads.
 #[derive(Debug)]
 pub struct Lanes<T> {
-    chunks: Vec<Receiver<Result<T, SourceError>>>,
+    made: Vec<Receiver<Result<T, SourceError>>>,
     next: usize,
     threads: Vec<JoinHandle<()>>,
 }
@@ -72,7 +72,7 @@ impl<T: Send + 'static> Lanes<T> {
             }
         })?);
         Ok(Self {
-            chunks: lanes,
+            made: lanes,
             next: 0,
             threads,
         })
@@ -85,12 +85,12 @@ impl<T> Iterator for Lanes<T> {
     /// # Panics
     /// When one of the threads did: rows would be missing, and nobody would know.
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(Ok(made)) = self.chunks.get(self.next).map(Receiver::recv) {
-            self.next = (self.next + 1) % self.chunks.len();
+        if let Some(Ok(made)) = self.made.get(self.next).map(Receiver::recv) {
+            self.next = (self.next + 1) % self.made.len();
             return Some(made);
         }
         // the others may wait to hand something over: without takers they end
-        self.chunks.clear();
+        self.made.clear();
         for thread in self.threads.drain(..) {
             if let Err(panic) = thread.join() {
                 resume_unwind(panic);

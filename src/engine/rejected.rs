@@ -7,8 +7,6 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
-/// In place of a text's length: there is none.
-const NO_TEXT: u32 = u32::MAX;
 /// In place of a code's position: the name of a rule follows.
 const RULE: u32 = u32::MAX;
 
@@ -50,9 +48,9 @@ impl RejectedBlock {
                     self.text(name.as_bytes());
                 }
             }
-            match field {
-                Some(field) => self.text(field.as_bytes()),
-                None => self.number(NO_TEXT),
+            self.number(u32::from(field.is_some()));
+            if let Some(field) = field {
+                self.text(field.as_bytes());
             }
             self.text(message.as_bytes());
         }
@@ -177,17 +175,20 @@ fn row(bytes: &mut &[u8]) -> Option<RejectedRow> {
     let id = RowId(u64::from_le_bytes(*split_chunk(bytes)?));
     let file = FileId(number(bytes)?);
     let line = u64::from_le_bytes(*split_chunk(bytes)?);
-    let key = Slice::owned(text(bytes)??);
+    let key = Slice::owned(text(bytes)?);
     let mut reasons = Vec::with_capacity(1);
     while !bytes.is_empty() {
         let code = match number(bytes)? {
-            RULE => ReasonCode::Rule(text(bytes)??.into()),
+            RULE => ReasonCode::Rule(text(bytes)?.into()),
             code => ReasonCode::Known(*Code::ALL.get(code as usize)?),
         };
         reasons.push(Reason {
             code,
-            field: text(bytes)?.map(str::to_owned),
-            message: text(bytes)??.to_owned(),
+            field: match number(bytes)? {
+                0 => None,
+                _ => Some(text(bytes)?.to_owned()),
+            },
+            message: text(bytes)?.to_owned(),
         });
     }
     Some(RejectedRow {
@@ -206,19 +207,11 @@ fn number(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(*split_chunk(bytes)?))
 }
 
-/// A text, if there is one.
-#[expect(
-    clippy::option_option,
-    reason = "no text, and no more bytes, are two things"
-)]
-fn text<'b>(bytes: &mut &'b [u8]) -> Option<Option<&'b str>> {
+fn text<'b>(bytes: &mut &'b [u8]) -> Option<&'b str> {
     let length = number(bytes)?;
-    if length == NO_TEXT {
-        return Some(None);
-    }
     let (text, rest) = bytes.split_at_checked(length as usize)?;
     *bytes = rest;
-    std::str::from_utf8(text).ok().map(Some)
+    std::str::from_utf8(text).ok()
 }
 
 /// Takes the first bytes away.

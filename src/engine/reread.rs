@@ -303,7 +303,7 @@ mod tests {
             stop: &Stop::default(),
         };
         let mut refused = RejectedSpill::new(folder).unwrap();
-        let survey = surveyor.run(&mut Unasked, |row| Ok(refused.push(row)?));
+        let survey = surveyor.run(&mut Unasked, |rows| Ok(refused.push(rows)?));
         let Decided { losers, rows, .. } =
             survey.unwrap().keys.decide(Policy::Last, folder).unwrap();
         let mut known = Runs::new(folder).unwrap();

@@ -63,8 +63,8 @@ impl Survey {
 
 /// What a mapper makes of a chunk.
 enum FoundOrDraft {
-    Found(Found),
-    Draft(Draft),
+    Found(Box<Found>),
+    Draft(Box<Draft>),
 }
 
 /// Why a first reading ended early.
@@ -238,10 +238,10 @@ impl Surveyor<'_> {
         let mut told = Instant::now();
         for found in self.find(wanted, teller.board())? {
             let found = match (self.stop.why(), found?) {
-                (None, Some(FoundOrDraft::Found(found))) => found,
+                (None, Some(FoundOrDraft::Found(found))) => *found,
                 (None, Some(FoundOrDraft::Draft(draft))) => {
                     let references = names.ensure(&draft, &|_| false)?;
-                    Found::of(draft, references, wanted)
+                    Found::of(*draft, references, wanted)
                 }
                 (why, _) => return Err(SurveyError::Stopped(why.unwrap_or_default().to_owned())),
             };
@@ -266,9 +266,9 @@ impl Surveyor<'_> {
                 let draft = plan.draft(&chunk);
                 match board.covering(&draft) {
                     Some(known) => {
-                        FoundOrDraft::Found(Found::of(draft, known.references(), wanted))
+                        FoundOrDraft::Found(Box::new(Found::of(draft, known.references(), wanted)))
                     }
-                    None => FoundOrDraft::Draft(draft),
+                    None => FoundOrDraft::Draft(Box::new(draft)),
                 }
             })
         })

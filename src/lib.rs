@@ -1,4 +1,4 @@
-//! `csm-loader`: loads customers, organizations and products from CSV, Parquet or Arrow files into
+//! `csm-loader`: loads customers, organizations, products and entitlements from CSV, Parquet or Arrow files into
 //! Atlassian Customer Service Management, and answers for every row it read.
 //!
 //! Data flows one way:

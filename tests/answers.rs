@@ -125,6 +125,7 @@ fn refusals() -> Vec<Case> {
         with("the same without a body", 400, &[], ""),
         page("the same as an HTML page (a gateway's filter)", 400),
         cut("the same, breaking off", 400),
+        in_json("the same in JSON that is cut short", 400, r#"{"errorMess"#),
         in_json(
             "404",
             404,

@@ -21,13 +21,15 @@ pub(super) enum Words {
     Page(String),
     /// Nothing that could be passed on; describes what came instead.
     Mute(String),
+    /// The beginning of an answer whose end is missing; describes it. The rest may have said anything.
+    Cut(String),
 }
 
 impl Words {
     /// The text for a message.
     pub(super) fn text(&self) -> &str {
         match self {
-            Self::Said(text) | Self::Page(text) | Self::Mute(text) => text,
+            Self::Said(text) | Self::Page(text) | Self::Mute(text) | Self::Cut(text) => text,
         }
     }
 
@@ -35,7 +37,7 @@ impl Words {
     pub(super) fn with(&self, hint: &str) -> String {
         match self {
             Self::Said(text) => format!("{text} ({hint})"),
-            Self::Page(text) | Self::Mute(text) => format!("{text}; {hint}"),
+            Self::Page(text) | Self::Mute(text) | Self::Cut(text) => format!("{text}; {hint}"),
         }
     }
 }
@@ -57,7 +59,7 @@ pub(super) fn words(content_type: Option<&str>, body: &[u8]) -> Words {
             Some(text) => Words::Said(line(&text)),
             None => Words::Mute("JSON without a message".to_owned()),
         },
-        Err(error) if error.is_eof() => Words::Mute("JSON that breaks off".to_owned()),
+        Err(error) if error.is_eof() => Words::Cut("JSON that breaks off".to_owned()),
         Err(_) if kind.starts_with("text/plain") => {
             Words::Said(line(&String::from_utf8_lossy(start)))
         }

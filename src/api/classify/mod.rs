@@ -15,7 +15,7 @@
 //! | 400, 404, 409, 410, 413, 414, 422, 431 otherwise | `Refused` |
 //! | … as an HTML page, on a write | `Refused`: the edge sent it, so the API never saw the request; the same text would trip the same filter again |
 //! | … as an HTML page, on a read | `MaybeApplied`: not the API's word, ask again |
-//! | … whose body broke off | `MaybeApplied`: it might have said "busy" |
+//! | … whose body or JSON broke off | `MaybeApplied`: it might have said "busy", or "already exists" |
 //! | 401 of the API or the gateway, unless it names another cause | `AuthExpired`: only whoever holds the credentials knows if they can be renewed |
 //! | 401 that names another cause (scope, accounts that do not match, a rejected token), 403, 407 | `AuthWrong`, with the likeliest cause |
 //! | 403, 404 to nobody (`X-AUsername: anonymous`) | `AuthWrong`: the site knew none of the credentials |
@@ -119,7 +119,7 @@ pub fn is_filtered(error: &ApiError) -> bool {
 fn answered(endpoint: Endpoint, answer: &Answer, now: UnixMillis) -> (ErrorClass, String) {
     let kind = endpoint.kind();
     let words = match &answer.cut {
-        Some(why) => Words::Mute(format!("an answer that breaks off ({why})")),
+        Some(why) => Words::Cut(format!("an answer that breaks off ({why})")),
         None => words::words(answer.headers.get("content-type"), &answer.body),
     };
     let plain = || words.text().to_owned();
@@ -192,6 +192,8 @@ fn refused(kind: Kind, answer: &Answer, words: &Words) -> (ErrorClass, String) {
         (ErrorClass::Busy, words.text().to_owned())
     } else if holds(contract::KEY_REUSED_MESSAGE) {
         (ErrorClass::Broken, words.with(KEY_REUSED))
+    } else if matches!(words, Words::Cut(_)) {
+        (ErrorClass::MaybeApplied, words.text().to_owned())
     } else if answer.status == 413 {
         (
             ErrorClass::Refused,

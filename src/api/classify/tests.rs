@@ -182,7 +182,7 @@ fn every_answer_has_its_class_and_message() {
     409 Broken: A key can only be retried with the same request data. (the site knows this request's idempotency key with another body; nothing of this one was applied)
     400 Refused: Invalid detail field value
     400 Refused: an empty answer
-    400 Refused: JSON that breaks off
+    400 MaybeApplied: JSON that breaks off
     400 Refused: an HTML page ("HTTP Status 400 – Bad Request"); a gateway refused the request before the API saw it; a text in it may trip the gateway's filter
     401 AuthExpired: Unauthorized (check e-mail and token; the token may have expired)
     401 AuthWrong: Unauthorized; scope does not match (the token lacks a scope, most likely write:customer.profile:jira-service-management)

@@ -6,7 +6,7 @@
 use super::settled::Board;
 use super::stop::Stop;
 use crate::mapping::{Draft, Emit, Plan};
-use crate::model::row::Mapped;
+use crate::model::row::{Mapped, RowId};
 use crate::source::chunk::RowChunk;
 use crate::source::{ChunkRequest, Dataset, SourceError};
 use std::io;
@@ -126,22 +126,26 @@ impl Drafts {
     }
 }
 
-/// Rows with their payloads, or a draft that refers to names of which nothing is known yet.
+/// What became of a chunk. Rows with their payloads need it no more: its memory is given back before they wait.
 #[derive(Debug)]
 pub enum Made {
     /// All that is to be known of the names is known.
     Rows(Mapped),
-    /// To be finished once names were asked for.
-    Draft(Box<Draft>),
+    /// To be finished once names were asked for. With the chunk, should that come to nothing.
+    Draft(Box<Draft>, RowChunk),
+    /// Read once a stop was asked for.
+    Unmapped(RowChunk),
 }
 
 /// A chunk and its payloads.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The rows as they were read.
-    pub chunk: RowChunk,
-    /// The same rows mapped; `None` once a stop was asked for.
-    pub made: Option<Made>,
+    /// How many records it had.
+    pub records: u64,
+    /// Its last row.
+    pub last: Option<RowId>,
+    /// Its rows.
+    pub made: Made,
 }
 
 /// The payloads of a dataset, in reading order.
@@ -160,14 +164,21 @@ impl Payloads {
     ) -> io::Result<Self> {
         let (mapping, stop, board) = (Arc::clone(plan), stop.clone(), board.clone());
         Self::over(dataset, plan, move |chunk| {
-            let made = stop.why().is_none().then(|| {
+            let (records, last) = (chunk.records() as u64, chunk.ids.last().copied());
+            let made = if stop.why().is_some() {
+                Made::Unmapped(chunk)
+            } else {
                 let draft = mapping.draft(&chunk);
                 match board.covering(&draft) {
                     Some(known) => Made::Rows(draft.finish(known.references(), Emit::Payloads)),
-                    None => Made::Draft(Box::new(draft)),
+                    None => Made::Draft(Box::new(draft), chunk),
                 }
-            });
-            Prepared { chunk, made }
+            };
+            Prepared {
+                records,
+                last,
+                made,
+            }
         })
     }
 }

@@ -100,27 +100,19 @@ impl<N: Names> Feeder<N> {
             None => teller.board(),
         };
         for prepared in Payloads::prepare(&self.dataset, &self.plan, &self.stop, board)? {
-            let Prepared { chunk, made } = prepared?;
-            let mut records = chunk.records() as u64;
-            let last = chunk.ids.last().copied();
-            let mapped = match (self.stop.why(), made) {
-                (None, Some(made)) => self.mapped(made, last),
-                (why, _) => Err(SurveyError::Stopped(why.unwrap_or_default().to_owned())),
-            };
-            let (mut rows, decided) = mapped.unwrap_or_else(|error| {
-                // the chunk was read: its rows are accounted for, and so is the rest of the input
-                self.stop.set(chain(&error));
-                (
-                    Vec::new(),
-                    self.unmapped(&chunk, self.stop.why().unwrap_or_default()),
-                )
-            });
+            let Prepared {
+                records: all,
+                last,
+                made,
+            } = prepared?;
+            let mut records = all;
+            let (mut rows, decided) = self.sorted(made, last);
             if let (Some(behind), Some(waiting)) = (&self.behind, &mut waiting) {
-                let all = rows.len();
+                let before = rows.len();
                 rows = behind.lay_aside(rows, waiting)?;
-                records -= (all - rows.len()) as u64;
+                records -= (before - rows.len()) as u64;
             }
-            teller.read(chunk.records() as u64, &self.names);
+            teller.read(all, &self.names);
             if out
                 .blocking_send(Feed::Rows {
                     rows,
@@ -169,31 +161,46 @@ impl<N: Names> Feeder<N> {
         }
     }
 
-    /// Sorts the rows of a chunk that ends with `last`.
-    fn mapped(
-        &mut self,
-        made: Made,
-        last: Option<RowId>,
-    ) -> Result<(Vec<PreparedRow>, Vec<RowOutcome>), SurveyError> {
-        let losers = losers_up_to(&mut self.losers, last)?;
+    /// Sorts the rows of a chunk that ends with `last`: those to send, and those that are decided. Whatever fails, each of
+    /// them is accounted for; what cannot be judged any more is not sent, nor is the rest of the input.
+    fn sorted(&mut self, made: Made, last: Option<RowId>) -> (Vec<PreparedRow>, Vec<RowOutcome>) {
+        let fail = |stop: &Stop, error: &SurveyError| stop.set(chain(error));
+        let losers = losers_up_to(&mut self.losers, last).unwrap_or_else(|error| {
+            fail(&self.stop, &error.into());
+            HashMap::new()
+        });
         let mut orphans = HashMap::new();
-        let Mapped { rows, rejected } = match made {
+        let mapped = match made {
+            Made::Unmapped(chunk) => return (Vec::new(), self.unmapped(&chunk)),
             Made::Rows(mapped) => mapped,
-            Made::Draft(draft) => {
+            Made::Draft(_, chunk) if self.stop.why().is_some() => {
+                return (Vec::new(), self.unmapped(&chunk));
+            }
+            Made::Draft(draft, chunk) => {
                 let sent = |row: RowId| self.hold.is_none() && !losers.contains_key(&row);
                 if let Some(behind) = &self.behind {
                     orphans = behind.refused(&draft, self.plan.parent_field());
                 }
-                let references = self.names.ensure(&draft, &sent)?;
-                draft.finish(references, Emit::Payloads)
+                match self.names.ensure(&draft, &sent) {
+                    Ok(references) => draft.finish(references, Emit::Payloads),
+                    Err(error) => {
+                        fail(&self.stop, &error);
+                        return (Vec::new(), self.unmapped(&chunk));
+                    }
+                }
             }
         };
+        let Mapped { rows, rejected } = mapped;
         let at = self.clock.unix_millis();
         let open = |row: &RowRef| !self.done.contains(row.id);
         let rejected = rejected.into_iter().filter(|row| open(&row.row));
         let mut decided: Vec<_> = rejected.map(|row| refused(row, at)).collect();
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows.into_iter().filter(|row| open(&row.row)) {
+            if let Some(why) = self.stop.why() {
+                decided.push(not_sent(row.row, why, at));
+                continue;
+            }
             if let Some(reason) = orphans.get(&row.row.id) {
                 let row = RejectedRow {
                     row: row.row,
@@ -208,18 +215,24 @@ impl<N: Names> Feeder<N> {
                 (None, Some(verdict)) => decided.push(lost(*verdict, row.row, at)),
                 (None, None) => {
                     let recalled = self.recalled.as_mut();
-                    match recalled.map_or(Ok(None), |known| known.is_same(row.row.id))? {
-                        Some(remote_id) => decided.push(unchanged(row.row, remote_id, at)),
-                        None => kept.push(row),
+                    match recalled.map_or(Ok(None), |known| known.is_same(row.row.id)) {
+                        Ok(Some(remote_id)) => decided.push(unchanged(row.row, remote_id, at)),
+                        Ok(None) => kept.push(row),
+                        Err(error) => {
+                            let error = error.into();
+                            fail(&self.stop, &error);
+                            decided.push(not_sent(row.row, &chain(&error), at));
+                        }
                     }
                 }
             }
         }
-        Ok((kept, decided))
+        (kept, decided)
     }
 
     /// After a stop: rows keep their number, line and key; nothing is mapped.
-    fn unmapped(&self, chunk: &RowChunk, why: &str) -> Vec<RowOutcome> {
+    fn unmapped(&self, chunk: &RowChunk) -> Vec<RowOutcome> {
+        let why = self.stop.why().unwrap_or_default();
         let at = self.clock.unix_millis();
         let keys = self.plan.key_column().and_then(|name| {
             let column = chunk.frame.column(name).ok()?;

@@ -32,6 +32,8 @@ const PLANNED: f64 = 0.65;
 const FEWEST: f64 = 2.0;
 /// How many of the last tasks are remembered.
 const MEMORY: usize = 256;
+/// The plan is made anew once this part of the remembered times is new.
+const REPLAN: usize = 32;
 /// Cells that the remembered times are cut into, at most.
 const CELLS: usize = 24;
 /// The narrowest cell as a share of its age: no time is known better.
@@ -60,6 +62,8 @@ pub struct Polling {
     shortest: Duration,
     /// In seconds, the last one at the end.
     times: VecDeque<f64>,
+    /// How many of them the plan does not know yet.
+    unlearned: usize,
     plan: Vec<Cell>,
 }
 
@@ -72,6 +76,7 @@ impl Polling {
             rate,
             shortest,
             times: VecDeque::with_capacity(MEMORY),
+            unlearned: 0,
             plan: geometric(0.0, FIRST_EDGE, shortest),
         }
     }
@@ -109,7 +114,10 @@ impl Polling {
         }
         self.times
             .push_back(f64::midpoint(since, seen).max(FIRST_EDGE));
-        if self.times.len() >= ENOUGH {
+        self.unlearned += 1;
+        // one more among many changes little
+        if self.times.len() >= ENOUGH && self.unlearned > self.times.len() / REPLAN {
+            self.unlearned = 0;
             self.plan = learned(&self.times, self.shortest);
             self.spare(tasks);
         }
@@ -337,7 +345,7 @@ mod tests {
             polling.learn(None, asked, 10);
         }
         // and not before where tasks take their time
-        for _ in 0..MEMORY {
+        for _ in 0..MEMORY + MEMORY / REPLAN {
             let running = Duration::from_millis(7_990);
             polling.learn(Some(running), Duration::from_secs(8), 10);
         }

@@ -10,11 +10,17 @@ use crate::report::results::{ResultRow, ResultsError, ResultsHeader, ResultsWrit
 use crate::source::{Dataset, RowCells, digest};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Rows that are handed over at once, and how many times that many may wait.
+const STRETCH: usize = 512;
+const AHEAD: usize = 2;
 /// Codes that a summary shows.
 const TOP_CODES: usize = 5;
 
@@ -84,7 +90,7 @@ pub(super) fn publish(
             .audience
             .tell(&RunEvent::Progressed { stage, progress });
     };
-    context.ledger.each_row(stage, |row: StoredRow| {
+    each_row(context, stage, |row: StoredRow| {
         let source = files[row.file as usize];
         counts.add(row.status, 1);
         if row.status != Status::Unchanged {
@@ -100,7 +106,7 @@ pub(super) fn publish(
             .map(|cells| cells.of(row.row))
             .unwrap_or_default();
         writer.write(&result_row(&row, source, &cells))?;
-        Ok::<_, PublishError>(())
+        Ok(())
     })?;
     tell(counts);
     Step::Results.before();
@@ -110,6 +116,54 @@ pub(super) fn publish(
         counts,
         travelled,
         top_codes: tally.top(),
+    })
+}
+
+/// Why the rest of a stage's rows is not read.
+enum Unread {
+    Ledger(LedgerError),
+    /// Who writes them has failed.
+    Unwanted,
+}
+
+impl From<LedgerError> for Unread {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+/// Calls `each` for every row of a stage, in order. Another thread reads ahead: reading and writing cost about the same.
+fn each_row(
+    context: &Context,
+    stage: u32,
+    mut each: impl FnMut(StoredRow) -> Result<(), PublishError>,
+) -> Result<(), PublishError> {
+    thread::scope(|scope| {
+        let (send, stretches) = sync_channel::<Vec<StoredRow>>(AHEAD);
+        let reader = scope.spawn(move || {
+            let mut stretch = Vec::with_capacity(STRETCH);
+            let read = context.ledger.each_row(stage, |row| {
+                stretch.push(row);
+                if stretch.len() < STRETCH {
+                    return Ok(());
+                }
+                let full = std::mem::replace(&mut stretch, Vec::with_capacity(STRETCH));
+                send.send(full).map_err(|_| Unread::Unwanted)
+            });
+            match read {
+                Err(Unread::Ledger(error)) => Err(error),
+                Ok(()) | Err(Unread::Unwanted) => {
+                    // a writer that is gone says itself why
+                    let _ = send.send(stretch);
+                    Ok(())
+                }
+            }
+        });
+        for row in stretches.into_iter().flatten() {
+            each(row)?;
+        }
+        reader.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok(())
     })
 }
 

@@ -101,15 +101,20 @@ impl<N: Names> Rereader<N> {
             let mut told = settled::Teller::new(&names);
             let changed = dataset.restricted(to_send);
             for prepared in Payloads::prepare(&changed, &plan, &stop, told.board())? {
-                let Prepared { chunk, made } = prepared?;
-                let (None, Some(made)) = (stop.why(), made) else {
+                let Prepared {
+                    records,
+                    last,
+                    made,
+                } = prepared?;
+                if stop.why().is_some() {
                     break;
-                };
+                }
                 let mapped = map(&mut names, made, teller.clock.unix_millis());
-                told.read(chunk.records() as u64, &names);
+                told.read(records, &names);
                 match mapped {
-                    Ok(fresh) => {
-                        if let Err(Gone) = teller.up_to(chunk.ids.last().copied(), fresh)? {
+                    Ok(None) => break,
+                    Ok(Some(fresh)) => {
+                        if let Err(Gone) = teller.up_to(last, fresh)? {
                             return Ok(());
                         }
                     }
@@ -126,18 +131,20 @@ impl<N: Names> Rereader<N> {
     }
 }
 
-fn map(names: &mut impl Names, made: Made, at: i64) -> Result<Fresh, SurveyError> {
+/// The rows of a chunk; `None` once a stop was asked for.
+fn map(names: &mut impl Names, made: Made, at: i64) -> Result<Option<Fresh>, SurveyError> {
     let Mapped { rows, rejected } = match made {
         Made::Rows(mapped) => mapped,
-        Made::Draft(draft) => {
+        Made::Draft(draft, _) => {
             let references = names.ensure(&draft, &|_| true)?;
             draft.finish(references, Emit::Payloads)
         }
+        Made::Unmapped(_) => return Ok(None),
     };
-    Ok(Fresh {
+    Ok(Some(Fresh {
         rows,
         refused: rejected.into_iter().map(|row| refused(row, at)).collect(),
-    })
+    }))
 }
 
 /// Hands over what is known of rows, in row order.

@@ -45,7 +45,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// Stretches of input that may wait for the driver.
-const FEED: usize = 2;
+const FEED: usize = 1;
 
 /// One stage, opened and compiled.
 #[derive(Clone)]

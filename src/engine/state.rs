@@ -183,6 +183,7 @@ impl Engine {
         let active = self.active();
         // without a slot a queued batch waits for an event, not for a moment
         let slot = self.gate.wake(active);
+        let scouting = self.is_scouting();
         let submit = self.quiet.end(Call::Submit);
         let poll = self.quiet.end(Call::Poll);
         let due = self
@@ -190,6 +191,8 @@ impl Engine {
             .values()
             .filter_map(|flight| match &flight.phase {
                 Phase::Backoff { until } => Some(submit.map_or(*until, |quiet| quiet.max(*until))),
+                // those wait for an answer
+                Phase::Queued if scouting && flight.batch.rows().len() > 1 => None,
                 Phase::Queued if active < self.gate.ceiling() => slot.max(submit),
                 Phase::Queued => slot,
                 Phase::Waiting(wait) if wait.asked.is_none() => {
@@ -370,15 +373,33 @@ impl Engine {
         (Flight::new(batch, key, body), record)
     }
 
+    /// Whether rows that were sent ahead have no answer yet: until they have one, no request that holds more leaves.
+    fn is_scouting(&self) -> bool {
+        let alone = |flight: &Flight| flight.batch.rows().len() == 1;
+        self.refusals.is_scouting()
+            && self.flights.values().any(|flight| match &flight.phase {
+                Phase::Preparing | Phase::Queued | Phase::Sending | Phase::Backoff { .. } => {
+                    alone(flight)
+                }
+                Phase::Settling { left, .. } => left.flights.iter().any(alone),
+                Phase::Waiting(_)
+                | Phase::Identifying { .. }
+                | Phase::Judging(_)
+                | Phase::Calling(_) => false,
+            })
+    }
+
     fn send_due(&mut self, now: Now, mut active: usize, commands: &mut Vec<Command>) {
         // a row that was left of a refused request tells most, and takes least
         let mut order: Vec<_> = self.flights.keys().copied().collect();
         order.sort_by_key(|seq| self.flights[seq].batch.rows().len() > 1);
+        let scouting = self.is_scouting();
         for seq in order {
             let Some(flight) = self.flights.get_mut(&seq) else {
                 continue;
             };
             let due = match flight.phase {
+                Phase::Queued if scouting && flight.batch.rows().len() > 1 => false,
                 Phase::Queued => self.gate.open(now.at, active),
                 Phase::Backoff { until } => until <= now.at,
                 _ => false,

@@ -115,7 +115,7 @@ impl Default for ChunkRequest {
     fn default() -> Self {
         Self {
             columns: None,
-            rows: 8192,
+            rows: 4096,
             bytes: 8 << 20,
         }
     }

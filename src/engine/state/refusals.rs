@@ -2,7 +2,8 @@
 //!
 //! Down to the single row that would cost two requests a row, and no row would be to blame: a name in `[contract]` is wrong,
 //! say, or a permission is missing. While the site has taken nothing, a few rows leave alone, from the middle of different
-//! refused requests; once some were refused in the same words, the next would be as well.
+//! refused requests, and the others wait for what becomes of them; once some were refused in the same words, the next would be
+//! as well.
 
 /// Requests that are refused before rows are sent ahead: by then at least three rows of different requests are to blame.
 const BEFORE_SCOUTS: u32 = 5;
@@ -36,6 +37,11 @@ impl Refusals {
         let is_due = self.requests >= BEFORE_SCOUTS && self.scouts < self.alone + SCOUTS;
         self.scouts += u32::from(is_due);
         is_due
+    }
+
+    /// Whether rows were sent ahead, and the site has taken nothing yet.
+    pub(super) fn is_scouting(&self) -> bool {
+        !self.taken && self.scouts > 0
     }
 
     /// The site refused a row that was sent alone. Gives how many were so in the same words, once these speak for all.
@@ -90,6 +96,9 @@ mod tests {
         // one more for each that was refused
         refusals.alone("no");
         assert_eq!([refusals.several(), refusals.several()], [true, false]);
+        assert!(refusals.is_scouting());
+        refusals.taken();
+        assert!(!refusals.is_scouting());
         let mut refusals = Refusals::default();
         refusals.taken();
         assert!((0..9).all(|_| !refusals.several()));

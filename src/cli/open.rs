@@ -3,7 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::settings::StageSettings;
 use crate::api::contract::{Contract, IdForm, Name};
-use crate::engine::run::StageJob;
+use crate::engine::job::StageJob;
 use crate::mapping::{MappingFile, Plan};
 use crate::report::results;
 use crate::source::{CsvOptions, Dataset, Header, RecordedSource, SourceSpec};

@@ -3,9 +3,9 @@
 use super::context::Audience;
 use super::feed::{lost, refused};
 use super::hierarchy::Refused;
+use super::job::StageJob;
 use super::publish::{PublishError, Tally};
 use super::rejected::{RejectedRows, RejectedSpill};
-use super::run::StageJob;
 use super::stop::Stop;
 use super::survey::{Survey, SurveyError, Surveyor, Unasked, in_order};
 use crate::dedupe::Decided;

@@ -1,6 +1,7 @@
 //! Ending a run that another one takes the place of: what it has under way is waited for, what it has not sent is
 //! written down as such, and its results are written. Nothing new is sent.
 
+use super::config::{associates, batch_limits, fold_of};
 use super::context::{Context, random};
 use super::definitions;
 use super::driver;
@@ -9,7 +10,7 @@ use super::limits::{TaskSlots, Verify};
 use super::publish;
 use super::resume::{called, undecided};
 use super::route::Wish;
-use super::run::{RunError, associates, batch_limits, fold_of};
+use super::run::RunError;
 use super::seen::Target;
 use super::state::{Engine, not_sent};
 use super::verify;

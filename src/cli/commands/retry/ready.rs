@@ -3,7 +3,7 @@
 use crate::api::contract::Contract;
 use crate::cli::args::RetryArgs;
 use crate::cli::exit::{Exit, Failure};
-use crate::engine::run::{Retried, StageJob};
+use crate::engine::job::{Retried, StageJob};
 use crate::mapping::{MappingFile, Plan};
 use crate::report::results;
 use crate::retry::{Filter, Ledgered, Origin, Prepared, Request, prepare};

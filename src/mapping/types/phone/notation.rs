@@ -26,20 +26,22 @@ impl Notation {
         };
         // the library tries RFC 3966 first, which has no spaces and nothing before the plus sign
         let mut rfc3966 = text.starts_with('+');
-        for (at, byte) in text.bytes().enumerate() {
-            match byte {
-                b'0'..=b'9' => {
-                    *found.digits.get_mut(found.count)? = byte - b'0';
+        for (at, c) in text.char_indices() {
+            match c {
+                '0'..='9' => {
+                    *found.digits.get_mut(found.count)? = c as u8 - b'0';
                     found.count += 1;
                 }
-                b'+' if !found.plus && found.count == 0 => found.plus = true,
-                b'-' | b'.' | b'(' | b')' => {
+                '+' if !found.plus && found.count == 0 => found.plus = true,
+                '-' | '.' | '(' | ')' => {
                     rfc3966 &= at != 1;
                     found.code = found.code.or(Some(found.count));
                 }
-                b' ' => rfc3966 = false,
-                // it takes what is before the first separator for a code whatever it is
-                b'/' => rfc3966 &= found.code.is_none(),
+                ' ' => rfc3966 = false,
+                // before the first separator it takes everything for a code
+                '/' | '[' | ']' | '\u{a0}' | '\u{2010}'..='\u{2015}' => {
+                    rfc3966 &= found.code.is_none();
+                }
                 _ => return None,
             }
         }
@@ -51,4 +53,29 @@ impl Notation {
     pub(super) fn digits(&self) -> &[u8] {
         &self.digits[..self.count]
     }
+}
+
+/// Whether the library finds an extension in the text, without a doubt.
+pub(super) fn has_extension(text: &str) -> bool {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    // spaces keep the text from being one of RFC 3966
+    if !text.contains(' ') || !(1..=7).contains(&(text.len() - number.len())) {
+        return false;
+    }
+    let number = number.trim_end_matches([' ', '-']);
+    let number = number.strip_suffix(['.', ':']).unwrap_or(number);
+    let Some(number) = ["extension", "extn", "ext", "x", "#"]
+        .into_iter()
+        .find_map(|word| without_word(number, word))
+    else {
+        return false;
+    };
+    let usual = |c: char| c.is_ascii_digit() || "+-.() ".contains(c);
+    number.contains(|c: char| c.is_ascii_digit()) && number.chars().all(usual)
+}
+
+/// The text before a word at its end, in any case.
+fn without_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (before, end) = text.split_at_checked(text.len().checked_sub(word.len())?)?;
+    end.eq_ignore_ascii_case(word).then_some(before)
 }

@@ -1,7 +1,7 @@
 //! A number in one of the usual notations, read with the table: what `phonenumber::parse` and its check of validity make
 //! of it, step by step, without its patterns.
 
-use super::notation::Notation;
+use super::notation::{Notation, has_extension};
 use super::table::{ASK, Region, TABLE};
 
 /// The digits of the shortest text that may be a number.
@@ -34,7 +34,12 @@ pub(super) fn read(region: Option<&Region>, text: &str) -> Reading {
         return Reading::Invalid;
     }
     let Some(notation) = Notation::read(text) else {
-        return Reading::Unsure;
+        // E.164 has no place for an extension
+        return if has_extension(text) {
+            Reading::Invalid
+        } else {
+            Reading::Unsure
+        };
     };
     let Some((code, national)) = split(region, &notation) else {
         return Reading::Invalid;

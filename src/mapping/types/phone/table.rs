@@ -72,11 +72,8 @@ impl Table {
 
     /// The country by its two letters.
     pub(super) fn region(&self, id: &str) -> Option<&Region> {
-        let found = self
-            .regions
-            .iter()
-            .find(|region| region.id == id.as_bytes());
-        found
+        let mut regions = self.regions.iter();
+        regions.find(|region| region.id == id.as_bytes())
     }
 
     /// The numbers with a country code, when there is such a code.

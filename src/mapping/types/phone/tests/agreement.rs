@@ -120,6 +120,8 @@ fn notations(meta: &Metadata, n: &str) -> Vec<String> {
         format!("({trunk}{}", spaced(n, 3, ')')),
         format!(" {trunk}{}", spaced(n, 4, '/')),
         format!("{trunk}{trunk}{n}"),
+        format!("+{code}\u{a0}{}", spaced(n, 3, '\u{2011}')),
+        format!("+{code} {dashed} ext. {}", &n[..n.len().min(4)]),
     ]
 }
 
@@ -176,6 +178,11 @@ fn the_usual_notations_need_no_library() {
         ("US", "call me"),
         ("US", "-"),
         ("US", "unknown 1"),
+        ("US", "+1 (202) 220-0000 x17"),
+        ("US", "(202) 220-0000 Ext. 17"),
+        ("US", "202-220-0000 #17"),
+        ("GB", "020\u{a0}7946\u{a0}0958"),
+        ("GB", "+44 20 7946\u{2013}0958"),
     ] {
         assert!(known(region(country), text), "{text}");
         assert!(known(None, text), "{text}");
@@ -183,11 +190,16 @@ fn the_usual_notations_need_no_library() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_096))]
+    #![proptest_config(ProptestConfig::with_cases(8_192))]
 
     #[test]
     fn any_text_is_read_as_the_library_reads_it(
-        text in "[+]?[0-9() ./-]{0,22}|[+0-9()xX#~,;*\\[\\] ./-]{0,24}|[+]{0,2}0{0,4}[0-9]{0,50}|\\PC{0,20}",
+        text in "[+]?[0-9() ./-]{0,22}\
+            |[+]?[0-9\\[\\](/\u{a0}\u{2010}-\u{2015} .-]{0,16}\
+            |[+0-9()xX#~,;*\\[\\] ./-]{0,24}\
+            |[+]?[0-9 ./-]{0,14}([eE]?[xX][tT]([nN]|ension)?|x|X|#|,|int)[ .:-]{0,2}[0-9]{0,8}\
+            |[+]{0,2}0{0,4}[0-9]{0,50}\
+            |\\PC{0,20}",
         region in prop::option::of(prop::sample::select(regions())),
     ) {
         known(region, &text);

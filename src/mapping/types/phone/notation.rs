@@ -18,6 +18,7 @@ impl Notation {
     /// The digits of a text that consists of them, separators and one `+` before them; `None` for another text, and for
     /// one whose digits the library would not read one after the other.
     pub(super) fn read(text: &str) -> Option<Self> {
+        let text = without_scheme(text);
         let mut found = Self {
             digits: [0; MOST],
             count: 0,
@@ -52,6 +53,14 @@ impl Notation {
     /// The digits, each 0 to 9.
     pub(super) fn digits(&self) -> &[u8] {
         &self.digits[..self.count]
+    }
+}
+
+/// The text without the scheme of a link, which says nothing about the number.
+fn without_scheme(text: &str) -> &str {
+    match text.split_at_checked(4) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") => rest,
+        _ => text,
     }
 }
 

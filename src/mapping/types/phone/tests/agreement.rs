@@ -105,6 +105,7 @@ fn notations(meta: &Metadata, n: &str) -> Vec<String> {
         format!("+{code} {by_twos}"),
         format!("+{code}-{dashed}"),
         format!("+{code}{dashed}"),
+        format!("tel:+{code}-{dashed}"),
         format!("+{code} ({trunk}) {by_twos}"),
         format!("+{code}({trunk}){n}"),
         format!("+{code}/{}", spaced(n, 4, '/')),
@@ -183,6 +184,7 @@ fn the_usual_notations_need_no_library() {
         ("US", "202-220-0000 #17"),
         ("GB", "020\u{a0}7946\u{a0}0958"),
         ("GB", "+44 20 7946\u{2013}0958"),
+        ("GB", "tel:+44-20-7946-0958"),
     ] {
         assert!(known(region(country), text), "{text}");
         assert!(known(None, text), "{text}");
@@ -194,7 +196,7 @@ proptest! {
 
     #[test]
     fn any_text_is_read_as_the_library_reads_it(
-        text in "[+]?[0-9() ./-]{0,22}\
+        text in "([tT]el:)?[+]?[0-9() ./-]{0,22}\
             |[+]?[0-9\\[\\](/\u{a0}\u{2010}-\u{2015} .-]{0,16}\
             |[+0-9()xX#~,;*\\[\\] ./-]{0,24}\
             |[+]?[0-9 ./-]{0,14}([eE]?[xX][tT]([nN]|ension)?|x|X|#|,|int)[ .:-]{0,2}[0-9]{0,8}\

@@ -1,5 +1,5 @@
 //! Phone numbers: any notation in, E.164 out. `phonenumber` decides which texts are numbers, at ten microseconds each and
-//! four tenths of a second for the first; the usual notations are read without it, with the same answers.
+//! eighty milliseconds for the first; the usual notations are read without it, with the same answers.
 
 mod memory;
 mod notation;

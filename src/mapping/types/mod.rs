@@ -100,7 +100,7 @@ impl Kind {
                 let message = format!("not one of {}", DETAIL_TYPES.join(", "));
                 (Code::TypeUnknown, Cow::Owned(message))
             }),
-            Self::Phone(phone) => phone.canonical(text).map(Cow::Owned).ok_or((
+            Self::Phone(phone) => phone.canonical(text).ok_or((
                 Code::PhoneInvalid,
                 Cow::Borrowed("not a valid phone number"),
             )),

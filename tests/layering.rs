@@ -18,6 +18,7 @@ const PURE_ENGINE: &[&str] = &[
     "engine::judging",
     "engine::limits",
     "engine::message",
+    "engine::outcome",
     "engine::poll",
     "engine::quiet",
     "engine::retry",

@@ -3,9 +3,9 @@
 
 use super::drafts::{Made, Payloads, Prepared};
 use super::hierarchy::{Behind, Waiting};
+use super::outcome::{not_sent, parent_not_loaded};
 use super::recall::Recalled;
 use super::settled::{Board, Teller};
-use super::state::{not_sent, parent_not_loaded};
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
 use crate::dedupe::{Losers, Verdict};

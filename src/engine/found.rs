@@ -1,8 +1,8 @@
 //! What the first reading keeps of a chunk, put into the form in which it goes to disk: the work on each row is done
 //! where rows are mapped, and the one thread that collects has but to append.
 
+use super::outcome::digest_of;
 use super::rejected::RejectedBlock;
-use super::state::digest_of;
 use crate::dedupe::KeyedRows;
 use crate::mapping::{Draft, Emit, References};
 use crate::model::row::{FileId, KeyHash, Mapped, PreparedRow, RejectedRow, RowId};

@@ -26,6 +26,7 @@ mod lately;
 pub mod limits;
 pub mod message;
 mod once;
+pub mod outcome;
 pub mod pace;
 pub mod past;
 mod patience;

@@ -128,7 +128,7 @@ fn is_fresh(refresh_after: Option<Duration>, at: UnixMillis, now: UnixMillis) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::state::{content_of, digest_of};
+    use crate::engine::outcome::{content_of, digest_of};
     use crate::ledger::record::{
         Record, RowHashes, RunHeader, SentRow, SentRows, Shape, StageHeader,
     };

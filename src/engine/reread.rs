@@ -4,10 +4,10 @@
 
 use super::drafts::{Made, Payloads, Prepared};
 use super::feed::{Feed, lost, refused, unchanged};
+use super::outcome::not_sent;
 use super::recall::Recalled;
 use super::rejected::RejectedRows;
 use super::settled;
-use super::state::not_sent;
 use super::stop::Stop;
 use super::survey::{Names, SurveyError};
 use crate::dedupe::{Losers, SpilledRows};

@@ -16,34 +16,31 @@ mod judge;
 mod recover;
 mod refusals;
 mod routing;
+mod sending;
 mod successors;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verdicts;
 
 use super::batcher::{Batch, Batcher};
-use super::flight::{End, Flight, Left, Phase};
+use super::flight::{Flight, Left, Phase};
 use super::message::{Command, Durable, Event, Now, StageConfig};
+use super::outcome::parent_not_loaded;
 use super::poll::Polling;
 use super::quiet::Quiet;
 use super::retry::Budget;
 use super::route::{Line, Router};
 use super::slots::SlotGate;
 use super::why;
-use crate::ledger::record::{ContentHash, Record, RowHashes, SentRow};
-use crate::model::clock::UnixMillis;
-use crate::model::code::Code;
+use crate::ledger::record::Record;
 use crate::model::event::RunEvent;
 use crate::model::outcome::{BatchSeq, Counts, RowOutcome, Status};
 use crate::model::reply::Throttle;
-use crate::model::row::{PreparedRow, Reason, RowId, RowRef};
+use crate::model::row::RowId;
 use refusals::Refusals;
 use routing::{Way, router};
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use uuid::Uuid;
-use xxhash_rust::xxh3::xxh3_128;
 
 /// Rows that may wait for a row of their key before reading stops.
 const MAX_DEFERRED: usize = 1_000;
@@ -356,84 +353,6 @@ impl Engine {
         }
     }
 
-    /// A batch that is about to be sent, and what is written down before.
-    fn intent(&self, now: Now, batch: Batch) -> (Flight, Record) {
-        let seq = batch.seq();
-        let name = format!("{}/{}/0", self.config.stage, seq.0);
-        let key = Uuid::new_v5(&self.config.nonce, name.as_bytes()).to_string();
-        let body = Arc::new(batch.body());
-        let record = Record::Sending {
-            stage: self.config.stage,
-            batch: seq,
-            key: key.clone(),
-            body: Arc::clone(&body),
-            rows: batch.rows().iter().map(sent_row).collect(),
-            at: now.unix,
-        };
-        (Flight::new(batch, key, body), record)
-    }
-
-    /// Whether rows that were sent ahead have no answer yet: until they have one, no request that holds more leaves.
-    fn is_scouting(&self) -> bool {
-        let alone = |flight: &Flight| flight.batch.rows().len() == 1;
-        self.refusals.is_scouting()
-            && self.flights.values().any(|flight| match &flight.phase {
-                Phase::Preparing | Phase::Queued | Phase::Sending | Phase::Backoff { .. } => {
-                    alone(flight)
-                }
-                Phase::Settling { left, .. } => left.flights.iter().any(alone),
-                Phase::Waiting(_)
-                | Phase::Identifying { .. }
-                | Phase::Judging(_)
-                | Phase::Calling(_) => false,
-            })
-    }
-
-    fn send_due(&mut self, now: Now, mut active: usize, commands: &mut Vec<Command>) {
-        // a row that was left of a refused request tells most, and takes least
-        let mut order: Vec<_> = self.flights.keys().copied().collect();
-        order.sort_by_key(|seq| self.flights[seq].batch.rows().len() > 1);
-        let scouting = self.is_scouting();
-        for seq in order {
-            let Some(flight) = self.flights.get_mut(&seq) else {
-                continue;
-            };
-            let due = match flight.phase {
-                Phase::Queued if scouting && flight.batch.rows().len() > 1 => false,
-                Phase::Queued => self.gate.open(now.at, active),
-                Phase::Backoff { until } => until <= now.at,
-                _ => false,
-            };
-            if !due {
-                continue;
-            }
-            if !flight.holds_slot() {
-                active += 1;
-            }
-            flight.phase = Phase::Sending;
-            flight.attempts += 1;
-            flight.last_sent = Some(now.at);
-            flight.first_sent.get_or_insert(now.at);
-            commands.push(Command::Submit {
-                batch: seq,
-                key: flight.key.clone(),
-                body: Arc::clone(&flight.body),
-            });
-        }
-    }
-
-    fn poll_due(&mut self, now: Now, commands: &mut Vec<Command>) {
-        for (seq, flight) in &mut self.flights {
-            if let Phase::Waiting(wait) = &mut flight.phase
-                && wait.asked.is_none()
-                && wait.next_poll <= now.at
-            {
-                wait.asked = Some(now.at);
-                commands.push(Command::Poll(*seq, wait.task.clone()));
-            }
-        }
-    }
-
     fn durable(&mut self, durable: &Durable, commands: &mut Vec<Command>, now: Now) {
         match durable {
             Durable::Intent(seq) => {
@@ -508,44 +427,6 @@ impl Engine {
         commands.push(Command::Persist(vec![record], Durable::Rows(counts)));
     }
 
-    /// After a stop: what was never sent is written down as not sent.
-    fn abandon(&mut self, now: Now, commands: &mut Vec<Command>) {
-        let why = self.stopped.clone().unwrap_or_default();
-        let mut rows: Vec<PreparedRow> = self
-            .held
-            .drain(..)
-            .flat_map(|batch| batch.rows().to_vec())
-            .collect();
-        rows.extend(self.batcher.abandon());
-        if !rows.is_empty() {
-            let outcomes = rows
-                .into_iter()
-                .map(|row| not_sent(row.row, &why, now.unix))
-                .collect();
-            self.write_decided(outcomes, commands);
-        }
-        // a batch that never left, never got a slot or was turned away was not sent either
-        let unsent: Vec<_> = self
-            .flights
-            .iter()
-            .filter(|(_, flight)| {
-                matches!(flight.phase, Phase::Queued | Phase::Backoff { .. })
-                    && !flight.maybe_applied
-            })
-            .map(|(seq, _)| *seq)
-            .collect();
-        for seq in unsent {
-            let Some(flight) = self.flights.get(&seq) else {
-                continue;
-            };
-            let end = End::new(Status::NotSent, vec![stop_reason(&why)]);
-            let ends = vec![end; flight.batch.rows().len()];
-            self.settle(now, seq, ends, None, commands);
-        }
-        self.abandon_calls(now, &why, commands);
-        self.abandon_joins(now, commands);
-    }
-
     /// The site asks us to wait: with calls of one kind, or with all of them.
     fn pause(&mut self, call: Call, scope: Throttle, until: Instant) {
         match scope {
@@ -559,70 +440,5 @@ impl Engine {
             stage: Some(self.config.stage),
             message,
         })
-    }
-}
-
-/// A row as its intent names it.
-#[must_use]
-pub fn sent_row(row: &PreparedRow) -> SentRow {
-    SentRow {
-        row: row.row.clone(),
-        hashes: Some(RowHashes {
-            key: row.hash,
-            content: content_of(row),
-        }),
-    }
-}
-
-/// What a row writes: its payload, byte for byte.
-#[must_use]
-pub fn content_of(row: &PreparedRow) -> ContentHash {
-    ContentHash::of(xxh3_128(&row.item))
-}
-
-/// The half of the digest that [`content_of`] keeps.
-#[must_use]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the lower half is what is kept"
-)]
-pub fn digest_of(row: &PreparedRow) -> u64 {
-    xxh3_128(&row.item) as u64
-}
-
-/// The outcome of a row that the run stopped before.
-#[must_use]
-pub fn not_sent(row: RowRef, why: &str, at: UnixMillis) -> RowOutcome {
-    RowOutcome {
-        row,
-        status: Status::NotSent,
-        reasons: vec![stop_reason(why)],
-        remote_id: None,
-        route: None,
-        batch: None,
-        attempts: 0,
-        finished_at: at,
-    }
-}
-
-/// The outcome of a row whose parent did not load.
-#[must_use]
-pub fn parent_not_loaded(row: RowRef, parent: RowId, at: UnixMillis) -> RowOutcome {
-    let reason = Reason {
-        code: Code::ParentNotLoaded.into(),
-        field: None,
-        message: format!("its parent, row {}, did not load", parent.0),
-    };
-    RowOutcome {
-        reasons: vec![reason],
-        ..not_sent(row, "", at)
-    }
-}
-
-fn stop_reason(why: &str) -> Reason {
-    Reason {
-        code: Code::RunStopped.into(),
-        field: None,
-        message: why.to_owned(),
     }
 }

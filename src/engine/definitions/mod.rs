@@ -21,7 +21,7 @@ use super::context::Context;
 use super::driver::{DriveError, Sent, SoFar, write};
 use super::feed::Feed;
 use super::limits::MaxErrors;
-use super::state::not_sent;
+use super::outcome::not_sent;
 use super::why;
 use crate::api::contract::{self, BulkEndpoint, keys};
 use crate::api::fold;

@@ -11,7 +11,7 @@ use crate::api::fold;
 use crate::api::read::Detail;
 use crate::engine::context::{Context, Tries};
 use crate::engine::driver;
-use crate::engine::state::sent_row;
+use crate::engine::outcome::sent_row;
 use crate::ledger::LedgerError;
 use crate::ledger::record::Record;
 use crate::model::code::Code;

@@ -17,7 +17,7 @@ use super::context::Context;
 use super::driver::{DriveError, Sent, SoFar, write};
 use super::feed::Feed;
 use super::limits::MaxErrors;
-use super::state::not_sent;
+use super::outcome::not_sent;
 use super::why;
 use crate::api::entitlements::Holder;
 use crate::api::fold;

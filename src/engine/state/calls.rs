@@ -2,12 +2,13 @@
 //!
 //! A row's intent is durable before its first call, its outcome before anyone is told.
 
+use super::Engine;
 use super::answers::reason;
-use super::{Engine, sent_row, stop_reason};
 use crate::engine::batcher::Batch;
 use crate::engine::flight::{End, Flight, Phase};
 use crate::engine::judging::unconfirmed;
 use crate::engine::message::{Command, Durable, Now};
+use crate::engine::outcome::{not_sent, sent_row, stop_reason};
 use crate::engine::route::Wish;
 use crate::engine::seen::Called;
 use crate::engine::why;
@@ -343,7 +344,7 @@ impl Engine {
             let mut outcomes = Vec::with_capacity(queue.len());
             for index in queue {
                 self.batcher.decided(&rows[index], Status::NotSent);
-                outcomes.push(super::not_sent(rows[index].row.clone(), why, now.unix));
+                outcomes.push(not_sent(rows[index].row.clone(), why, now.unix));
             }
             let mut counts = Counts::default();
             counts.add(Status::NotSent, outcomes.len() as u64);

@@ -1,11 +1,12 @@
 //! What rows that were not applied go on in: a new batch, halves of the old one, or calls of their own.
 
+use super::Engine;
 use super::answers::reason;
-use super::{Engine, stop_reason};
 use crate::engine::attribute::Verdict;
 use crate::engine::flight::{End, Flight, Left, Phase};
 use crate::engine::judging::{Doubt, Judging, Ruling};
 use crate::engine::message::{Command, Now};
+use crate::engine::outcome::stop_reason;
 use crate::engine::route::Wish;
 use crate::engine::why;
 use crate::ledger::record::Record;

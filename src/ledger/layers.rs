@@ -21,6 +21,8 @@ const PIECE: u64 = 256;
 /// When layers are merged into the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Merge {
+    /// Once there are too many of them, and they have as much as the pages: while a run writes.
+    Crowded,
     /// Once they are this part of the pages.
     From(u64),
     /// Now, all of them.
@@ -28,8 +30,6 @@ pub(super) enum Merge {
 }
 
 impl Merge {
-    /// While a run writes: they double the pages.
-    pub(super) const DURING: Self = Self::From(1);
     /// At the end of a run.
     pub(super) const AFTER: Self = Self::From(4);
 }
@@ -96,24 +96,25 @@ pub(super) fn write(
     }
     for (base, waiting) in all {
         let layers = over(db, base)?;
+        if layers.is_empty() && waiting.changes.is_empty() {
+            continue;
+        }
+        let crowded = layers.len() >= MOST;
         let grown = pages_of(db, &layers)? + (waiting.changes.len() / PAGE) as u64 + 1;
         let now = match when {
             Merge::All => true,
             Merge::From(part) => grown * part >= pages_of(db, &[base])?,
+            Merge::Crowded => crowded && grown >= pages_of(db, &[base])?,
         };
         if now {
             merge_into_pages(db, shapes, base, &layers, waiting)?;
             continue;
         }
-        if layers.len() >= MOST {
+        if crowded {
             merge_layers(db, shapes, &layers)?;
         }
         if !waiting.changes.is_empty() {
-            let layer = add(db, base)?;
-            let changes = waiting.changes.iter().map(|(key, change)| (*key, change));
-            pages::merge(db, layer.entries, changes, |_, change| Some(change.clone()))?;
-            let identities = waiting.identities.iter().map(|key| (*key, ()));
-            pages::merge(db, layer.identities, identities, |_, ()| Some(()))?;
+            add(db, base, waiting)?;
         }
     }
     Ok(())
@@ -157,11 +158,12 @@ fn merge_piece(
     waiting: &Waiting,
     (from, to): (Key, Key),
 ) -> rusqlite::Result<()> {
-    let mut part = read(db, shapes, layers, from, to)?;
-    for (key, change) in waiting.changes.range(from..=to) {
-        part.above(shapes, *key, change.clone());
-    }
-    part.identities.extend(waiting.identities.range(from..=to));
+    let mut part = Part::read(db, layers, from, to)?;
+    part.changes.extend_from_slice(waiting.between(from, to));
+    let identities = waiting.identities.iter().copied();
+    part.identities
+        .extend(identities.filter(|key| (from..=to).contains(key)));
+    let part = part.folded(shapes);
     pages::merge(db, base.entries, part.changes, |old, change| {
         change.apply(shapes, old)
     })?;
@@ -176,7 +178,7 @@ fn merge_layers(db: &mut Connection, shapes: &Shapes, layers: &[Maps]) -> rusqli
     };
     let pages = pages_of(db, younger)?;
     for (from, to) in pieces(pages) {
-        let part = read(db, shapes, younger, from, to)?;
+        let part = Part::read(db, younger, from, to)?.folded(shapes);
         pages::merge(
             db,
             oldest.entries,
@@ -195,42 +197,50 @@ fn merge_layers(db: &mut Connection, shapes: &Shapes, layers: &[Maps]) -> rusqli
     remove(db, younger)
 }
 
-impl Waiting {
-    fn above(&mut self, shapes: &Shapes, key: Key, newer: Change) {
-        let change = match self.changes.remove(&key) {
-            Some(older) => older.then(shapes, newer),
-            None => newer,
-        };
-        self.changes.insert(key, change);
-    }
+/// What layers have between two keys: those of one after those of another, older ones first.
+#[derive(Default)]
+struct Part {
+    changes: Vec<(Key, Change)>,
+    identities: Vec<Key>,
 }
 
-/// What layers, oldest first, have between two keys.
-fn read(
-    db: &Connection,
-    shapes: &Shapes,
-    layers: &[Maps],
-    from: Key,
-    to: Key,
-) -> rusqlite::Result<Waiting> {
-    let mut found = Waiting::default();
-    for layer in layers {
-        pages::scan(db, layer.entries, from, |key, change: Change| {
-            let inside = key <= to;
-            if inside {
-                found.above(shapes, key, change);
-            }
-            Ok::<_, rusqlite::Error>(inside)
-        })?;
-        pages::scan(db, layer.identities, from, |key, ()| {
-            let inside = key <= to;
-            if inside {
-                found.identities.insert(key);
-            }
-            Ok::<_, rusqlite::Error>(inside)
-        })?;
+impl Part {
+    fn read(db: &Connection, layers: &[Maps], from: Key, to: Key) -> rusqlite::Result<Self> {
+        let mut found = Self::default();
+        for layer in layers {
+            pages::scan(db, layer.entries, from, |key, change| {
+                let inside = key <= to;
+                if inside {
+                    found.changes.push((key, change));
+                }
+                Ok::<_, rusqlite::Error>(inside)
+            })?;
+            pages::scan(db, layer.identities, from, |key, ()| {
+                let inside = key <= to;
+                if inside {
+                    found.identities.push(key);
+                }
+                Ok::<_, rusqlite::Error>(inside)
+            })?;
+        }
+        Ok(found)
     }
-    Ok(found)
+
+    /// In the order of the keys, one change of each.
+    fn folded(mut self, shapes: &Shapes) -> Self {
+        // stable: changes of a key stay in the order in which they happened; and quick with runs that are sorted
+        self.changes.sort_by_key(|(key, _)| *key);
+        self.changes.dedup_by(|(key, newer), (before, older)| {
+            let same = key == before;
+            if same {
+                *older = std::mem::take(older).then(shapes, std::mem::take(newer));
+            }
+            same
+        });
+        self.identities.sort();
+        self.identities.dedup();
+        self
+    }
 }
 
 /// Removes from layers what they have up to a key: it is merged, and what comes next takes its place. From all of them at
@@ -255,8 +265,8 @@ fn remove(db: &mut Connection, layers: &[Maps]) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// A new layer, the youngest.
-fn add(db: &mut Connection, base: Maps) -> rusqlite::Result<Maps> {
+/// Writes a new layer, the youngest.
+fn add(db: &mut Connection, base: Maps, waiting: &Waiting) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     let highest: Option<u64> = transaction
         .query_row(
@@ -274,12 +284,12 @@ fn add(db: &mut Connection, base: Maps) -> rusqlite::Result<Maps> {
         )?;
         *map = transaction.last_insert_rowid();
     }
-    transaction.commit()?;
     let [entries, identities] = made;
-    Ok(Maps {
-        entries,
-        identities,
-    })
+    let changes = waiting.changes.iter().map(|(key, change)| (*key, change));
+    pages::fill(&transaction, entries, changes)?;
+    let keys = waiting.identities.iter().map(|key| (*key, &()));
+    pages::fill(&transaction, identities, keys)?;
+    transaction.commit()
 }
 
 #[cfg(test)]
@@ -289,6 +299,7 @@ mod tests {
     use crate::ledger::content::{Content, Entry, QuarterHour, identity};
     use crate::ledger::record::ContentHash;
     use crate::ledger::schema;
+    use std::collections::BTreeSet;
     use std::path::Path;
 
     const BASE: Maps = Maps {
@@ -321,14 +332,14 @@ mod tests {
             };
             Self {
                 db,
-                shapes: [(SHAPE, known)].into(),
+                shapes: [(SHAPE, known)].into_iter().collect(),
                 plain: BTreeMap::new(),
             }
         }
 
         /// Some keys are sent again; the first half of them is confirmed, with texts so long that pages are many.
         fn write(&mut self, keys: impl Iterator<Item = u64>, round: u32, when: Merge) {
-            let mut waiting = Waiting::default();
+            let mut waiting = Vec::new();
             for (n, number) in keys.enumerate() {
                 let mut key = FIRST;
                 key[..8].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
@@ -336,7 +347,6 @@ mod tests {
                 change.void(&self.shapes, SHAPE);
                 if n % 2 == 0 {
                     let shown = format!("{number} {}", "x".repeat(900));
-                    waiting.identities.insert(identity(&shown, key));
                     let hash = ContentHash::of(u128::from(round));
                     let at = QuarterHour(round);
                     let content = Content {
@@ -347,10 +357,11 @@ mod tests {
                     change.confirm(content, shown, None);
                 }
                 let old = self.plain.remove(&key);
-                self.plain
-                    .extend(change.apply(&self.shapes, old).map(|entry| (key, entry)));
-                waiting.changes.insert(key, change);
+                let new = change.clone().apply(&self.shapes, old);
+                self.plain.extend(new.map(|entry| (key, entry)));
+                waiting.push((key, change));
             }
+            let waiting = waiting.into_iter().collect();
             super::write(&mut self.db, &self.shapes, &[(BASE, waiting)].into(), when).unwrap();
         }
 
@@ -362,7 +373,8 @@ mod tests {
                 Ok::<_, rusqlite::Error>(true)
             })
             .unwrap();
-            let changes = read(&self.db, &self.shapes, &layers, FIRST, LAST).unwrap();
+            let changes = Part::read(&self.db, &layers, FIRST, LAST).unwrap();
+            let changes = changes.folded(&self.shapes);
             for (key, change) in changes.changes {
                 let old = found.remove(&key);
                 found.extend(change.apply(&self.shapes, old).map(|entry| (key, entry)));
@@ -371,7 +383,7 @@ mod tests {
                 .iter()
                 .filter(|(key, entry)| self.plain.get(*key) != Some(entry));
             assert_eq!((wrong.count(), found.len()), (0, self.plain.len()));
-            let mut identities = changes.identities;
+            let mut identities: BTreeSet<Key> = changes.identities.iter().copied().collect();
             pages::scan(&self.db, BASE.identities, FIRST, |key, ()| {
                 identities.insert(key);
                 Ok::<_, rusqlite::Error>(true)
@@ -424,7 +436,7 @@ mod tests {
         let mut world = World::new();
         let mut counts = Vec::new();
         for (round, rows) in [(0, 800), (1, 300), (2, 300), (3, 200), (4, 1_700), (5, 100)] {
-            world.write(0..rows, round, Merge::DURING);
+            world.write(0..rows, round, Merge::From(1));
             counts.push(world.check());
         }
         // what waits is counted by rows, as if they were of the usual size

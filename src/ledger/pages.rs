@@ -62,6 +62,24 @@ impl Page {
         })
     }
 
+    /// The first key of the last page whose first key is not above this one.
+    fn start_of(db: &Connection, map: i64, key: Key) -> rusqlite::Result<Option<Key>> {
+        db.prepare_cached(
+            "SELECT first FROM page WHERE map = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+        )?
+        .query_row(params![map, key], |row| row.get(0))
+        .optional()
+    }
+
+    /// The first key of the first page whose first key is above this one.
+    fn start_after(db: &Connection, map: i64, key: Key) -> rusqlite::Result<Option<Key>> {
+        db.prepare_cached(
+            "SELECT first FROM page WHERE map = ? AND first > ? ORDER BY first LIMIT 1",
+        )?
+        .query_row(params![map, key], |row| row.get(0))
+        .optional()
+    }
+
     /// The last page whose first key is not above this one.
     fn holding(db: &Connection, map: i64, key: Key) -> rusqlite::Result<Option<Self>> {
         db.prepare_cached(
@@ -149,19 +167,37 @@ pub(super) fn scan<V: Value, E: From<rusqlite::Error>>(
     from: Key,
     mut each: impl FnMut(Key, V) -> Result<bool, E>,
 ) -> Result<(), E> {
-    let mut page = match Page::holding(db, map, from)? {
-        Some(page) => Some(page),
-        None => Page::after(db, map, from)?,
-    };
-    while let Some(mut current) = page {
-        while let Some((key, value)) = current.next()? {
+    // the page that holds the key begins before it; where none does, all that there are begin after it
+    let first = Page::start_of(db, map, from)?.unwrap_or(from);
+    let mut query = db.prepare_cached(
+        "SELECT page, first, entries FROM page WHERE map = ? AND first >= ? ORDER BY first",
+    )?;
+    let mut pages = query.query(params![map, first])?;
+    while let Some(row) = pages.next()? {
+        let mut page = Page::read(row)?;
+        while let Some((key, value)) = page.next()? {
             if key >= from && !each(key, value)? {
                 return Ok(());
             }
         }
-        page = Page::after(db, map, current.first)?;
     }
     Ok(())
+}
+
+/// Writes a map that has nothing yet. Keys must ascend.
+///
+/// # Errors
+/// When pages cannot be written.
+pub(super) fn fill<'a, V: Value + 'a>(
+    db: &Transaction<'_>,
+    map: i64,
+    entries: impl IntoIterator<Item = (Key, &'a V)>,
+) -> rusqlite::Result<()> {
+    let mut packer = Packer::new(db, map);
+    for (key, value) in entries {
+        packer.put(key, value)?;
+    }
+    packer.flush::<V>()
 }
 
 /// Merges changes in, whose keys must ascend. `apply` makes the new value from the old one and the change; `None`
@@ -194,11 +230,11 @@ pub(super) fn merge<V: Value, C>(
             let Some(mut page) = page else {
                 // the first page of all: all changes belong into it
                 while let Some((key, change)) = changes.next_if(|_| packer.written < COMMIT_AFTER) {
-                    packer.put(key, apply(None, change))?;
+                    put(&mut packer, key, apply(None, change))?;
                 }
                 break;
             };
-            let end = Page::after(&transaction, map, page.first)?.map(|next| next.first);
+            let end = Page::start_after(&transaction, map, page.first)?;
             transaction
                 .prepare_cached("DELETE FROM page WHERE page = ?")?
                 .execute([page.id])?;
@@ -210,15 +246,15 @@ pub(super) fn merge<V: Value, C>(
                 });
                 match (change, held.take()) {
                     (Some((key, change)), Some((at, value))) if at == key => {
-                        packer.put(key, apply(Some(value), change))?;
+                        put(&mut packer, key, apply(Some(value), change))?;
                         held = page.next()?;
                     }
                     (Some((key, change)), rest) => {
-                        packer.put(key, apply(None, change))?;
+                        put(&mut packer, key, apply(None, change))?;
                         held = rest;
                     }
                     (None, Some((at, value))) => {
-                        packer.put(at, Some(value))?;
+                        packer.put(at, &value)?;
                         held = page.next()?;
                     }
                     (None, None) => break,
@@ -235,6 +271,11 @@ pub(super) fn merge<V: Value, C>(
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Puts what is left of an entry.
+fn put<V: Value>(packer: &mut Packer<'_>, key: Key, value: Option<V>) -> rusqlite::Result<()> {
+    value.map_or(Ok(()), |value| packer.put(key, &value))
 }
 
 /// Removes all entries up to a key, itself included.
@@ -254,7 +295,7 @@ pub(super) fn drop_through<V: Value>(
     let mut packer = Packer::new(db, map);
     while let Some((at, value)) = last.next::<V>()? {
         if at > key {
-            packer.put(at, Some(value))?;
+            packer.put(at, &value)?;
         }
     }
     packer.flush::<V>()
@@ -262,9 +303,9 @@ pub(super) fn drop_through<V: Value>(
 
 /// Whether a key lies behind the page that starts with `end`.
 fn skips(db: &Connection, map: i64, end: Option<Key>, key: Key) -> bool {
-    let next = end.map(|end| Page::after(db, map, end));
+    let next = end.map(|end| Page::start_after(db, map, end));
     // what cannot be read here is an error when it is read in earnest
-    matches!(next, Some(Ok(Some(next))) if next.first <= key)
+    matches!(next, Some(Ok(Some(next))) if next <= key)
 }
 
 /// Packs entries into pages.
@@ -287,10 +328,7 @@ impl<'a> Packer<'a> {
         }
     }
 
-    fn put<V: Value>(&mut self, key: Key, value: Option<V>) -> rusqlite::Result<()> {
-        let Some(value) = value else {
-            return Ok(());
-        };
+    fn put<V: Value>(&mut self, key: Key, value: &V) -> rusqlite::Result<()> {
         let start = self.values.len();
         value.encode(&mut self.values);
         if !self.entries.is_empty() && self.bytes_with::<V>(key) > FULL {

@@ -42,23 +42,42 @@ pub(super) enum Step {
     },
 }
 
-/// Changes, sorted as the pages are.
+/// Changes, sorted as the pages are, one of each key.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    pub(super) changes: BTreeMap<Key, Change>,
-    pub(super) identities: BTreeSet<Key>,
+    pub(super) changes: Vec<(Key, Change)>,
+    pub(super) identities: Vec<Key>,
 }
 
-impl Waiting {
-    fn sorted(changes: FxHashMap<Key, Change>) -> Self {
+impl FromIterator<(Key, Change)> for Waiting {
+    /// Of changes in any order, one of each key.
+    fn from_iter<I: IntoIterator<Item = (Key, Change)>>(changes: I) -> Self {
+        let mut changes: Vec<_> = changes.into_iter().collect();
+        changes.sort_unstable_by_key(|(key, _)| *key);
         let identities = changes.iter().filter_map(|(key, change)| {
             let shown = change.shown().filter(|shown| !shown.is_empty())?;
             Some(identity(shown, *key))
         });
+        let mut identities: Vec<_> = identities.collect();
+        identities.sort_unstable();
         Self {
-            identities: identities.collect(),
-            changes: changes.into_iter().collect(),
+            changes,
+            identities,
         }
+    }
+}
+
+impl Waiting {
+    fn get(&self, key: Key) -> Option<&Change> {
+        let place = self.changes.binary_search_by_key(&key, |(at, _)| *at);
+        place.ok().map(|place| &self.changes[place].1)
+    }
+
+    /// The changes from one key to another, both included.
+    pub(super) fn between(&self, from: Key, to: Key) -> &[(Key, Change)] {
+        let start = self.changes.partition_point(|(key, _)| *key < from);
+        let rest = &self.changes[start..];
+        &rest[..rest.partition_point(|(key, _)| *key <= to)]
     }
 }
 
@@ -110,12 +129,12 @@ impl Pending {
             changes: BTreeMap::new(),
         };
         // older ones first
-        let folding = self.folding(maps).map(|waiting| &waiting.changes);
+        let folding = self.folding(maps);
         let waiting = self.waiting.get(&maps);
         match keys {
             Keys::These(keys) => {
                 for key in keys {
-                    let older = folding.and_then(|changes| changes.get(key));
+                    let older = folding.and_then(|changes| changes.get(*key));
                     let newer = waiting.and_then(|changes| changes.get(key));
                     for change in older.into_iter().chain(newer) {
                         overlay.above(*key, change.clone());
@@ -123,10 +142,12 @@ impl Pending {
                 }
             }
             Keys::Between(from, to) => {
-                let older = folding.into_iter().flat_map(|all| all.range(from..=to));
+                let older = folding.map_or(&[][..], |all| all.between(from, to));
+                for (key, change) in older {
+                    overlay.above(*key, change.clone());
+                }
                 let newer = waiting.into_iter().flatten();
-                let newer = newer.filter(|(key, _)| (from..=to).contains(key));
-                for (key, change) in older.chain(newer) {
+                for (key, change) in newer.filter(|(key, _)| (from..=to).contains(key)) {
                     overlay.above(*key, change.clone());
                 }
             }
@@ -136,13 +157,15 @@ impl Pending {
 
     /// The keys of the records that were loaded under a shown key, among those that wait. Looks at each.
     pub(super) fn owners(&self, maps: Maps, shown: &str) -> Vec<Key> {
-        let folding = self.folding(maps).map(|waiting| &waiting.changes);
-        let folding = folding.into_iter().flatten();
+        let owned = |change: &Change| change.shown() == Some(shown);
+        let folding = self.folding(maps).into_iter();
+        let folding = folding.flat_map(|waiting| &waiting.changes);
+        let mut found: Vec<_> = folding
+            .filter_map(|(key, change)| owned(change).then_some(*key))
+            .collect();
         let waiting = self.waiting.get(&maps).into_iter().flatten();
-        let owned = folding
-            .chain(waiting)
-            .filter(|(_, change)| change.shown() == Some(shown));
-        owned.map(|(key, _)| *key).collect()
+        found.extend(waiting.filter_map(|(key, change)| owned(change).then_some(*key)));
+        found
     }
 
     fn folding(&self, maps: Maps) -> Option<&Waiting> {
@@ -151,8 +174,9 @@ impl Pending {
 
     /// Begins to write out what waits now.
     pub(super) fn begin_fold(&mut self) -> (Arc<Layer>, Arc<Shapes>) {
-        let waiting = std::mem::take(&mut self.waiting).into_iter();
-        let sorted = waiting.map(|(maps, changes)| (maps, Waiting::sorted(changes)));
+        // the maps stay as large as they have grown: the next fold comes with as many
+        let waiting = self.waiting.iter_mut();
+        let sorted = waiting.map(|(maps, changes)| (*maps, changes.drain().collect()));
         let layer: Arc<Layer> = Arc::new(sorted.collect());
         self.folding = Some(Arc::clone(&layer));
         (layer, Arc::clone(&self.shapes))

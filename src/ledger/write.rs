@@ -97,7 +97,7 @@ impl Writer {
             remember::fold(
                 &mut self.db,
                 &self.pending,
-                Merge::DURING,
+                Merge::Crowded,
                 Some(&self.remember),
             )?;
         }

@@ -6,8 +6,9 @@ use super::record::{SentRow, StageHeader};
 use super::said::Said;
 use crate::model::clock::UnixMillis;
 use crate::model::outcome::{BatchSeq, Route, RowOutcome};
-use rusqlite::{Transaction, params};
+use rusqlite::{Statement, Transaction, params};
 use std::error::Error;
+use std::fmt::Write as _;
 
 /// What rows have in common with their batch, and need not say themselves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,12 @@ pub(super) fn insert_stage(
     Ok(part)
 }
 
+/// Rows that one statement writes, where they have all but their own in common.
+const TOGETHER: usize = 20;
+/// What such rows share, and what each has of its own.
+const SHARED: usize = 7;
+const OWN: usize = 4;
+
 /// Writes the outcomes of rows, without what their batch says.
 pub(super) fn insert_rows(
     db: &Transaction<'_>,
@@ -109,57 +116,84 @@ pub(super) fn insert_rows(
     outcomes: &[RowOutcome],
     settled: Option<Settled>,
 ) -> rusqlite::Result<()> {
+    let mut many = db.prepare_cached(&insert_of(TOGETHER))?;
+    let mut one = db.prepare_cached(&insert_of(1))?;
+    let mut rest = outcomes;
+    while let Some(first) = rest.first() {
+        let number = said.number_of(db, part, &first.reasons)?;
+        let alike = Alike::of(first, number, settled);
+        let same = |outcome: &&RowOutcome| {
+            outcome.reasons == first.reasons && Alike::of(outcome, number, settled) == alike
+        };
+        let count = 1 + rest[1..].iter().take_while(same).count();
+        let (now, later) = rest.split_at(count);
+        let (chunks, single) = now.as_chunks::<TOGETHER>();
+        if !chunks.is_empty() {
+            alike.bind(&mut many, part)?;
+        }
+        for chunk in chunks {
+            bind_own(&mut many, chunk)?;
+            many.raw_execute()?;
+        }
+        if !single.is_empty() {
+            alike.bind(&mut one, part)?;
+        }
+        for outcome in single {
+            bind_own(&mut one, std::slice::from_ref(outcome))?;
+            one.raw_execute()?;
+        }
+        rest = later;
+    }
+    Ok(())
+}
+
+/// The statement that writes so many rows.
+fn insert_of(rows: usize) -> String {
     // a plain INSERT: a second outcome for a row is a defect and must not pass
-    let mut insert = db.prepare_cached(
-        "INSERT INTO row (part, row, file, line_offset, key, status, said, remote_id, batch, sent, finished_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    insert.raw_bind_parameter(1, part)?;
-    // most say the same as the row before them: what is bound stays bound
-    let mut bound: Option<Alike> = None;
-    for outcome in outcomes {
-        let row = &outcome.row;
-        let alike = Alike::of(
-            outcome,
-            said.number_of(db, part, &outcome.reasons)?,
-            settled,
+    let mut sql = "INSERT INTO row (part, file, status, said, batch, sent, finished_at, row, line_offset, key, remote_id) VALUES "
+        .to_owned();
+    for row in 0..rows {
+        let own = SHARED + OWN * row;
+        let comma = if row == 0 { "" } else { ", " };
+        let (number, offset, key, id) = (own + 1, own + 2, own + 3, own + 4);
+        // writing into a string cannot fail
+        let _ = write!(
+            sql,
+            "{comma}(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?{number}, ?{offset}, ?{key}, ?{id})"
         );
+    }
+    sql
+}
+
+fn bind_own(insert: &mut Statement<'_>, outcomes: &[RowOutcome]) -> rusqlite::Result<()> {
+    for (place, outcome) in outcomes.iter().enumerate() {
+        let row = &outcome.row;
         // lines and rows are far below the end of 63 bits
         let offset = row
             .line
             .map(|line| line.cast_signed() - row.id.0.cast_signed());
-        insert.raw_bind_parameter(2, row.id.0)?;
-        insert.raw_bind_parameter(4, offset)?;
-        insert.raw_bind_parameter(5, row.key.as_str())?;
-        if bound.as_ref() != Some(&alike) {
-            insert.raw_bind_parameter(3, alike.file)?;
-            insert.raw_bind_parameter(6, alike.status)?;
-            insert.raw_bind_parameter(7, alike.said)?;
-            insert.raw_bind_parameter(8, alike.remote_id)?;
-            insert.raw_bind_parameter(9, alike.batch)?;
-            insert.raw_bind_parameter(10, alike.sent)?;
-            insert.raw_bind_parameter(11, alike.finished_at)?;
-            bound = Some(alike);
-        }
-        insert.raw_execute()?;
+        let own = SHARED + OWN * place;
+        insert.raw_bind_parameter(own + 1, row.id.0)?;
+        insert.raw_bind_parameter(own + 2, offset)?;
+        insert.raw_bind_parameter(own + 3, row.key.as_str())?;
+        insert.raw_bind_parameter(own + 4, outcome.remote_id.as_deref())?;
     }
     Ok(())
 }
 
 /// What a row is likely to have in common with the row before it.
 #[derive(PartialEq, Eq)]
-struct Alike<'a> {
+struct Alike {
     file: u32,
     status: u8,
     said: Option<i64>,
-    remote_id: Option<&'a str>,
     batch: Option<u64>,
     sent: Option<u64>,
     finished_at: Option<UnixMillis>,
 }
 
-impl<'a> Alike<'a> {
-    fn of(outcome: &'a RowOutcome, said: Option<i64>, settled: Option<Settled>) -> Self {
+impl Alike {
+    fn of(outcome: &RowOutcome, said: Option<i64>, settled: Option<Settled>) -> Self {
         let batch = settled.filter(|settled| outcome.batch == Some(settled.batch));
         let sent = match outcome.route {
             Some(Route::Bulk) if batch.is_some_and(|b| b.attempts == outcome.attempts) => None,
@@ -177,11 +211,20 @@ impl<'a> Alike<'a> {
             file: outcome.row.file.0,
             status: outcome.status as u8,
             said,
-            remote_id: outcome.remote_id.as_deref(),
             batch: outcome.batch.map(|batch| batch.0),
             sent,
             finished_at: own_time.then_some(outcome.finished_at),
         }
+    }
+
+    fn bind(&self, insert: &mut Statement<'_>, part: i64) -> rusqlite::Result<()> {
+        insert.raw_bind_parameter(1, part)?;
+        insert.raw_bind_parameter(2, self.file)?;
+        insert.raw_bind_parameter(3, self.status)?;
+        insert.raw_bind_parameter(4, self.said)?;
+        insert.raw_bind_parameter(5, self.batch)?;
+        insert.raw_bind_parameter(6, self.sent)?;
+        insert.raw_bind_parameter(7, self.finished_at)
     }
 }
 

@@ -49,10 +49,9 @@ pub(super) struct Waiting {
     pub(super) identities: Vec<Key>,
 }
 
-impl FromIterator<(Key, Change)> for Waiting {
+impl From<Vec<(Key, Change)>> for Waiting {
     /// Of changes in any order, one of each key.
-    fn from_iter<I: IntoIterator<Item = (Key, Change)>>(changes: I) -> Self {
-        let mut changes: Vec<_> = changes.into_iter().collect();
+    fn from(mut changes: Vec<(Key, Change)>) -> Self {
         changes.sort_unstable_by_key(|(key, _)| *key);
         let identities = changes.iter().filter_map(|(key, change)| {
             let shown = change.shown().filter(|shown| !shown.is_empty())?;
@@ -81,6 +80,35 @@ impl Waiting {
     }
 }
 
+/// Changes in the order in which their keys came: what is changed soon after lies close together.
+#[derive(Debug, Default)]
+struct Unsorted {
+    places: FxHashMap<Key, u32>,
+    changes: Vec<(Key, Change)>,
+}
+
+impl Unsorted {
+    fn of(&mut self, key: Key) -> &mut Change {
+        let next = self.changes.len();
+        let place = *self.places.entry(key).or_insert_with(|| {
+            self.changes.push((key, Change::default()));
+            u32::try_from(next).expect("what waits is written out long before")
+        });
+        &mut self.changes[place as usize].1
+    }
+
+    fn get(&self, key: Key) -> Option<&Change> {
+        let place = self.places.get(&key)?;
+        Some(&self.changes[*place as usize].1)
+    }
+
+    /// All of them, sorted; none are left.
+    fn take(&mut self) -> Waiting {
+        self.places.clear();
+        std::mem::take(&mut self.changes).into()
+    }
+}
+
 /// By the maps that they change.
 pub(super) type Layer = BTreeMap<Maps, Waiting>;
 
@@ -89,7 +117,7 @@ pub(super) type Layer = BTreeMap<Maps, Waiting>;
 pub(super) struct Pending {
     shapes: Arc<Shapes>,
     /// Sorted when it is written out.
-    waiting: BTreeMap<Maps, FxHashMap<Key, Change>>,
+    waiting: BTreeMap<Maps, Unsorted>,
     /// Being written out: some of it may be in pages already. Applying a change twice is as good as once.
     folding: Option<Arc<Layer>>,
 }
@@ -104,8 +132,7 @@ impl Pending {
         let Some(maps) = self.shapes.get(&shape).map(|known| known.maps) else {
             return;
         };
-        let waiting = self.waiting.entry(maps).or_default();
-        let change = waiting.entry(key).or_default();
+        let change = self.waiting.entry(maps).or_default().of(key);
         match step {
             Step::Void(shape) => change.void(&self.shapes, shape),
             Step::Confirmed {
@@ -119,7 +146,7 @@ impl Pending {
     /// Whether it is time to write it out.
     pub(super) fn is_full(&self) -> bool {
         let waiting = self.waiting.values();
-        waiting.map(FxHashMap::len).sum::<usize>() >= FOLD_AT
+        waiting.map(|waiting| waiting.changes.len()).sum::<usize>() >= FOLD_AT
     }
 
     /// What waits of these keys.
@@ -135,7 +162,7 @@ impl Pending {
             Keys::These(keys) => {
                 for key in keys {
                     let older = folding.and_then(|changes| changes.get(*key));
-                    let newer = waiting.and_then(|changes| changes.get(key));
+                    let newer = waiting.and_then(|changes| changes.get(*key));
                     for change in older.into_iter().chain(newer) {
                         overlay.above(*key, change.clone());
                     }
@@ -146,8 +173,8 @@ impl Pending {
                 for (key, change) in older {
                     overlay.above(*key, change.clone());
                 }
-                let newer = waiting.into_iter().flatten();
-                for (key, change) in newer.filter(|(key, _)| (from..=to).contains(key)) {
+                let newer = waiting.map_or(&[][..], |all| &all.changes);
+                for (key, change) in newer.iter().filter(|(key, _)| (from..=to).contains(key)) {
                     overlay.above(*key, change.clone());
                 }
             }
@@ -157,15 +184,11 @@ impl Pending {
 
     /// The keys of the records that were loaded under a shown key, among those that wait. Looks at each.
     pub(super) fn owners(&self, maps: Maps, shown: &str) -> Vec<Key> {
-        let owned = |change: &Change| change.shown() == Some(shown);
-        let folding = self.folding(maps).into_iter();
-        let folding = folding.flat_map(|waiting| &waiting.changes);
-        let mut found: Vec<_> = folding
-            .filter_map(|(key, change)| owned(change).then_some(*key))
-            .collect();
-        let waiting = self.waiting.get(&maps).into_iter().flatten();
-        found.extend(waiting.filter_map(|(key, change)| owned(change).then_some(*key)));
-        found
+        let folding = self.folding(maps).map(|waiting| &waiting.changes);
+        let waiting = self.waiting.get(&maps).map(|waiting| &waiting.changes);
+        let changes = folding.into_iter().chain(waiting).flatten();
+        let owned = changes.filter(|(_, change)| change.shown() == Some(shown));
+        owned.map(|(key, _)| *key).collect()
     }
 
     fn folding(&self, maps: Maps) -> Option<&Waiting> {
@@ -174,9 +197,8 @@ impl Pending {
 
     /// Begins to write out what waits now.
     pub(super) fn begin_fold(&mut self) -> (Arc<Layer>, Arc<Shapes>) {
-        // the maps stay as large as they have grown: the next fold comes with as many
         let waiting = self.waiting.iter_mut();
-        let sorted = waiting.map(|(maps, changes)| (*maps, changes.drain().collect()));
+        let sorted = waiting.map(|(maps, changes)| (*maps, changes.take()));
         let layer: Arc<Layer> = Arc::new(sorted.collect());
         self.folding = Some(Arc::clone(&layer));
         (layer, Arc::clone(&self.shapes))

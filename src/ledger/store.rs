@@ -17,6 +17,7 @@ use super::schema;
 use super::write::Writer;
 use crate::model::entity::Entity;
 use crate::model::failpoint::Step;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 use std::fmt;
 use std::fs::OpenOptions;
@@ -28,6 +29,9 @@ use std::thread::JoinHandle;
 
 /// The name of the ledger in its folder.
 pub(super) const FILE: &str = "ledger.sqlite";
+
+/// Statements that a connection keeps: more than there are.
+const STATEMENTS: usize = 64;
 
 /// Records that wait to be written, and whom to tell.
 pub(super) struct Waiting {
@@ -230,6 +234,10 @@ impl Ledger {
         let failed = self.failed("open");
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&self.file, flags).map_err(&failed)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
+        // else each new bound of a range has its statement planned anew
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(&failed)?;
         // a body that is erased before the next checkpoint never reaches the file: so they are few
         db.execute_batch(
             "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;

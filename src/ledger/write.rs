@@ -61,7 +61,7 @@ impl Writer {
                 &mut self.db,
                 &self.pending,
                 Merge::AFTER,
-                Some(&self.remember),
+                Some(&mut self.remember),
             )
             .and_then(|()| give_back(&self.db));
         }
@@ -98,7 +98,7 @@ impl Writer {
                 &mut self.db,
                 &self.pending,
                 Merge::Crowded,
-                Some(&self.remember),
+                Some(&mut self.remember),
             )?;
         }
         Ok(())

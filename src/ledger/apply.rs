@@ -1,6 +1,6 @@
 //! What each record does to the tables, and to what is remembered.
 
-use super::body::Packer;
+use super::body::Packed;
 use super::call::{erase_all_calls, erase_call, erase_calls, insert_call};
 use super::insert::{Settled, insert_batch, insert_rows, insert_stage, settle_batch, unwritable};
 use super::pending::Pending;
@@ -62,18 +62,17 @@ pub(super) struct Writing<'a> {
     pub(super) db: &'a Transaction<'a>,
     pub(super) run: i64,
     pub(super) parts: &'a mut Parts,
-    pub(super) packer: &'a mut Packer,
     pub(super) said: &'a mut Said,
     pub(super) remember: &'a mut Remember,
     pub(super) pending: &'a Mutex<Pending>,
 }
 
 impl Writing<'_> {
-    /// Writes one record.
+    /// Writes one record, with what is kept with it.
     ///
     /// # Errors
     /// When it cannot be written, or is about something that was never begun.
-    pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
+    pub(super) fn record(&mut self, record: &Record, kept: &[Packed]) -> rusqlite::Result<()> {
         let Self { db, run, .. } = *self;
         match record {
             Record::StageStarted(header) => self.stage(header),
@@ -92,18 +91,20 @@ impl Writing<'_> {
                 stage,
                 batch,
                 key,
-                body,
                 rows,
                 at,
+                ..
             } => {
                 let part = self.parts.get(*stage)?;
-                insert_batch(db, self.packer, part, *batch, key, *at, (body, rows))?;
+                for packed in kept {
+                    insert_batch(db, part, *batch, key, *at, packed)?;
+                }
                 self.remember.sending(db, part, rows)
             }
-            Record::Calling { stage, rows, items } => {
+            Record::Calling { stage, rows, .. } => {
                 let part = self.parts.get(*stage)?;
-                for (row, item) in rows.iter().zip(items) {
-                    insert_call(db, self.packer, part, row, item)?;
+                for (row, packed) in rows.iter().zip(kept) {
+                    insert_call(db, part, row.row.id, packed)?;
                 }
                 self.remember.sending(db, part, rows)
             }

@@ -1,14 +1,15 @@
 //! The rows of the tables, one function for each kind.
 
 use super::apply::expect_one;
-use super::body::Packer;
-use super::record::{SentRow, StageHeader};
+use super::body::Packed;
+use super::record::StageHeader;
 use super::said::Said;
 use crate::model::clock::UnixMillis;
 use crate::model::outcome::{BatchSeq, Route, RowOutcome};
 use rusqlite::{Statement, Transaction, params};
 use std::error::Error;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 /// What rows have in common with their batch, and need not say themselves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,21 +26,18 @@ pub(super) fn unwritable(error: impl Error + Send + Sync + 'static) -> rusqlite:
 /// Writes a bulk request that is about to leave.
 pub(super) fn insert_batch(
     db: &Transaction<'_>,
-    packer: &mut Packer,
     part: i64,
     batch: BatchSeq,
     key: &str,
     at: UnixMillis,
-    (body, rows): (&[u8], &[SentRow]),
+    packed: &Packed,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO batch (part, batch, generation, key, state, sent_at) VALUES (?, ?, 0, ?, 0, ?)",
     )?
     .execute(params![part, batch.0, key, at])?;
-    let mut pack = |bytes: &[u8]| packer.pack(bytes).map_err(unwritable);
-    let (body, rows) = (pack(body)?, pack(&rows_json(rows)?)?);
     db.prepare_cached("INSERT INTO body (part, batch, body, rows) VALUES (?, ?, ?, ?)")?
-        .execute(params![part, batch.0, body, rows])
+        .execute(params![part, batch.0, packed.body, packed.rows])
         .map(drop)
 }
 
@@ -116,8 +114,10 @@ pub(super) fn insert_rows(
     outcomes: &[RowOutcome],
     settled: Option<Settled>,
 ) -> rusqlite::Result<()> {
-    let mut many = db.prepare_cached(&insert_of(TOGETHER))?;
-    let mut one = db.prepare_cached(&insert_of(1))?;
+    static MANY: LazyLock<String> = LazyLock::new(|| insert_of(TOGETHER));
+    static ONE: LazyLock<String> = LazyLock::new(|| insert_of(1));
+    let mut many = db.prepare_cached(&MANY)?;
+    let mut one = db.prepare_cached(&ONE)?;
     let mut rest = outcomes;
     while let Some(first) = rest.first() {
         let number = said.number_of(db, part, &first.reasons)?;
@@ -226,13 +226,4 @@ impl Alike {
         insert.raw_bind_parameter(6, self.sent)?;
         insert.raw_bind_parameter(7, self.finished_at)
     }
-}
-
-/// `[[row, file, line, key], …]`
-pub(super) fn rows_json(rows: &[SentRow]) -> rusqlite::Result<Vec<u8>> {
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|SentRow { row, .. }| (row.id.0, row.file.0, row.line, row.key.as_str()))
-        .collect();
-    serde_json::to_vec(&rows).map_err(unwritable)
 }

@@ -8,7 +8,7 @@
 use super::change::{Change, Maps, Shapes};
 use super::pages::{self, Key};
 use super::pending::{FIRST, LAST, Layer, Waiting};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::collections::BTreeMap;
 
 /// Layers beyond which they are merged with each other.
@@ -142,14 +142,16 @@ fn merge_into_pages(
     layers: &[Maps],
     waiting: &Waiting,
 ) -> rusqlite::Result<()> {
-    let pages = pages_of(db, layers)? + (waiting.changes.len() / PAGE) as u64;
+    let changed = pages_of(db, layers)? + (waiting.changes.len() / PAGE) as u64;
+    // most of the pages are written anew, each piece of them in one transaction
+    let pages = changed.max(pages_of(db, &[base])? / 4);
     for piece in pieces(pages) {
         merge_piece(db, shapes, base, layers, waiting, piece)?;
-        drop_through(db, layers, piece.1)?;
     }
     remove(db, layers)
 }
 
+/// Merges what there is between two keys, both included, and drops it from the layers.
 fn merge_piece(
     db: &mut Connection,
     shapes: &Shapes,
@@ -164,11 +166,17 @@ fn merge_piece(
     part.identities
         .extend(identities.filter(|key| (from..=to).contains(key)));
     let part = part.folded(shapes);
-    pages::merge(db, base.entries, part.changes, |old, change| {
-        change.apply(shapes, old)
-    })?;
+    let transaction = db.transaction()?;
+    drop_through(&transaction, layers, to)?;
+    pages::merge_in(
+        &transaction,
+        base.entries,
+        part.changes,
+        |old, change: Change| change.apply(shapes, old),
+    )?;
     let identities = part.identities.into_iter().map(|key| (key, ()));
-    pages::merge(db, base.identities, identities, |_, ()| Some(()))
+    pages::merge_in(&transaction, base.identities, identities, |_, ()| Some(()))?;
+    transaction.commit()
 }
 
 /// Merges the younger layers into the oldest.
@@ -176,11 +184,13 @@ fn merge_layers(db: &mut Connection, shapes: &Shapes, layers: &[Maps]) -> rusqli
     let Some((oldest, younger)) = layers.split_first() else {
         return Ok(());
     };
-    let pages = pages_of(db, younger)?;
+    let pages = pages_of(db, younger)?.max(pages_of(db, &[*oldest])? / 4);
     for (from, to) in pieces(pages) {
         let part = Part::read(db, younger, from, to)?.folded(shapes);
-        pages::merge(
-            db,
+        let transaction = db.transaction()?;
+        drop_through(&transaction, younger, to)?;
+        pages::merge_in(
+            &transaction,
             oldest.entries,
             part.changes,
             |old: Option<Change>, newer| {
@@ -191,8 +201,13 @@ fn merge_layers(db: &mut Connection, shapes: &Shapes, layers: &[Maps]) -> rusqli
             },
         )?;
         let identities = part.identities.into_iter().map(|key| (key, ()));
-        pages::merge(db, oldest.identities, identities, |_, ()| Some(()))?;
-        drop_through(db, younger, to)?;
+        pages::merge_in(
+            &transaction,
+            oldest.identities,
+            identities,
+            |_, ()| Some(()),
+        )?;
+        transaction.commit()?;
     }
     remove(db, younger)
 }
@@ -243,15 +258,14 @@ impl Part {
     }
 }
 
-/// Removes from layers what they have up to a key: it is merged, and what comes next takes its place. From all of them at
-/// once: a change of one that outlived a newer one would count again.
-fn drop_through(db: &mut Connection, layers: &[Maps], key: Key) -> rusqlite::Result<()> {
-    let transaction = db.transaction()?;
+/// Removes from layers what they have up to a key. From all of them at once, and together with the merge: a change of one
+/// that outlived a newer one would count again.
+fn drop_through(db: &Transaction<'_>, layers: &[Maps], key: Key) -> rusqlite::Result<()> {
     for layer in layers {
-        pages::drop_through::<Change>(&transaction, layer.entries, key)?;
-        pages::drop_through::<()>(&transaction, layer.identities, key)?;
+        pages::drop_through::<Change>(db, layer.entries, key)?;
+        pages::drop_through::<()>(db, layer.identities, key)?;
     }
-    transaction.commit()
+    Ok(())
 }
 
 fn remove(db: &mut Connection, layers: &[Maps]) -> rusqlite::Result<()> {
@@ -419,9 +433,6 @@ mod tests {
         let none = Waiting::default();
         let first = all.next().unwrap();
         merge_piece(db, shapes, BASE, &layers, &none, first).unwrap();
-        drop_through(db, &layers, first.1).unwrap();
-        // and of the second all but what drops it
-        merge_piece(db, shapes, BASE, &layers, &none, all.next().unwrap()).unwrap();
         let before = pages_of(&world.db, &layers).unwrap();
         assert_eq!(world.check(), layers.len());
         super::write(&mut world.db, &world.shapes, &Layer::new(), Merge::All).unwrap();

@@ -9,6 +9,7 @@
 
 use super::error::damaged;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::iter::Peekable;
 
 /// A key: hashes sort as they are, so that a caller can merge sorted lists.
 pub(super) type Key = [u8; 9];
@@ -217,60 +218,84 @@ pub(super) fn merge<V: Value, C>(
     let mut changes = changes.into_iter().peekable();
     while changes.peek().is_some() {
         let transaction = db.transaction()?;
-        let mut packer = Packer::new(&transaction, map);
-        while let Some((key, _)) = changes.peek() {
-            if packer.written >= COMMIT_AFTER {
-                break;
-            }
-            let page = match Page::holding(&transaction, map, *key)? {
-                Some(page) => Some(page),
-                // before the first page: into it
-                None => Page::after(&transaction, map, *key)?,
-            };
-            let Some(mut page) = page else {
-                // the first page of all: all changes belong into it
-                while let Some((key, change)) = changes.next_if(|_| packer.written < COMMIT_AFTER) {
-                    put(&mut packer, key, apply(None, change))?;
-                }
-                break;
-            };
-            let end = Page::start_after(&transaction, map, page.first)?;
-            transaction
-                .prepare_cached("DELETE FROM page WHERE page = ?")?
-                .execute([page.id])?;
-            let mut held = page.next::<V>()?;
-            loop {
-                let change = changes.next_if(|(key, _)| {
-                    end.is_none_or(|end| *key < end)
-                        && held.as_ref().is_none_or(|(at, _)| key <= at)
-                });
-                match (change, held.take()) {
-                    (Some((key, change)), Some((at, value))) if at == key => {
-                        put(&mut packer, key, apply(Some(value), change))?;
-                        held = page.next()?;
-                    }
-                    (Some((key, change)), rest) => {
-                        put(&mut packer, key, apply(None, change))?;
-                        held = rest;
-                    }
-                    (None, Some((at, value))) => {
-                        packer.put(at, &value)?;
-                        held = page.next()?;
-                    }
-                    (None, None) => break,
-                }
-            }
-            // pages that follow each other are filled together; where the next change is further on, this one ends
-            if changes.peek().is_none_or(|(key, _)| {
-                end.is_none_or(|end| *key < end) || skips(&transaction, map, end, *key)
-            }) {
-                packer.flush::<V>()?;
-            }
-        }
-        packer.flush::<V>()?;
+        merge_some(&transaction, map, &mut changes, &mut apply, COMMIT_AFTER)?;
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// The same as a part of a transaction, for changes that are not too many for one.
+///
+/// # Errors
+/// When pages cannot be read or written.
+pub(super) fn merge_in<V: Value, C>(
+    db: &Transaction<'_>,
+    map: i64,
+    changes: impl IntoIterator<Item = (Key, C)>,
+    mut apply: impl FnMut(Option<V>, C) -> Option<V>,
+) -> rusqlite::Result<()> {
+    let mut changes = changes.into_iter().peekable();
+    merge_some(db, map, &mut changes, &mut apply, usize::MAX)
+}
+
+/// Merges changes in until about `most` pages are written.
+fn merge_some<V: Value, C, I: Iterator<Item = (Key, C)>>(
+    db: &Transaction<'_>,
+    map: i64,
+    changes: &mut Peekable<I>,
+    apply: &mut impl FnMut(Option<V>, C) -> Option<V>,
+    most: usize,
+) -> rusqlite::Result<()> {
+    let mut packer = Packer::new(db, map);
+    while let Some((key, _)) = changes.peek() {
+        if packer.written >= most {
+            break;
+        }
+        let page = match Page::holding(db, map, *key)? {
+            Some(page) => Some(page),
+            // before the first page: into it
+            None => Page::after(db, map, *key)?,
+        };
+        let Some(mut page) = page else {
+            // the first page of all: all changes belong into it
+            while let Some((key, change)) = changes.next_if(|_| packer.written < most) {
+                put(&mut packer, key, apply(None, change))?;
+            }
+            break;
+        };
+        let end = Page::start_after(db, map, page.first)?;
+        db.prepare_cached("DELETE FROM page WHERE page = ?")?
+            .execute([page.id])?;
+        let mut held = page.next::<V>()?;
+        loop {
+            let change = changes.next_if(|(key, _)| {
+                end.is_none_or(|end| *key < end) && held.as_ref().is_none_or(|(at, _)| key <= at)
+            });
+            match (change, held.take()) {
+                (Some((key, change)), Some((at, value))) if at == key => {
+                    put(&mut packer, key, apply(Some(value), change))?;
+                    held = page.next()?;
+                }
+                (Some((key, change)), rest) => {
+                    put(&mut packer, key, apply(None, change))?;
+                    held = rest;
+                }
+                (None, Some((at, value))) => {
+                    packer.put(at, &value)?;
+                    held = page.next()?;
+                }
+                (None, None) => break,
+            }
+        }
+        // pages that follow each other are filled together; where the next change is further on, this one ends
+        if changes
+            .peek()
+            .is_none_or(|(key, _)| end.is_none_or(|end| *key < end) || skips(db, map, end, *key))
+        {
+            packer.flush::<V>()?;
+        }
+    }
+    packer.flush::<V>()
 }
 
 /// Puts what is left of an entry.

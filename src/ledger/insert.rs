@@ -227,3 +227,51 @@ impl Alike {
         insert.raw_bind_parameter(7, self.finished_at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TOGETHER;
+    use crate::ledger::LedgerError;
+    use crate::ledger::record::Record;
+    use crate::ledger::tests::{begin, open, outcome};
+    use crate::model::outcome::Status::{self, Failed, Loaded, Rejected};
+
+    #[test]
+    fn every_row_is_written_once_however_many_are_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(folder.path());
+        let run = begin(&ledger, "r1", None);
+        let (mut written, mut id) = (Vec::new(), 0);
+        let ends: [Status; 3] = [Loaded, Rejected, Failed];
+        let alike = [1, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER + 2, 2];
+        for (count, status) in alike.into_iter().zip(ends.into_iter().cycle()) {
+            for _ in 0..count {
+                id += 1;
+                let mut outcome = outcome(id, status, None);
+                outcome.remote_id = (id % 3 > 0).then(|| format!("{}", 100 + id));
+                written.push(outcome);
+            }
+        }
+        let outcomes = written.clone();
+        run.write_now(vec![Record::Rows { stage: 0, outcomes }])
+            .unwrap();
+        let mut stored = Vec::new();
+        run.each_row(0, |row| {
+            stored.push((row.row, row.status, row.key, row.remote_id, row.reasons));
+            Ok::<_, LedgerError>(())
+        })
+        .unwrap();
+        let written = written.into_iter().map(|outcome| {
+            let row = outcome.row;
+            let key = row.key.as_str().to_owned();
+            (
+                row.id.0,
+                outcome.status,
+                key,
+                outcome.remote_id,
+                outcome.reasons,
+            )
+        });
+        assert_eq!(stored, written.collect::<Vec<_>>());
+    }
+}

@@ -457,6 +457,27 @@ mod tests {
     }
 
     #[test]
+    fn while_a_run_writes_layers_wait_until_they_are_too_many() {
+        let mut world = World::new();
+        let mut counts = Vec::new();
+        let most = MOST as u64;
+        for round in 0..2 * most + 2 {
+            let number = u32::try_from(round).unwrap();
+            world.write(round * 30..round * 30 + 40, number, Merge::Crowded);
+            counts.push(world.check() as u64);
+        }
+        // the pages have nothing, and then what all layers had: as much as the next ones have
+        let expected = (1..=most).chain([0]).chain(1..=most).chain([0]);
+        assert_eq!(counts, expected.collect::<Vec<_>>());
+        // then more than they have: they are one layer, and what waits is the second
+        for round in 0..=most {
+            let from = 10_000 + round * 10;
+            world.write(from..from + 10, 99, Merge::Crowded);
+        }
+        assert_eq!(world.check(), 2);
+    }
+
+    #[test]
     fn pieces_are_all_keys_without_a_gap() {
         for pages in [0, 1, PIECE, 10 * PIECE, u64::MAX / PIECE] {
             let all: Vec<_> = pieces(pages).collect();

@@ -467,3 +467,74 @@ fn rows_of(intent: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Vec<(R
     let entries = entries.as_blob().map_err(|_| damaged(column))?;
     decode_intent(entries).ok_or_else(|| damaged(column))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::record::Record;
+    use crate::ledger::tests::{begin, open, outcome, sending, sent, settled, shape};
+    use crate::model::outcome::Status::{Failed, Loaded};
+
+    /// The rows of each intent.
+    fn intents(db: &Connection) -> Vec<Vec<u64>> {
+        let mut query = db
+            .prepare("SELECT entries FROM intent ORDER BY seq")
+            .unwrap();
+        let rows = query.query_map([], |intent| rows_of(intent, 0)).unwrap();
+        rows.map(|rows| rows.unwrap().into_iter().map(|(row, _)| row.0).collect())
+            .collect()
+    }
+
+    /// What a run knows by heart, and what the ledger says without it, are the same.
+    #[test]
+    fn intents_keep_the_rows_that_are_not_decided() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(folder.path());
+        let run = begin(&ledger, "r1", Some(shape(1, &["a"])));
+        let rows = |ids: std::ops::RangeInclusive<u64>| ids.map(|id| sent(id, id.into(), 1));
+        run.write_now(vec![
+            sending(1, rows(1..=3)),
+            sending(2, rows(4..=6)),
+            sending(3, rows(7..=9)),
+            settled(1, &[(1, Loaded), (2, Failed), (3, Loaded)]),
+        ])
+        .unwrap();
+        // the second is refused: one of its rows is decided, the others go on by themselves
+        run.write_now(vec![
+            settled(2, &[(4, Failed)]),
+            sending(4, rows(5..=5)),
+            sending(5, rows(6..=6)),
+            settled(4, &[(5, Loaded)]),
+        ])
+        .unwrap();
+        let mut db = ledger.connect().unwrap();
+        let key = db.query_row("SELECT run FROM run", [], |row| row.get(0));
+        let mut remember = Remember::begin(&mut db, key.unwrap()).unwrap();
+        let part = db.query_row("SELECT part FROM stage", [], |row| row.get(0));
+        let part: i64 = part.unwrap();
+        remember.stage(part, 1);
+        let mut fold = |of: Option<&mut Remember>| {
+            super::fold(&mut db, &ledger.pending, Merge::Crowded, of).unwrap();
+            intents(&db)
+        };
+        // of a row in two intents the younger one keeps it
+        assert_eq!(fold(Some(&mut remember)), [vec![7, 8, 9], vec![6]]);
+        let mut ids: Vec<_> = remember.intents.values().map(|own| own.rows).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [1, 3]);
+        remember.decided(part, &outcome(8, Loaded, Some(3)));
+        assert_eq!(fold(Some(&mut remember)), [vec![7, 9], vec![6]]);
+        remember.decided(part, &outcome(6, Loaded, Some(5)));
+        assert_eq!(fold(Some(&mut remember)), [vec![7, 9]]);
+        assert_eq!(fold(None), [vec![7, 9]]);
+        run.write_now(vec![
+            settled(3, &[(7, Failed), (8, Loaded), (9, Failed)]),
+            Record::RunFinished {
+                at: 4,
+                stopped: None,
+            },
+        ])
+        .unwrap();
+        assert_eq!(fold(None), Vec::<Vec<u64>>::new());
+    }
+}

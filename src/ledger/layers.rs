@@ -375,7 +375,7 @@ mod tests {
                 self.plain.extend(new.map(|entry| (key, entry)));
                 waiting.push((key, change));
             }
-            let waiting = waiting.into();
+            let waiting = waiting.into_iter().collect();
             super::write(&mut self.db, &self.shapes, &[(BASE, waiting)].into(), when).unwrap();
         }
 

@@ -49,9 +49,10 @@ pub(super) struct Waiting {
     pub(super) identities: Vec<Key>,
 }
 
-impl From<Vec<(Key, Change)>> for Waiting {
+impl FromIterator<(Key, Change)> for Waiting {
     /// Of changes in any order, one of each key.
-    fn from(mut changes: Vec<(Key, Change)>) -> Self {
+    fn from_iter<I: IntoIterator<Item = (Key, Change)>>(changes: I) -> Self {
+        let mut changes: Vec<_> = changes.into_iter().collect();
         changes.sort_unstable_by_key(|(key, _)| *key);
         let identities = changes.iter().filter_map(|(key, change)| {
             let shown = change.shown().filter(|shown| !shown.is_empty())?;
@@ -80,32 +81,68 @@ impl Waiting {
     }
 }
 
-/// Changes in the order in which their keys came: what is changed soon after lies close together.
+/// Steps as they came. A map would be asked twice for each row, and hardly ever by anyone else.
 #[derive(Debug, Default)]
 struct Unsorted {
-    places: FxHashMap<Key, u32>,
-    changes: Vec<(Key, Change)>,
+    /// What happened to keys that were looked up since.
+    changes: FxHashMap<Key, Change>,
+    /// What happened after that.
+    steps: Vec<(Key, Step)>,
 }
 
 impl Unsorted {
-    fn of(&mut self, key: Key) -> &mut Change {
-        let next = self.changes.len();
-        let place = *self.places.entry(key).or_insert_with(|| {
-            self.changes.push((key, Change::default()));
-            u32::try_from(next).expect("what waits is written out long before")
-        });
-        &mut self.changes[place as usize].1
+    /// About how many keys it has: of each that is loaded there are two steps.
+    fn len(&self) -> usize {
+        self.changes.len() + self.steps.len() / 2
     }
 
-    fn get(&self, key: Key) -> Option<&Change> {
-        let place = self.places.get(&key)?;
-        Some(&self.changes[*place as usize].1)
+    /// All of it by key.
+    fn changes(&mut self, shapes: &Shapes) -> &FxHashMap<Key, Change> {
+        for (key, step) in self.steps.drain(..) {
+            self.changes.entry(key).or_default().take(shapes, step);
+        }
+        &self.changes
     }
 
-    /// All of them, sorted; none are left.
-    fn take(&mut self) -> Waiting {
-        self.places.clear();
-        std::mem::take(&mut self.changes).into()
+    /// All of it, sorted; nothing is left.
+    fn take(&mut self, shapes: &Shapes) -> Waiting {
+        if !self.changes.is_empty() {
+            self.changes(shapes);
+            return std::mem::take(&mut self.changes).into_iter().collect();
+        }
+        let mut order: Vec<(Key, usize)> = (0..)
+            .zip(&self.steps)
+            .map(|(place, (key, _))| (*key, place))
+            .collect();
+        // of a key the older ones first
+        order.sort_unstable();
+        let mut changes: Vec<(Key, Change)> = Vec::with_capacity(self.len() + 1);
+        for (key, place) in order {
+            let step = std::mem::replace(&mut self.steps[place].1, Step::Void(0));
+            match changes.last_mut() {
+                Some((last, change)) if *last == key => change.take(shapes, step),
+                _ => {
+                    let mut change = Change::default();
+                    change.take(shapes, step);
+                    changes.push((key, change));
+                }
+            }
+        }
+        self.steps.clear();
+        changes.into_iter().collect()
+    }
+}
+
+impl Change {
+    fn take(&mut self, shapes: &Shapes, step: Step) {
+        match step {
+            Step::Void(by) => self.void(shapes, by),
+            Step::Confirmed {
+                content,
+                key,
+                remote_id,
+            } => self.confirm(content, key, remote_id),
+        }
     }
 }
 
@@ -132,37 +169,34 @@ impl Pending {
         let Some(maps) = self.shapes.get(&shape).map(|known| known.maps) else {
             return;
         };
-        let change = self.waiting.entry(maps).or_default().of(key);
-        match step {
-            Step::Void(shape) => change.void(&self.shapes, shape),
-            Step::Confirmed {
-                content,
-                key: shown,
-                remote_id,
-            } => change.confirm(content, shown, remote_id),
-        }
+        self.waiting
+            .entry(maps)
+            .or_default()
+            .steps
+            .push((key, step));
     }
 
     /// Whether it is time to write it out.
     pub(super) fn is_full(&self) -> bool {
         let waiting = self.waiting.values();
-        waiting.map(|waiting| waiting.changes.len()).sum::<usize>() >= FOLD_AT
+        waiting.map(Unsorted::len).sum::<usize>() >= FOLD_AT
     }
 
     /// What waits of these keys.
-    pub(super) fn capture(&self, maps: Maps, keys: Keys<'_>) -> Overlay {
+    pub(super) fn capture(&mut self, maps: Maps, keys: Keys<'_>) -> Overlay {
         let mut overlay = Overlay {
             shapes: Arc::clone(&self.shapes),
             changes: BTreeMap::new(),
         };
         // older ones first
-        let folding = self.folding(maps);
-        let waiting = self.waiting.get(&maps);
+        let folding = self.folding.as_deref().and_then(|layer| layer.get(&maps));
+        let waiting = self.waiting.get_mut(&maps);
+        let waiting = waiting.map(|waiting| waiting.changes(&self.shapes));
         match keys {
             Keys::These(keys) => {
                 for key in keys {
                     let older = folding.and_then(|changes| changes.get(*key));
-                    let newer = waiting.and_then(|changes| changes.get(*key));
+                    let newer = waiting.and_then(|changes| changes.get(key));
                     for change in older.into_iter().chain(newer) {
                         overlay.above(*key, change.clone());
                     }
@@ -173,8 +207,8 @@ impl Pending {
                 for (key, change) in older {
                     overlay.above(*key, change.clone());
                 }
-                let newer = waiting.map_or(&[][..], |all| &all.changes);
-                for (key, change) in newer.iter().filter(|(key, _)| (from..=to).contains(key)) {
+                let newer = waiting.into_iter().flatten();
+                for (key, change) in newer.filter(|(key, _)| (from..=to).contains(key)) {
                     overlay.above(*key, change.clone());
                 }
             }
@@ -183,22 +217,24 @@ impl Pending {
     }
 
     /// The keys of the records that were loaded under a shown key, among those that wait. Looks at each.
-    pub(super) fn owners(&self, maps: Maps, shown: &str) -> Vec<Key> {
-        let folding = self.folding(maps).map(|waiting| &waiting.changes);
-        let waiting = self.waiting.get(&maps).map(|waiting| &waiting.changes);
-        let changes = folding.into_iter().chain(waiting).flatten();
-        let owned = changes.filter(|(_, change)| change.shown() == Some(shown));
-        owned.map(|(key, _)| *key).collect()
-    }
-
-    fn folding(&self, maps: Maps) -> Option<&Waiting> {
-        self.folding.as_deref()?.get(&maps)
+    pub(super) fn owners(&mut self, maps: Maps, shown: &str) -> Vec<Key> {
+        let owned = |change: &Change| change.shown() == Some(shown);
+        let folding = self.folding.as_deref().and_then(|layer| layer.get(&maps));
+        let folding = folding.into_iter().flat_map(|waiting| &waiting.changes);
+        let mut found: Vec<_> = folding
+            .filter_map(|(key, change)| owned(change).then_some(*key))
+            .collect();
+        if let Some(waiting) = self.waiting.get_mut(&maps) {
+            let waiting = waiting.changes(&self.shapes).iter();
+            found.extend(waiting.filter_map(|(key, change)| owned(change).then_some(*key)));
+        }
+        found
     }
 
     /// Begins to write out what waits now.
     pub(super) fn begin_fold(&mut self) -> (Arc<Layer>, Arc<Shapes>) {
         let waiting = self.waiting.iter_mut();
-        let sorted = waiting.map(|(maps, changes)| (*maps, changes.take()));
+        let sorted = waiting.map(|(maps, waiting)| (*maps, waiting.take(&self.shapes)));
         let layer: Arc<Layer> = Arc::new(sorted.collect());
         self.folding = Some(Arc::clone(&layer));
         (layer, Arc::clone(&self.shapes))

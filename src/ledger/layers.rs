@@ -1,9 +1,9 @@
 //! Layers of changes on disk, between what waits in memory and the pages: what keeps the cost of a merge in proportion.
 //!
 //! The keys of a load are spread over all pages, so that each merge writes all of them anew. What waits is therefore
-//! written out as a layer, a map of its own, and the layers are merged into the pages when they have grown to a share of
-//! them. With that each record is written a few times, however many there are. A look-up asks the pages, then the
-//! layers, oldest first, then what waits.
+//! written out as a layer, a map of its own, and the layers are merged into the pages at the end of a run, when they have
+//! grown to a share of them; while it writes only when there are too many of them. With that each record is written a few
+//! times, however many there are. A look-up asks the pages, then the layers, oldest first, then what waits.
 
 use super::change::{Change, Maps, Shapes};
 use super::pages::{self, Key};
@@ -252,7 +252,7 @@ impl Part {
             }
             same
         });
-        self.identities.sort();
+        self.identities.sort_unstable();
         self.identities.dedup();
         self
     }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Keys that wait before they are written out. At some 400 bytes each this bounds the memory.
+/// Keys that wait before they are written out. At some 250 bytes each, two steps and their texts, this bounds the memory.
 pub(super) const FOLD_AT: usize = 32_768;
 
 /// No key is lower.
@@ -292,6 +292,68 @@ impl Overlay {
         match self.changes.remove(&key) {
             Some(change) => change.apply(&self.shapes, stored),
             None => stored,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::content::QuarterHour;
+    use crate::ledger::record::ContentHash;
+    use proptest::prelude::*;
+
+    const MAPS: Maps = Maps {
+        entries: 1,
+        identities: 2,
+    };
+
+    fn pending() -> Pending {
+        let mut pending = Pending::default();
+        for (shape, field) in [(1, "a"), (2, "a"), (3, "b")] {
+            let known = KnownShape {
+                maps: MAPS,
+                fields: vec![field.to_owned()],
+            };
+            pending.add_shape(shape, known);
+        }
+        pending
+    }
+
+    /// Steps of a few keys: who writes, and what was confirmed.
+    fn steps() -> impl Strategy<Value = Vec<(u8, u32, Option<(u32, String)>)>> {
+        let confirmed = proptest::option::of((0..9_u32, "[a-c]{0,2}"));
+        proptest::collection::vec((0..6_u8, 1..4_u32, confirmed), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn whether_somebody_looks_on_the_way_changes_nothing(steps in steps(), every in 1..50_usize) {
+            let (mut watched, mut alone) = (pending(), pending());
+            for (n, (key, shape, confirmed)) in steps.into_iter().enumerate() {
+                let step = match confirmed {
+                    None => Step::Void(shape),
+                    Some((at, shown)) => {
+                        let (hash, at) = (ContentHash::of(at.into()), QuarterHour(at));
+                        let content = Content { shape, hash, at };
+                        Step::Confirmed { content, key: shown, remote_id: None }
+                    }
+                };
+                for pending in [&mut watched, &mut alone] {
+                    pending.take(shape, [key; 9], step.clone());
+                }
+                if n % every == 0 {
+                    prop_assert!(watched.capture(MAPS, Keys::ALL).first().is_some());
+                }
+            }
+            let [watched, alone] = [watched, alone].map(|mut pending| pending.begin_fold().0);
+            let changes = |layer: &Layer| layer.get(&MAPS).map(|waiting| waiting.changes.clone());
+            prop_assert_eq!(changes(&watched), changes(&alone));
+            let identities = |layer: &Layer| layer.get(&MAPS).map(|waiting| waiting.identities.clone());
+            prop_assert_eq!(identities(&watched), identities(&alone));
+            for waiting in alone.values() {
+                prop_assert!(waiting.changes.is_sorted_by(|(one, _), (other, _)| one < other));
+            }
         }
     }
 }

@@ -27,6 +27,9 @@ struct Underway {
     doubtful: bool,
 }
 
+/// The rows of an intent.
+type IntentRows = Vec<(RowId, RowHashes)>;
+
 /// How many rows an intent has, and how many of them are not decided.
 #[derive(Debug, Clone, Copy)]
 struct Intent {
@@ -282,10 +285,7 @@ pub(super) fn fold(
 }
 
 /// The intents that have rows which are decided or belong to a run that is over, with the rows that stay in each.
-fn shorter(
-    db: &Connection,
-    of: Option<&Remember>,
-) -> rusqlite::Result<Vec<(i64, Vec<(RowId, RowHashes)>)>> {
+fn shorter(db: &Connection, of: Option<&Remember>) -> rusqlite::Result<Vec<(i64, IntentRows)>> {
     let mut shorter = Vec::new();
     let mut query = db.prepare(
         "SELECT seq, part, state, entries FROM intent JOIN stage USING (part) JOIN run USING (run)",
@@ -462,7 +462,7 @@ fn load_shapes(db: &Connection, pending: &mut Pending) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn rows_of(intent: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Vec<(RowId, RowHashes)>> {
+fn rows_of(intent: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<IntentRows> {
     let entries = intent.get_ref(column)?;
     let entries = entries.as_blob().map_err(|_| damaged(column))?;
     decode_intent(entries).ok_or_else(|| damaged(column))

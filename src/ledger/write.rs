@@ -75,7 +75,7 @@ impl Writer {
         }
         let kept = waiting.iter().flat_map(|waiting| &waiting.kept).flatten();
         for (record, kept) in records().zip(kept) {
-            let mut writing = Writing {
+            let mut one = Writing {
                 db: &transaction,
                 run: self.run,
                 parts: &mut self.parts,
@@ -83,7 +83,7 @@ impl Writer {
                 remember: &mut self.remember,
                 pending: &self.pending,
             };
-            writing.record(record, kept)?;
+            one.record(record, kept)?;
         }
         records().for_each(|record| record.step().before());
         transaction.commit()?;

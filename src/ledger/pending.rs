@@ -320,8 +320,11 @@ mod tests {
         pending
     }
 
+    /// When and as what the site confirmed a record; if it did.
+    type Confirmation = Option<(u32, String)>;
+
     /// Steps of a few keys: who writes, and what was confirmed.
-    fn steps() -> impl Strategy<Value = Vec<(u8, u32, Option<(u32, String)>)>> {
+    fn steps() -> impl Strategy<Value = Vec<(u8, u32, Confirmation)>> {
         let confirmed = proptest::option::of((0..9_u32, "[a-c]{0,2}"));
         proptest::collection::vec((0..6_u8, 1..4_u32, confirmed), 0..40)
     }

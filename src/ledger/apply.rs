@@ -1,6 +1,6 @@
 //! What each record does to the tables, and to what is remembered.
 
-use super::body::Packer;
+use super::body::Packed;
 use super::call::{erase_all_calls, erase_call, erase_calls, insert_call};
 use super::insert::{Settled, insert_batch, insert_rows, insert_stage, settle_batch, unwritable};
 use super::pending::Pending;
@@ -8,30 +8,53 @@ use super::progress;
 use super::record::{Record, StageHeader};
 use super::remember::{self, Remember};
 use super::said::Said;
-use crate::model::outcome::{RowOutcome, Status};
+use crate::model::outcome::{Counts, RowOutcome, Status};
 use rusqlite::{Connection, Transaction, params};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// The parts of a run, by stage.
 #[derive(Debug)]
-pub(super) struct Parts(HashMap<u32, i64>);
+pub(super) struct Parts(HashMap<u32, Part>);
+
+/// A stage that has begun.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    part: i64,
+    /// Its rows that are written, by status: to count them all at its end would be to read them all.
+    counts: Counts,
+}
 
 impl Parts {
     /// Those of the stages that have begun.
     pub(super) fn of(db: &Connection, run: i64) -> rusqlite::Result<Self> {
         let mut query = db.prepare("SELECT stage, part FROM stage WHERE run = ?")?;
-        let parts = query.query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        parts.collect::<Result<_, _>>().map(Self)
+        let mut stages = query.query([run])?;
+        let mut parts = HashMap::new();
+        while let Some(stage) = stages.next()? {
+            let part = stage.get(1)?;
+            let counts = progress::count(db, part)?;
+            parts.insert(stage.get(0)?, Part { part, counts });
+        }
+        Ok(Self(parts))
     }
 
     /// A record of a stage that never began is a defect.
     fn get(&self, stage: u32) -> rusqlite::Result<i64> {
-        let part = self.0.get(&stage).copied();
-        part.ok_or_else(|| {
-            rusqlite::Error::ToSqlConversionFailure("the stage has not begun".into())
-        })
+        self.0.get(&stage).map(|part| part.part).ok_or_else(begun)
     }
+
+    fn add(&mut self, stage: u32, outcomes: &[RowOutcome]) -> rusqlite::Result<()> {
+        let part = self.0.get_mut(&stage).ok_or_else(begun)?;
+        for outcome in outcomes {
+            part.counts.add(outcome.status, 1);
+        }
+        Ok(())
+    }
+}
+
+fn begun() -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure("the stage has not begun".into())
 }
 
 /// One transaction.
@@ -39,18 +62,17 @@ pub(super) struct Writing<'a> {
     pub(super) db: &'a Transaction<'a>,
     pub(super) run: i64,
     pub(super) parts: &'a mut Parts,
-    pub(super) packer: &'a mut Packer,
     pub(super) said: &'a mut Said,
     pub(super) remember: &'a mut Remember,
     pub(super) pending: &'a Mutex<Pending>,
 }
 
 impl Writing<'_> {
-    /// Writes one record.
+    /// Writes one record, with what is kept with it.
     ///
     /// # Errors
     /// When it cannot be written, or is about something that was never begun.
-    pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
+    pub(super) fn record(&mut self, record: &Record, kept: &[Packed]) -> rusqlite::Result<()> {
         let Self { db, run, .. } = *self;
         match record {
             Record::StageStarted(header) => self.stage(header),
@@ -69,18 +91,20 @@ impl Writing<'_> {
                 stage,
                 batch,
                 key,
-                body,
                 rows,
                 at,
+                ..
             } => {
                 let part = self.parts.get(*stage)?;
-                insert_batch(db, self.packer, part, *batch, key, *at, (body, rows))?;
+                for packed in kept {
+                    insert_batch(db, part, *batch, key, *at, packed)?;
+                }
                 self.remember.sending(db, part, rows)
             }
-            Record::Calling { stage, rows, items } => {
+            Record::Calling { stage, rows, .. } => {
                 let part = self.parts.get(*stage)?;
-                for (row, item) in rows.iter().zip(items) {
-                    insert_call(db, self.packer, part, row, item)?;
+                for (row, packed) in rows.iter().zip(kept) {
+                    insert_call(db, part, row.row.id, packed)?;
                 }
                 self.remember.sending(db, part, rows)
             }
@@ -109,21 +133,22 @@ impl Writing<'_> {
                     attempts: outcomes.first().map_or(0, |outcome| outcome.attempts),
                 };
                 settle_batch(db, part, settled, trace_id.as_deref())?;
-                self.outcomes(part, outcomes, Some(settled))
+                self.outcomes(*stage, outcomes, Some(settled))
             }
             Record::Suspended {
                 stage, outcomes, ..
             } => {
                 // nothing is decided: what is remembered of its rows stays as its intent left it
-                insert_rows(db, self.said, self.parts.get(*stage)?, outcomes, None)
+                insert_rows(db, self.said, self.parts.get(*stage)?, outcomes, None)?;
+                self.parts.add(*stage, outcomes)
             }
             Record::Rows { stage, outcomes } => {
-                self.outcomes(self.parts.get(*stage)?, outcomes, None)
+                self.outcomes(*stage, outcomes, None)
             }
             Record::StageFinished { stage, at } => {
                 let part = self.parts.get(*stage)?;
                 erase_calls(db, part)?;
-                let counts = progress::count(db, part)?;
+                let counts = self.parts.0.get(stage).ok_or_else(begun)?.counts;
                 let counts = Status::ALL.map(|status| counts.of(status));
                 let counts = serde_json::to_string(&counts).map_err(unwritable)?;
                 let sql = "UPDATE stage SET finished_at = ?, counts = ? WHERE part = ?";
@@ -156,10 +181,11 @@ impl Writing<'_> {
             }
         };
         let part = if let Some(part) = self.parts.0.get(&header.stage) {
-            *part
+            part.part
         } else {
             let part = insert_stage(self.db, self.run, header, shape)?;
-            self.parts.0.insert(header.stage, part);
+            let counts = Counts::default();
+            self.parts.0.insert(header.stage, Part { part, counts });
             part
         };
         if let Some(shape) = shape {
@@ -170,11 +196,13 @@ impl Writing<'_> {
 
     fn outcomes(
         &mut self,
-        part: i64,
+        stage: u32,
         outcomes: &[RowOutcome],
         settled: Option<Settled>,
     ) -> rusqlite::Result<()> {
+        let part = self.parts.get(stage)?;
         insert_rows(self.db, self.said, part, outcomes, settled)?;
+        self.parts.add(stage, outcomes)?;
         for outcome in outcomes {
             self.remember.decided(part, outcome);
             if settled.is_none() {

@@ -1,6 +1,7 @@
 //! A request's body as the ledger keeps it while the request is undecided: compressed, since each byte is written to the
 //! log, to the file, and over again when it is erased.
 
+use super::record::{Record, SentRow};
 use std::fmt;
 use std::io;
 use zstd::bulk::Compressor;
@@ -11,6 +12,13 @@ const LEVEL: i32 = 1;
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// No body is larger: the client's own cap is far below.
 const MOST: usize = 1 << 30;
+
+/// What goes out, with the rows of which it consists.
+#[derive(Debug)]
+pub(super) struct Packed {
+    pub(super) body: Vec<u8>,
+    pub(super) rows: Vec<u8>,
+}
 
 /// Packs bodies.
 pub(super) struct Packer(Compressor<'static>);
@@ -29,9 +37,37 @@ impl Packer {
         Ok(Self(compressor))
     }
 
-    pub(super) fn pack(&mut self, body: &[u8]) -> io::Result<Vec<u8>> {
+    fn pack(&mut self, body: &[u8]) -> io::Result<Vec<u8>> {
         self.0.compress(body)
     }
+
+    /// What is kept with a record: what a bulk request sends, or each row by single calls.
+    pub(super) fn kept(&mut self, record: &Record) -> io::Result<Vec<Packed>> {
+        let mut packed = |body: &[u8], rows: &[SentRow]| -> io::Result<Packed> {
+            Ok(Packed {
+                body: self.pack(body)?,
+                rows: self.pack(&rows_json(rows)?)?,
+            })
+        };
+        match record {
+            Record::Sending { body, rows, .. } => Ok(vec![packed(body, rows)?]),
+            Record::Calling { rows, items, .. } => {
+                let calls = rows.iter().zip(items);
+                let calls = calls.map(|(row, item)| packed(item, std::slice::from_ref(row)));
+                calls.collect()
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// `[[row, file, line, key], …]`
+fn rows_json(rows: &[SentRow]) -> io::Result<Vec<u8>> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|SentRow { row, .. }| (row.id.0, row.file.0, row.line, row.key.as_str()))
+        .collect();
+    Ok(serde_json::to_vec(&rows)?)
 }
 
 /// The exact bytes again; what was written before bodies were packed is given as it is.

@@ -1,11 +1,9 @@
 //! What single calls send, while their row is undecided: kept as the bodies of bulk requests are, under the row's number with
 //! a minus, which no batch has.
 
-use super::body::{Packer, unpack};
+use super::body::{Packed, unpack};
 use super::error::damaged;
-use super::insert::{rows_json, unwritable};
 use super::progress::{UNANSWERED, is_unanswered};
-use super::record::SentRow;
 use crate::model::outcome::{Route, RowOutcome, Status};
 use crate::model::row::{FileId, RowId, RowRef};
 use crate::model::slice::Slice;
@@ -15,17 +13,13 @@ use std::collections::HashMap;
 /// Writes what a row is about to send.
 pub(super) fn insert_call(
     db: &Transaction<'_>,
-    packer: &mut Packer,
     part: i64,
-    row: &SentRow,
-    item: &Slice,
+    row: RowId,
+    packed: &Packed,
 ) -> rusqlite::Result<()> {
-    let mut pack = |bytes: &[u8]| packer.pack(bytes).map_err(unwritable);
-    let body = pack(item)?;
-    let rows = pack(&rows_json(std::slice::from_ref(row))?)?;
     // neither way may write it at first, and a later call of it begins anew
     db.prepare_cached("INSERT OR REPLACE INTO body (part, batch, body, rows) VALUES (?, ?, ?, ?)")?
-        .execute(params![part, place(row.row.id), body, rows])
+        .execute(params![part, place(row), packed.body, packed.rows])
         .map(drop)
 }
 

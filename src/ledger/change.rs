@@ -2,8 +2,9 @@
 //! one.
 
 use super::content::{Content, Entry, number, put_number, put_text, text};
+use super::few::Few;
 use super::pages::{Key, Value};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A (site, entity): the maps of what is remembered, or of one layer of changes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,14 +21,14 @@ pub(super) struct KnownShape {
 }
 
 /// Shapes by number.
-pub(super) type Shapes = HashMap<u32, KnownShape>;
+pub(super) type Shapes = FxHashMap<u32, KnownShape>;
 
 /// What happened to a key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Change {
     /// By these shapes.
-    pub(super) voided: Vec<u32>,
-    pub(super) contents: Vec<Content>,
+    pub(super) voided: Few<u32>,
+    pub(super) contents: Few<Content>,
     /// Shown key and remote id.
     pub(super) known: Option<(String, Option<String>)>,
 }
@@ -56,11 +57,11 @@ impl Change {
 
     /// This, and then another one.
     pub(super) fn then(mut self, shapes: &Shapes, newer: Self) -> Self {
-        for by in newer.voided {
-            self.void(shapes, by);
+        for by in newer.voided.iter() {
+            self.void(shapes, *by);
         }
-        for content in newer.contents {
-            replace(&mut self.contents, content);
+        for content in newer.contents.iter() {
+            replace(&mut self.contents, *content);
         }
         if let Some((key, remote_id)) = newer.known {
             let before = self.known.take().and_then(|(_, id)| id);
@@ -70,23 +71,22 @@ impl Change {
     }
 
     /// What the record is after it.
-    pub(super) fn apply(&self, shapes: &Shapes, old: Option<Entry>) -> Option<Entry> {
-        if old.is_none() && self.known.is_none() {
-            return None;
-        }
-        let mut entry = old.unwrap_or_default();
+    pub(super) fn apply(self, shapes: &Shapes, old: Option<Entry>) -> Option<Entry> {
+        let mut entry = match old {
+            Some(entry) => entry,
+            None if self.known.is_none() => return None,
+            None => Entry::default(),
+        };
         entry.contents.retain(|content| {
             let voided = |by: &u32| overlap(shapes, content.shape, *by);
             !self.voided.iter().any(voided)
         });
-        for content in &self.contents {
+        for content in self.contents.iter() {
             replace(&mut entry.contents, *content);
         }
-        if let Some((key, remote_id)) = &self.known {
-            entry.key.clone_from(key);
-            if remote_id.is_some() {
-                entry.remote_id.clone_from(remote_id);
-            }
+        if let Some((key, remote_id)) = self.known {
+            entry.key = key;
+            entry.remote_id = remote_id.or(entry.remote_id);
         }
         Some(entry)
     }
@@ -100,10 +100,10 @@ impl Value for Change {
         let known = usize::from(self.known.is_some()) + usize::from(id.is_some());
         put_number(out, self.contents.len() * 3 + known);
         put_number(out, self.voided.len());
-        for shape in &self.voided {
+        for shape in self.voided.iter() {
             put_number(out, *shape as usize);
         }
-        for content in &self.contents {
+        for content in self.contents.iter() {
             content.encode(out);
         }
         if let Some((key, _)) = &self.known {
@@ -133,7 +133,7 @@ impl Value for Change {
     }
 }
 
-fn replace(contents: &mut Vec<Content>, content: Content) {
+fn replace(contents: &mut Few<Content>, content: Content) {
     contents.retain(|other| other.shape != content.shape);
     contents.push(content);
 }
@@ -167,7 +167,8 @@ mod tests {
             maps,
             fields: fields.split(' ').map(str::to_owned).collect(),
         };
-        fields.map(|(shape, fields)| (shape, known(fields))).into()
+        let shapes = fields.map(|(shape, fields)| (shape, known(fields)));
+        shapes.into_iter().collect()
     }
 
     /// Steps of a key, as a run takes them.
@@ -198,13 +199,16 @@ mod tests {
         #[test]
         fn two_changes_made_one_do_what_both_did(before in changes(), older in changes(), newer in changes()) {
             let shapes = shapes();
-            let entry = before.apply(&shapes, None);
-            let both = newer.apply(&shapes, older.apply(&shapes, entry.clone()));
+            let apply = |change: &Change, entry| change.clone().apply(&shapes, entry);
+            let entry = apply(&before, None);
+            let both = apply(&newer, apply(&older, entry.clone()));
             prop_assert_eq!(&older.clone().then(&shapes, newer.clone()).apply(&shapes, entry), &both);
             // again, as after a crash in the middle of a merge: to the same end
-            let again = newer.apply(&shapes, older.apply(&shapes, both.clone()));
+            let again = apply(&newer, apply(&older, both.clone()));
             let sorted = |entry: Option<Entry>| entry.map(|mut entry| {
-                entry.contents.sort_by_key(|content| content.shape);
+                let mut contents = entry.contents.to_vec();
+                contents.sort_by_key(|content| content.shape);
+                entry.contents = contents.into_iter().collect();
                 entry
             });
             prop_assert_eq!(sorted(again), sorted(both));

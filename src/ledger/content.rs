@@ -1,5 +1,6 @@
 //! What is remembered of a record that was loaded: its shown key, its remote id, and what each shape confirmed last.
 
+use super::few::Few;
 use super::pages::{Key, Value};
 use super::record::ContentHash;
 use crate::model::clock::UnixMillis;
@@ -87,7 +88,7 @@ impl QuarterHour {
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) remote_id: Option<String>,
-    pub(super) contents: Vec<Content>,
+    pub(super) contents: Few<Content>,
 }
 
 impl Value for Entry {
@@ -100,7 +101,7 @@ impl Value for Entry {
         if let Some(id) = &self.remote_id {
             put_text(out, id);
         }
-        for content in &self.contents {
+        for content in self.contents.iter() {
             content.encode(out);
         }
     }

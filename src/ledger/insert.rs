@@ -1,13 +1,15 @@
 //! The rows of the tables, one function for each kind.
 
 use super::apply::expect_one;
-use super::body::Packer;
-use super::record::{SentRow, StageHeader};
+use super::body::Packed;
+use super::record::StageHeader;
 use super::said::Said;
 use crate::model::clock::UnixMillis;
 use crate::model::outcome::{BatchSeq, Route, RowOutcome};
-use rusqlite::{Transaction, params};
+use rusqlite::{Statement, Transaction, params};
 use std::error::Error;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 /// What rows have in common with their batch, and need not say themselves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,21 +26,18 @@ pub(super) fn unwritable(error: impl Error + Send + Sync + 'static) -> rusqlite:
 /// Writes a bulk request that is about to leave.
 pub(super) fn insert_batch(
     db: &Transaction<'_>,
-    packer: &mut Packer,
     part: i64,
     batch: BatchSeq,
     key: &str,
     at: UnixMillis,
-    (body, rows): (&[u8], &[SentRow]),
+    packed: &Packed,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO batch (part, batch, generation, key, state, sent_at) VALUES (?, ?, 0, ?, 0, ?)",
     )?
     .execute(params![part, batch.0, key, at])?;
-    let mut pack = |bytes: &[u8]| packer.pack(bytes).map_err(unwritable);
-    let (body, rows) = (pack(body)?, pack(&rows_json(rows)?)?);
     db.prepare_cached("INSERT INTO body (part, batch, body, rows) VALUES (?, ?, ?, ?)")?
-        .execute(params![part, batch.0, body, rows])
+        .execute(params![part, batch.0, packed.body, packed.rows])
         .map(drop)
 }
 
@@ -101,6 +100,12 @@ pub(super) fn insert_stage(
     Ok(part)
 }
 
+/// Rows that one statement writes, where they have all but their own in common.
+const TOGETHER: usize = 20;
+/// What such rows share, and what each has of its own.
+const SHARED: usize = 7;
+const OWN: usize = 4;
+
 /// Writes the outcomes of rows, without what their batch says.
 pub(super) fn insert_rows(
     db: &Transaction<'_>,
@@ -109,57 +114,86 @@ pub(super) fn insert_rows(
     outcomes: &[RowOutcome],
     settled: Option<Settled>,
 ) -> rusqlite::Result<()> {
+    static MANY: LazyLock<String> = LazyLock::new(|| insert_of(TOGETHER));
+    static ONE: LazyLock<String> = LazyLock::new(|| insert_of(1));
+    let mut many = db.prepare_cached(&MANY)?;
+    let mut one = db.prepare_cached(&ONE)?;
+    let mut rest = outcomes;
+    while let Some(first) = rest.first() {
+        let number = said.number_of(db, part, &first.reasons)?;
+        let alike = Alike::of(first, number, settled);
+        let same = |outcome: &&RowOutcome| {
+            outcome.reasons == first.reasons && Alike::of(outcome, number, settled) == alike
+        };
+        let count = 1 + rest[1..].iter().take_while(same).count();
+        let (now, later) = rest.split_at(count);
+        let (chunks, single) = now.as_chunks::<TOGETHER>();
+        if !chunks.is_empty() {
+            alike.bind(&mut many, part)?;
+        }
+        for chunk in chunks {
+            bind_own(&mut many, chunk)?;
+            many.raw_execute()?;
+        }
+        if !single.is_empty() {
+            alike.bind(&mut one, part)?;
+        }
+        for outcome in single {
+            bind_own(&mut one, std::slice::from_ref(outcome))?;
+            one.raw_execute()?;
+        }
+        rest = later;
+    }
+    Ok(())
+}
+
+/// The statement that writes so many rows.
+fn insert_of(rows: usize) -> String {
     // a plain INSERT: a second outcome for a row is a defect and must not pass
-    let mut insert = db.prepare_cached(
-        "INSERT INTO row (part, row, file, line_offset, key, status, said, remote_id, batch, sent, finished_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    insert.raw_bind_parameter(1, part)?;
-    // most say the same as the row before them: what is bound stays bound
-    let mut bound: Option<Alike> = None;
-    for outcome in outcomes {
-        let row = &outcome.row;
-        let alike = Alike::of(
-            outcome,
-            said.number_of(db, part, &outcome.reasons)?,
-            settled,
+    let mut sql = "INSERT INTO row (part, file, status, said, batch, sent, finished_at, row, line_offset, key, remote_id) VALUES "
+        .to_owned();
+    for row in 0..rows {
+        let own = SHARED + OWN * row;
+        let comma = if row == 0 { "" } else { ", " };
+        let (number, offset, key, id) = (own + 1, own + 2, own + 3, own + 4);
+        // writing into a string cannot fail
+        let _ = write!(
+            sql,
+            "{comma}(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?{number}, ?{offset}, ?{key}, ?{id})"
         );
+    }
+    sql
+}
+
+fn bind_own(insert: &mut Statement<'_>, outcomes: &[RowOutcome]) -> rusqlite::Result<()> {
+    for (place, outcome) in outcomes.iter().enumerate() {
+        let row = &outcome.row;
         // lines and rows are far below the end of 63 bits
         let offset = row
             .line
             .map(|line| line.cast_signed() - row.id.0.cast_signed());
-        insert.raw_bind_parameter(2, row.id.0)?;
-        insert.raw_bind_parameter(4, offset)?;
-        insert.raw_bind_parameter(5, row.key.as_str())?;
-        if bound.as_ref() != Some(&alike) {
-            insert.raw_bind_parameter(3, alike.file)?;
-            insert.raw_bind_parameter(6, alike.status)?;
-            insert.raw_bind_parameter(7, alike.said)?;
-            insert.raw_bind_parameter(8, alike.remote_id)?;
-            insert.raw_bind_parameter(9, alike.batch)?;
-            insert.raw_bind_parameter(10, alike.sent)?;
-            insert.raw_bind_parameter(11, alike.finished_at)?;
-            bound = Some(alike);
-        }
-        insert.raw_execute()?;
+        let own = SHARED + OWN * place;
+        insert.raw_bind_parameter(own + 1, row.id.0)?;
+        insert.raw_bind_parameter(own + 2, offset)?;
+        insert.raw_bind_parameter(own + 3, row.key.as_str())?;
+        insert.raw_bind_parameter(own + 4, outcome.remote_id.as_deref())?;
     }
     Ok(())
 }
 
 /// What a row is likely to have in common with the row before it.
 #[derive(PartialEq, Eq)]
-struct Alike<'a> {
+struct Alike {
     file: u32,
     status: u8,
     said: Option<i64>,
-    remote_id: Option<&'a str>,
     batch: Option<u64>,
     sent: Option<u64>,
     finished_at: Option<UnixMillis>,
 }
 
-impl<'a> Alike<'a> {
-    fn of(outcome: &'a RowOutcome, said: Option<i64>, settled: Option<Settled>) -> Self {
+impl Alike {
+    fn of(outcome: &RowOutcome, said: Option<i64>, settled: Option<Settled>) -> Self {
         let batch = settled.filter(|settled| outcome.batch == Some(settled.batch));
         let sent = match outcome.route {
             Some(Route::Bulk) if batch.is_some_and(|b| b.attempts == outcome.attempts) => None,
@@ -177,19 +211,67 @@ impl<'a> Alike<'a> {
             file: outcome.row.file.0,
             status: outcome.status as u8,
             said,
-            remote_id: outcome.remote_id.as_deref(),
             batch: outcome.batch.map(|batch| batch.0),
             sent,
             finished_at: own_time.then_some(outcome.finished_at),
         }
     }
+
+    fn bind(&self, insert: &mut Statement<'_>, part: i64) -> rusqlite::Result<()> {
+        insert.raw_bind_parameter(1, part)?;
+        insert.raw_bind_parameter(2, self.file)?;
+        insert.raw_bind_parameter(3, self.status)?;
+        insert.raw_bind_parameter(4, self.said)?;
+        insert.raw_bind_parameter(5, self.batch)?;
+        insert.raw_bind_parameter(6, self.sent)?;
+        insert.raw_bind_parameter(7, self.finished_at)
+    }
 }
 
-/// `[[row, file, line, key], …]`
-pub(super) fn rows_json(rows: &[SentRow]) -> rusqlite::Result<Vec<u8>> {
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|SentRow { row, .. }| (row.id.0, row.file.0, row.line, row.key.as_str()))
-        .collect();
-    serde_json::to_vec(&rows).map_err(unwritable)
+#[cfg(test)]
+mod tests {
+    use super::TOGETHER;
+    use crate::ledger::LedgerError;
+    use crate::ledger::record::Record;
+    use crate::ledger::tests::{begin, open, outcome};
+    use crate::model::outcome::Status::{self, Failed, Loaded, Rejected};
+
+    #[test]
+    fn every_row_is_written_once_however_many_are_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(folder.path());
+        let run = begin(&ledger, "r1", None);
+        let (mut written, mut id) = (Vec::new(), 0);
+        let ends: [Status; 3] = [Loaded, Rejected, Failed];
+        let alike = [1, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER + 2, 2];
+        for (count, status) in alike.into_iter().zip(ends.into_iter().cycle()) {
+            for _ in 0..count {
+                id += 1;
+                let mut outcome = outcome(id, status, None);
+                outcome.remote_id = (id % 3 > 0).then(|| format!("{}", 100 + id));
+                written.push(outcome);
+            }
+        }
+        let outcomes = written.clone();
+        run.write_now(vec![Record::Rows { stage: 0, outcomes }])
+            .unwrap();
+        let mut stored = Vec::new();
+        run.each_row(0, |row| {
+            stored.push((row.row, row.status, row.key, row.remote_id, row.reasons));
+            Ok::<_, LedgerError>(())
+        })
+        .unwrap();
+        let written = written.into_iter().map(|outcome| {
+            let row = outcome.row;
+            let key = row.key.as_str().to_owned();
+            (
+                row.id.0,
+                outcome.status,
+                key,
+                outcome.remote_id,
+                outcome.reasons,
+            )
+        });
+        assert_eq!(stored, written.collect::<Vec<_>>());
+    }
 }

@@ -1,14 +1,14 @@
 //! Layers of changes on disk, between what waits in memory and the pages: what keeps the cost of a merge in proportion.
 //!
 //! The keys of a load are spread over all pages, so that each merge writes all of them anew. What waits is therefore
-//! written out as a layer, a map of its own, and the layers are merged into the pages when they have grown to a share of
-//! them. With that each record is written a few times, however many there are. A look-up asks the pages, then the
-//! layers, oldest first, then what waits.
+//! written out as a layer, a map of its own, and the layers are merged into the pages at the end of a run, when they have
+//! grown to a share of them; while it writes only when there are too many of them. With that each record is written a few
+//! times, however many there are. A look-up asks the pages, then the layers, oldest first, then what waits.
 
 use super::change::{Change, Maps, Shapes};
 use super::pages::{self, Key};
 use super::pending::{FIRST, LAST, Layer, Waiting};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::collections::BTreeMap;
 
 /// Layers beyond which they are merged with each other.
@@ -21,6 +21,8 @@ const PIECE: u64 = 256;
 /// When layers are merged into the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Merge {
+    /// Once there are too many of them, and they have as much as the pages: while a run writes.
+    Crowded,
     /// Once they are this part of the pages.
     From(u64),
     /// Now, all of them.
@@ -28,8 +30,6 @@ pub(super) enum Merge {
 }
 
 impl Merge {
-    /// While a run writes: they double the pages.
-    pub(super) const DURING: Self = Self::From(1);
     /// At the end of a run.
     pub(super) const AFTER: Self = Self::From(4);
 }
@@ -96,24 +96,25 @@ pub(super) fn write(
     }
     for (base, waiting) in all {
         let layers = over(db, base)?;
+        if layers.is_empty() && waiting.changes.is_empty() {
+            continue;
+        }
+        let crowded = layers.len() >= MOST;
         let grown = pages_of(db, &layers)? + (waiting.changes.len() / PAGE) as u64 + 1;
         let now = match when {
             Merge::All => true,
             Merge::From(part) => grown * part >= pages_of(db, &[base])?,
+            Merge::Crowded => crowded && grown >= pages_of(db, &[base])?,
         };
         if now {
             merge_into_pages(db, shapes, base, &layers, waiting)?;
             continue;
         }
-        if layers.len() >= MOST {
+        if crowded {
             merge_layers(db, shapes, &layers)?;
         }
         if !waiting.changes.is_empty() {
-            let layer = add(db, base)?;
-            let changes = waiting.changes.iter().map(|(key, change)| (*key, change));
-            pages::merge(db, layer.entries, changes, |_, change| Some(change.clone()))?;
-            let identities = waiting.identities.iter().map(|key| (*key, ()));
-            pages::merge(db, layer.identities, identities, |_, ()| Some(()))?;
+            add(db, base, waiting)?;
         }
     }
     Ok(())
@@ -141,14 +142,16 @@ fn merge_into_pages(
     layers: &[Maps],
     waiting: &Waiting,
 ) -> rusqlite::Result<()> {
-    let pages = pages_of(db, layers)? + (waiting.changes.len() / PAGE) as u64;
+    let changed = pages_of(db, layers)? + (waiting.changes.len() / PAGE) as u64;
+    // most of the pages are written anew, each piece of them in one transaction
+    let pages = changed.max(pages_of(db, &[base])? / 4);
     for piece in pieces(pages) {
         merge_piece(db, shapes, base, layers, waiting, piece)?;
-        drop_through(db, layers, piece.1)?;
     }
     remove(db, layers)
 }
 
+/// Merges what there is between two keys, both included, and drops it from the layers.
 fn merge_piece(
     db: &mut Connection,
     shapes: &Shapes,
@@ -157,16 +160,23 @@ fn merge_piece(
     waiting: &Waiting,
     (from, to): (Key, Key),
 ) -> rusqlite::Result<()> {
-    let mut part = read(db, shapes, layers, from, to)?;
-    for (key, change) in waiting.changes.range(from..=to) {
-        part.above(shapes, *key, change.clone());
-    }
-    part.identities.extend(waiting.identities.range(from..=to));
-    pages::merge(db, base.entries, part.changes, |old, change| {
-        change.apply(shapes, old)
-    })?;
+    let mut part = Part::read(db, layers, from, to)?;
+    part.changes.extend_from_slice(waiting.between(from, to));
+    let identities = waiting.identities.iter().copied();
+    part.identities
+        .extend(identities.filter(|key| (from..=to).contains(key)));
+    let part = part.folded(shapes);
+    let transaction = db.transaction()?;
+    drop_through(&transaction, layers, to)?;
+    pages::merge_in(
+        &transaction,
+        base.entries,
+        part.changes,
+        |old, change: Change| change.apply(shapes, old),
+    )?;
     let identities = part.identities.into_iter().map(|key| (key, ()));
-    pages::merge(db, base.identities, identities, |_, ()| Some(()))
+    pages::merge_in(&transaction, base.identities, identities, |_, ()| Some(()))?;
+    transaction.commit()
 }
 
 /// Merges the younger layers into the oldest.
@@ -174,11 +184,13 @@ fn merge_layers(db: &mut Connection, shapes: &Shapes, layers: &[Maps]) -> rusqli
     let Some((oldest, younger)) = layers.split_first() else {
         return Ok(());
     };
-    let pages = pages_of(db, younger)?;
+    let pages = pages_of(db, younger)?.max(pages_of(db, &[*oldest])? / 4);
     for (from, to) in pieces(pages) {
-        let part = read(db, shapes, younger, from, to)?;
-        pages::merge(
-            db,
+        let part = Part::read(db, younger, from, to)?.folded(shapes);
+        let transaction = db.transaction()?;
+        drop_through(&transaction, younger, to)?;
+        pages::merge_in(
+            &transaction,
             oldest.entries,
             part.changes,
             |old: Option<Change>, newer| {
@@ -189,59 +201,71 @@ fn merge_layers(db: &mut Connection, shapes: &Shapes, layers: &[Maps]) -> rusqli
             },
         )?;
         let identities = part.identities.into_iter().map(|key| (key, ()));
-        pages::merge(db, oldest.identities, identities, |_, ()| Some(()))?;
-        drop_through(db, younger, to)?;
+        pages::merge_in(
+            &transaction,
+            oldest.identities,
+            identities,
+            |_, ()| Some(()),
+        )?;
+        transaction.commit()?;
     }
     remove(db, younger)
 }
 
-impl Waiting {
-    fn above(&mut self, shapes: &Shapes, key: Key, newer: Change) {
-        let change = match self.changes.remove(&key) {
-            Some(older) => older.then(shapes, newer),
-            None => newer,
-        };
-        self.changes.insert(key, change);
+/// What layers have between two keys: those of one after those of another, older ones first.
+#[derive(Default)]
+struct Part {
+    changes: Vec<(Key, Change)>,
+    identities: Vec<Key>,
+}
+
+impl Part {
+    fn read(db: &Connection, layers: &[Maps], from: Key, to: Key) -> rusqlite::Result<Self> {
+        let mut found = Self::default();
+        for layer in layers {
+            pages::scan(db, layer.entries, from, |key, change| {
+                let inside = key <= to;
+                if inside {
+                    found.changes.push((key, change));
+                }
+                Ok::<_, rusqlite::Error>(inside)
+            })?;
+            pages::scan(db, layer.identities, from, |key, ()| {
+                let inside = key <= to;
+                if inside {
+                    found.identities.push(key);
+                }
+                Ok::<_, rusqlite::Error>(inside)
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// In the order of the keys, one change of each.
+    fn folded(mut self, shapes: &Shapes) -> Self {
+        // stable: changes of a key stay in the order in which they happened; and quick with runs that are sorted
+        self.changes.sort_by_key(|(key, _)| *key);
+        self.changes.dedup_by(|(key, newer), (before, older)| {
+            let same = key == before;
+            if same {
+                *older = std::mem::take(older).then(shapes, std::mem::take(newer));
+            }
+            same
+        });
+        self.identities.sort_unstable();
+        self.identities.dedup();
+        self
     }
 }
 
-/// What layers, oldest first, have between two keys.
-fn read(
-    db: &Connection,
-    shapes: &Shapes,
-    layers: &[Maps],
-    from: Key,
-    to: Key,
-) -> rusqlite::Result<Waiting> {
-    let mut found = Waiting::default();
+/// Removes from layers what they have up to a key. From all of them at once, and together with the merge: a change of one
+/// that outlived a newer one would count again.
+fn drop_through(db: &Transaction<'_>, layers: &[Maps], key: Key) -> rusqlite::Result<()> {
     for layer in layers {
-        pages::scan(db, layer.entries, from, |key, change: Change| {
-            let inside = key <= to;
-            if inside {
-                found.above(shapes, key, change);
-            }
-            Ok::<_, rusqlite::Error>(inside)
-        })?;
-        pages::scan(db, layer.identities, from, |key, ()| {
-            let inside = key <= to;
-            if inside {
-                found.identities.insert(key);
-            }
-            Ok::<_, rusqlite::Error>(inside)
-        })?;
+        pages::drop_through::<Change>(db, layer.entries, key)?;
+        pages::drop_through::<()>(db, layer.identities, key)?;
     }
-    Ok(found)
-}
-
-/// Removes from layers what they have up to a key: it is merged, and what comes next takes its place. From all of them at
-/// once: a change of one that outlived a newer one would count again.
-fn drop_through(db: &mut Connection, layers: &[Maps], key: Key) -> rusqlite::Result<()> {
-    let transaction = db.transaction()?;
-    for layer in layers {
-        pages::drop_through::<Change>(&transaction, layer.entries, key)?;
-        pages::drop_through::<()>(&transaction, layer.identities, key)?;
-    }
-    transaction.commit()
+    Ok(())
 }
 
 fn remove(db: &mut Connection, layers: &[Maps]) -> rusqlite::Result<()> {
@@ -255,8 +279,8 @@ fn remove(db: &mut Connection, layers: &[Maps]) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// A new layer, the youngest.
-fn add(db: &mut Connection, base: Maps) -> rusqlite::Result<Maps> {
+/// Writes a new layer, the youngest.
+fn add(db: &mut Connection, base: Maps, waiting: &Waiting) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     let highest: Option<u64> = transaction
         .query_row(
@@ -274,12 +298,12 @@ fn add(db: &mut Connection, base: Maps) -> rusqlite::Result<Maps> {
         )?;
         *map = transaction.last_insert_rowid();
     }
-    transaction.commit()?;
     let [entries, identities] = made;
-    Ok(Maps {
-        entries,
-        identities,
-    })
+    let changes = waiting.changes.iter().map(|(key, change)| (*key, change));
+    pages::fill(&transaction, entries, changes)?;
+    let keys = waiting.identities.iter().map(|key| (*key, &()));
+    pages::fill(&transaction, identities, keys)?;
+    transaction.commit()
 }
 
 #[cfg(test)]
@@ -289,6 +313,7 @@ mod tests {
     use crate::ledger::content::{Content, Entry, QuarterHour, identity};
     use crate::ledger::record::ContentHash;
     use crate::ledger::schema;
+    use std::collections::BTreeSet;
     use std::path::Path;
 
     const BASE: Maps = Maps {
@@ -321,14 +346,14 @@ mod tests {
             };
             Self {
                 db,
-                shapes: [(SHAPE, known)].into(),
+                shapes: [(SHAPE, known)].into_iter().collect(),
                 plain: BTreeMap::new(),
             }
         }
 
         /// Some keys are sent again; the first half of them is confirmed, with texts so long that pages are many.
         fn write(&mut self, keys: impl Iterator<Item = u64>, round: u32, when: Merge) {
-            let mut waiting = Waiting::default();
+            let mut waiting = Vec::new();
             for (n, number) in keys.enumerate() {
                 let mut key = FIRST;
                 key[..8].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
@@ -336,7 +361,6 @@ mod tests {
                 change.void(&self.shapes, SHAPE);
                 if n % 2 == 0 {
                     let shown = format!("{number} {}", "x".repeat(900));
-                    waiting.identities.insert(identity(&shown, key));
                     let hash = ContentHash::of(u128::from(round));
                     let at = QuarterHour(round);
                     let content = Content {
@@ -347,10 +371,11 @@ mod tests {
                     change.confirm(content, shown, None);
                 }
                 let old = self.plain.remove(&key);
-                self.plain
-                    .extend(change.apply(&self.shapes, old).map(|entry| (key, entry)));
-                waiting.changes.insert(key, change);
+                let new = change.clone().apply(&self.shapes, old);
+                self.plain.extend(new.map(|entry| (key, entry)));
+                waiting.push((key, change));
             }
+            let waiting = waiting.into_iter().collect();
             super::write(&mut self.db, &self.shapes, &[(BASE, waiting)].into(), when).unwrap();
         }
 
@@ -362,7 +387,8 @@ mod tests {
                 Ok::<_, rusqlite::Error>(true)
             })
             .unwrap();
-            let changes = read(&self.db, &self.shapes, &layers, FIRST, LAST).unwrap();
+            let changes = Part::read(&self.db, &layers, FIRST, LAST).unwrap();
+            let changes = changes.folded(&self.shapes);
             for (key, change) in changes.changes {
                 let old = found.remove(&key);
                 found.extend(change.apply(&self.shapes, old).map(|entry| (key, entry)));
@@ -371,7 +397,7 @@ mod tests {
                 .iter()
                 .filter(|(key, entry)| self.plain.get(*key) != Some(entry));
             assert_eq!((wrong.count(), found.len()), (0, self.plain.len()));
-            let mut identities = changes.identities;
+            let mut identities: BTreeSet<Key> = changes.identities.iter().copied().collect();
             pages::scan(&self.db, BASE.identities, FIRST, |key, ()| {
                 identities.insert(key);
                 Ok::<_, rusqlite::Error>(true)
@@ -407,9 +433,6 @@ mod tests {
         let none = Waiting::default();
         let first = all.next().unwrap();
         merge_piece(db, shapes, BASE, &layers, &none, first).unwrap();
-        drop_through(db, &layers, first.1).unwrap();
-        // and of the second all but what drops it
-        merge_piece(db, shapes, BASE, &layers, &none, all.next().unwrap()).unwrap();
         let before = pages_of(&world.db, &layers).unwrap();
         assert_eq!(world.check(), layers.len());
         super::write(&mut world.db, &world.shapes, &Layer::new(), Merge::All).unwrap();
@@ -424,13 +447,34 @@ mod tests {
         let mut world = World::new();
         let mut counts = Vec::new();
         for (round, rows) in [(0, 800), (1, 300), (2, 300), (3, 200), (4, 1_700), (5, 100)] {
-            world.write(0..rows, round, Merge::DURING);
+            world.write(0..rows, round, Merge::From(1));
             counts.push(world.check());
         }
         // what waits is counted by rows, as if they were of the usual size
         assert_eq!(counts, [0, 1, 2, 3, 0, 1]);
         world.write(0..6_000, 6, Merge::AFTER);
         assert_eq!(world.check(), 0);
+    }
+
+    #[test]
+    fn while_a_run_writes_layers_wait_until_they_are_too_many() {
+        let mut world = World::new();
+        let mut counts = Vec::new();
+        let most = MOST as u64;
+        for round in 0..2 * most + 2 {
+            let number = u32::try_from(round).unwrap();
+            world.write(round * 30..round * 30 + 40, number, Merge::Crowded);
+            counts.push(world.check() as u64);
+        }
+        // the pages have nothing, and then what all layers had: as much as the next ones have
+        let expected = (1..=most).chain([0]).chain(1..=most).chain([0]);
+        assert_eq!(counts, expected.collect::<Vec<_>>());
+        // then more than they have: they are one layer, and what waits is the second
+        for round in 0..=most {
+            let from = 10_000 + round * 10;
+            world.write(from..from + 10, 99, Merge::Crowded);
+        }
+        assert_eq!(world.check(), 2);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod call;
 mod change;
 mod content;
 mod error;
+mod few;
 mod forget;
 mod insert;
 mod layers;

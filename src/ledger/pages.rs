@@ -9,6 +9,7 @@
 
 use super::error::damaged;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::iter::Peekable;
 
 /// A key: hashes sort as they are, so that a caller can merge sorted lists.
 pub(super) type Key = [u8; 9];
@@ -60,6 +61,24 @@ impl Page {
             at: 1 + prefix,
             bytes,
         })
+    }
+
+    /// The first key of the last page whose first key is not above this one.
+    fn start_of(db: &Connection, map: i64, key: Key) -> rusqlite::Result<Option<Key>> {
+        db.prepare_cached(
+            "SELECT first FROM page WHERE map = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+        )?
+        .query_row(params![map, key], |row| row.get(0))
+        .optional()
+    }
+
+    /// The first key of the first page whose first key is above this one.
+    fn start_after(db: &Connection, map: i64, key: Key) -> rusqlite::Result<Option<Key>> {
+        db.prepare_cached(
+            "SELECT first FROM page WHERE map = ? AND first > ? ORDER BY first LIMIT 1",
+        )?
+        .query_row(params![map, key], |row| row.get(0))
+        .optional()
     }
 
     /// The last page whose first key is not above this one.
@@ -149,19 +168,37 @@ pub(super) fn scan<V: Value, E: From<rusqlite::Error>>(
     from: Key,
     mut each: impl FnMut(Key, V) -> Result<bool, E>,
 ) -> Result<(), E> {
-    let mut page = match Page::holding(db, map, from)? {
-        Some(page) => Some(page),
-        None => Page::after(db, map, from)?,
-    };
-    while let Some(mut current) = page {
-        while let Some((key, value)) = current.next()? {
+    // the page that holds the key begins before it; where none does, all that there are begin after it
+    let first = Page::start_of(db, map, from)?.unwrap_or(from);
+    let mut query = db.prepare_cached(
+        "SELECT page, first, entries FROM page WHERE map = ? AND first >= ? ORDER BY first",
+    )?;
+    let mut pages = query.query(params![map, first])?;
+    while let Some(row) = pages.next()? {
+        let mut page = Page::read(row)?;
+        while let Some((key, value)) = page.next()? {
             if key >= from && !each(key, value)? {
                 return Ok(());
             }
         }
-        page = Page::after(db, map, current.first)?;
     }
     Ok(())
+}
+
+/// Writes a map that has nothing yet. Keys must ascend.
+///
+/// # Errors
+/// When pages cannot be written.
+pub(super) fn fill<'a, V: Value + 'a>(
+    db: &Transaction<'_>,
+    map: i64,
+    entries: impl IntoIterator<Item = (Key, &'a V)>,
+) -> rusqlite::Result<()> {
+    let mut packer = Packer::new(db, map);
+    for (key, value) in entries {
+        packer.put(key, value)?;
+    }
+    packer.flush::<V>()
 }
 
 /// Merges changes in, whose keys must ascend. `apply` makes the new value from the old one and the change; `None`
@@ -181,60 +218,89 @@ pub(super) fn merge<V: Value, C>(
     let mut changes = changes.into_iter().peekable();
     while changes.peek().is_some() {
         let transaction = db.transaction()?;
-        let mut packer = Packer::new(&transaction, map);
-        while let Some((key, _)) = changes.peek() {
-            if packer.written >= COMMIT_AFTER {
-                break;
-            }
-            let page = match Page::holding(&transaction, map, *key)? {
-                Some(page) => Some(page),
-                // before the first page: into it
-                None => Page::after(&transaction, map, *key)?,
-            };
-            let Some(mut page) = page else {
-                // the first page of all: all changes belong into it
-                while let Some((key, change)) = changes.next_if(|_| packer.written < COMMIT_AFTER) {
-                    packer.put(key, apply(None, change))?;
-                }
-                break;
-            };
-            let end = Page::after(&transaction, map, page.first)?.map(|next| next.first);
-            transaction
-                .prepare_cached("DELETE FROM page WHERE page = ?")?
-                .execute([page.id])?;
-            let mut held = page.next::<V>()?;
-            loop {
-                let change = changes.next_if(|(key, _)| {
-                    end.is_none_or(|end| *key < end)
-                        && held.as_ref().is_none_or(|(at, _)| key <= at)
-                });
-                match (change, held.take()) {
-                    (Some((key, change)), Some((at, value))) if at == key => {
-                        packer.put(key, apply(Some(value), change))?;
-                        held = page.next()?;
-                    }
-                    (Some((key, change)), rest) => {
-                        packer.put(key, apply(None, change))?;
-                        held = rest;
-                    }
-                    (None, Some((at, value))) => {
-                        packer.put(at, Some(value))?;
-                        held = page.next()?;
-                    }
-                    (None, None) => break,
-                }
-            }
-            // pages that follow each other are filled together; where the next change is further on, this one ends
-            if changes.peek().is_none_or(|(key, _)| {
-                end.is_none_or(|end| *key < end) || skips(&transaction, map, end, *key)
-            }) {
-                packer.flush::<V>()?;
-            }
-        }
-        packer.flush::<V>()?;
+        merge_some(&transaction, map, &mut changes, &mut apply, COMMIT_AFTER)?;
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// The same as a part of a transaction, for changes that are not too many for one.
+///
+/// # Errors
+/// When pages cannot be read or written.
+pub(super) fn merge_in<V: Value, C>(
+    db: &Transaction<'_>,
+    map: i64,
+    changes: impl IntoIterator<Item = (Key, C)>,
+    mut apply: impl FnMut(Option<V>, C) -> Option<V>,
+) -> rusqlite::Result<()> {
+    let mut changes = changes.into_iter().peekable();
+    merge_some(db, map, &mut changes, &mut apply, usize::MAX)
+}
+
+/// Merges changes in until about `most` pages are written.
+fn merge_some<V: Value, C, I: Iterator<Item = (Key, C)>>(
+    db: &Transaction<'_>,
+    map: i64,
+    changes: &mut Peekable<I>,
+    apply: &mut impl FnMut(Option<V>, C) -> Option<V>,
+    most: usize,
+) -> rusqlite::Result<()> {
+    let mut packer = Packer::new(db, map);
+    while let Some((key, _)) = changes.peek() {
+        if packer.written >= most {
+            break;
+        }
+        let page = match Page::holding(db, map, *key)? {
+            Some(page) => Some(page),
+            // before the first page: into it
+            None => Page::after(db, map, *key)?,
+        };
+        let Some(mut page) = page else {
+            // the first page of all: all changes belong into it
+            while let Some((key, change)) = changes.next_if(|_| packer.written < most) {
+                put(&mut packer, key, apply(None, change))?;
+            }
+            break;
+        };
+        let end = Page::start_after(db, map, page.first)?;
+        db.prepare_cached("DELETE FROM page WHERE page = ?")?
+            .execute([page.id])?;
+        let mut held = page.next::<V>()?;
+        loop {
+            let change = changes.next_if(|(key, _)| {
+                end.is_none_or(|end| *key < end) && held.as_ref().is_none_or(|(at, _)| key <= at)
+            });
+            match (change, held.take()) {
+                (Some((key, change)), Some((at, value))) if at == key => {
+                    put(&mut packer, key, apply(Some(value), change))?;
+                    held = page.next()?;
+                }
+                (Some((key, change)), rest) => {
+                    put(&mut packer, key, apply(None, change))?;
+                    held = rest;
+                }
+                (None, Some((at, value))) => {
+                    packer.put(at, &value)?;
+                    held = page.next()?;
+                }
+                (None, None) => break,
+            }
+        }
+        // pages that follow each other are filled together; where the next change is further on, this one ends
+        if changes
+            .peek()
+            .is_none_or(|(key, _)| end.is_none_or(|end| *key < end) || skips(db, map, end, *key))
+        {
+            packer.flush::<V>()?;
+        }
+    }
+    packer.flush::<V>()
+}
+
+/// Puts what is left of an entry.
+fn put<V: Value>(packer: &mut Packer<'_>, key: Key, value: Option<V>) -> rusqlite::Result<()> {
+    value.map_or(Ok(()), |value| packer.put(key, &value))
 }
 
 /// Removes all entries up to a key, itself included.
@@ -254,7 +320,7 @@ pub(super) fn drop_through<V: Value>(
     let mut packer = Packer::new(db, map);
     while let Some((at, value)) = last.next::<V>()? {
         if at > key {
-            packer.put(at, Some(value))?;
+            packer.put(at, &value)?;
         }
     }
     packer.flush::<V>()
@@ -262,9 +328,9 @@ pub(super) fn drop_through<V: Value>(
 
 /// Whether a key lies behind the page that starts with `end`.
 fn skips(db: &Connection, map: i64, end: Option<Key>, key: Key) -> bool {
-    let next = end.map(|end| Page::after(db, map, end));
+    let next = end.map(|end| Page::start_after(db, map, end));
     // what cannot be read here is an error when it is read in earnest
-    matches!(next, Some(Ok(Some(next))) if next.first <= key)
+    matches!(next, Some(Ok(Some(next))) if next <= key)
 }
 
 /// Packs entries into pages.
@@ -287,10 +353,7 @@ impl<'a> Packer<'a> {
         }
     }
 
-    fn put<V: Value>(&mut self, key: Key, value: Option<V>) -> rusqlite::Result<()> {
-        let Some(value) = value else {
-            return Ok(());
-        };
+    fn put<V: Value>(&mut self, key: Key, value: &V) -> rusqlite::Result<()> {
         let start = self.values.len();
         value.encode(&mut self.values);
         if !self.entries.is_empty() && self.bytes_with::<V>(key) > FULL {

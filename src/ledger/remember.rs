@@ -19,10 +19,22 @@ use std::sync::{Mutex, PoisonError};
 /// A row that may have been sent and is not decided.
 #[derive(Debug, Clone, Copy)]
 struct Underway {
+    /// Where it is written down.
+    intent: i64,
     shape: u32,
     hashes: RowHashes,
     /// Which of several requests for its key is applied last cannot be known.
     doubtful: bool,
+}
+
+/// The rows of an intent.
+type IntentRows = Vec<(RowId, RowHashes)>;
+
+/// How many rows an intent has, and how many of them are not decided.
+#[derive(Debug, Clone, Copy)]
+struct Intent {
+    rows: usize,
+    left: usize,
 }
 
 /// What one run does to what is remembered. Steps are kept until their transaction is durable.
@@ -32,6 +44,8 @@ pub(super) struct Remember {
     shapes: HashMap<i64, u32>,
     /// By part and row.
     underway: FxHashMap<(i64, RowId), Underway>,
+    /// Its intents that the ledger has.
+    intents: FxHashMap<i64, Intent>,
     /// Keys of requests of other open runs on the same site.
     foreign: FxHashSet<KeyMark>,
     steps: Vec<(u32, KeyMark, Step)>,
@@ -63,12 +77,13 @@ impl Remember {
         let mut found = Self {
             shapes: HashMap::new(),
             underway: FxHashMap::default(),
+            intents: FxHashMap::default(),
             foreign: FxHashSet::default(),
             steps: Vec::new(),
         };
         {
             let mut query = transaction.prepare(
-                "SELECT run, part, shape, doubtful, entries
+                "SELECT run, part, shape, doubtful, entries, seq
                  FROM intent JOIN stage USING (part) JOIN run USING (run)
                  WHERE run.site = ? AND run.state = 0 AND shape IS NOT NULL ORDER BY seq",
             )?;
@@ -77,17 +92,22 @@ impl Remember {
             while let Some(intent) = intents.next()? {
                 let (of, part): (i64, i64) = (intent.get(0)?, intent.get(1)?);
                 let (shape, doubtful) = (intent.get(2)?, intent.get(3)?);
-                for (row, hashes) in rows_of(intent, 4)? {
+                let rows = rows_of(intent, 4)?;
+                if of == run {
+                    found.opened(intent.get(5)?, rows.len());
+                }
+                for (row, hashes) in rows {
                     if decided.exists(params![part, row.0])? {
                         continue;
                     }
                     if of == run {
                         let underway = Underway {
+                            intent: intent.get(5)?,
                             shape,
                             hashes,
                             doubtful,
                         };
-                        found.underway.insert((part, row), underway);
+                        found.left(part, row, underway);
                     } else {
                         found.foreign.insert(hashes.key.into());
                     }
@@ -133,18 +153,41 @@ impl Remember {
             }
             db.prepare_cached("INSERT INTO intent (part, doubtful, entries) VALUES (?, ?, ?)")?
                 .execute(params![part, doubtful, encode_intent(rows.iter().copied())])?;
+            let intent = db.last_insert_rowid();
+            self.opened(intent, rows.len());
             for (row, hashes) in rows {
                 self.steps
                     .push((shape, hashes.key.into(), Step::Void(shape)));
                 let underway = Underway {
+                    intent,
                     shape,
                     hashes,
                     doubtful,
                 };
-                self.underway.insert((part, row), underway);
+                self.left(part, row, underway);
             }
         }
         Ok(())
+    }
+
+    fn opened(&mut self, intent: i64, rows: usize) {
+        self.intents.insert(intent, Intent { rows, left: 0 });
+    }
+
+    /// A row of an intent is not decided. Where an older one has it, too, this one says all that it says.
+    fn left(&mut self, part: i64, row: RowId, underway: Underway) {
+        if let Some(intent) = self.intents.get_mut(&underway.intent) {
+            intent.left += 1;
+        }
+        if let Some(older) = self.underway.insert((part, row), underway) {
+            self.gone(older);
+        }
+    }
+
+    fn gone(&mut self, underway: Underway) {
+        if let Some(intent) = self.intents.get_mut(&underway.intent) {
+            intent.left -= 1;
+        }
     }
 
     /// A row is decided.
@@ -156,6 +199,7 @@ impl Remember {
         let Some(underway) = self.underway.remove(&(part, outcome.row.id)) else {
             return;
         };
+        self.gone(underway);
         let step = match outcome.status {
             Status::Loaded if !underway.doubtful => Step::Confirmed {
                 content: Content {
@@ -176,6 +220,14 @@ impl Remember {
         };
         self.steps
             .push((underway.shape, underway.hashes.key.into(), step));
+    }
+
+    /// An intent has none but undecided rows left, or is not there any more.
+    fn shortened(&mut self, intent: i64) {
+        match self.intents.get_mut(&intent) {
+            Some(own) if own.left > 0 => own.rows = own.left,
+            _ => drop(self.intents.remove(&intent)),
+        }
     }
 
     /// What was written is durable: the steps count from here on.
@@ -205,7 +257,7 @@ pub(super) fn fold(
     db: &mut Connection,
     pending: &Mutex<Pending>,
     when: Merge,
-    of: Option<&Remember>,
+    mut of: Option<&mut Remember>,
 ) -> rusqlite::Result<()> {
     let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
     let (waiting, shapes) = lock().begin_fold();
@@ -215,40 +267,63 @@ pub(super) fn fold(
     lock().end_fold();
     // only now: until then the intents are all that brings back, after a crash, what was not merged
     let transaction = db.transaction()?;
-    let kept: Vec<(i64, Vec<u8>)> = {
-        let mut kept = Vec::new();
-        let mut query = transaction
-            .prepare("SELECT seq, part, state, entries FROM intent JOIN stage USING (part) JOIN run USING (run)")?;
-        let mut decided = transaction.prepare(&decided())?;
-        let mut intents = query.query([])?;
-        while let Some(intent) = intents.next()? {
-            let (part, open): (i64, bool) = (intent.get(1)?, intent.get::<_, i64>(2)? == 0);
-            let mut left = Vec::new();
-            for (row, hashes) in rows_of(intent, 3)? {
-                let undecided = match of.filter(|of| of.shapes.contains_key(&part)) {
-                    Some(of) => of.underway.contains_key(&(part, row)),
-                    None => open && !decided.exists(params![part, row.0])?,
-                };
-                if undecided {
-                    left.push((row, hashes));
-                }
-            }
-            kept.push((intent.get(0)?, encode_intent(left.into_iter())));
-        }
-        kept
-    };
-    for (seq, entries) in kept {
-        if entries.is_empty() {
+    for (intent, left) in shorter(&transaction, of.as_deref())? {
+        if left.is_empty() {
             transaction
                 .prepare_cached("DELETE FROM intent WHERE seq = ?")?
-                .execute([seq])?;
+                .execute([intent])?;
         } else {
             transaction
                 .prepare_cached("UPDATE intent SET entries = ? WHERE seq = ?")?
-                .execute(params![entries, seq])?;
+                .execute(params![encode_intent(left.iter().copied()), intent])?;
+        }
+        if let Some(of) = &mut of {
+            of.shortened(intent);
         }
     }
     transaction.commit()
+}
+
+/// The intents that have rows which are decided or belong to a run that is over, with the rows that stay in each.
+fn shorter(db: &Connection, of: Option<&Remember>) -> rusqlite::Result<Vec<(i64, IntentRows)>> {
+    let mut shorter = Vec::new();
+    let mut query = db.prepare(
+        "SELECT seq, part, state, entries FROM intent JOIN stage USING (part) JOIN run USING (run)",
+    )?;
+    let mut decided = db.prepare(&decided())?;
+    let mut intents = query.query([])?;
+    while let Some(intent) = intents.next()? {
+        let (seq, part): (i64, i64) = (intent.get(0)?, intent.get(1)?);
+        let own = of.and_then(|of| Some((of, of.intents.get(&seq)?)));
+        let mut left = Vec::new();
+        let rows = match own {
+            Some((_, own)) if own.left == own.rows => continue,
+            Some((_, own)) if own.left == 0 => own.rows,
+            Some((of, own)) => {
+                let here = |row| of.underway.get(&(part, row));
+                let rows = rows_of(intent, 3)?.into_iter();
+                left.extend(
+                    rows.filter(|(row, _)| here(*row).is_some_and(|row| row.intent == seq)),
+                );
+                own.rows
+            }
+            None => {
+                let open = intent.get::<_, i64>(2)? == 0;
+                let rows = rows_of(intent, 3)?;
+                let count = rows.len();
+                for (row, hashes) in rows {
+                    if open && !decided.exists(params![part, row.0])? {
+                        left.push((row, hashes));
+                    }
+                }
+                count
+            }
+        };
+        if left.len() < rows {
+            shorter.push((seq, left));
+        }
+    }
+    Ok(shorter)
 }
 
 /// Brings back what was not merged when the program ended, and merges it. Blocks.
@@ -387,8 +462,79 @@ fn load_shapes(db: &Connection, pending: &mut Pending) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn rows_of(intent: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Vec<(RowId, RowHashes)>> {
+fn rows_of(intent: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<IntentRows> {
     let entries = intent.get_ref(column)?;
     let entries = entries.as_blob().map_err(|_| damaged(column))?;
     decode_intent(entries).ok_or_else(|| damaged(column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::record::Record;
+    use crate::ledger::tests::{begin, open, outcome, sending, sent, settled, shape};
+    use crate::model::outcome::Status::{Failed, Loaded};
+
+    /// The rows of each intent.
+    fn intents(db: &Connection) -> Vec<Vec<u64>> {
+        let mut query = db
+            .prepare("SELECT entries FROM intent ORDER BY seq")
+            .unwrap();
+        let rows = query.query_map([], |intent| rows_of(intent, 0)).unwrap();
+        rows.map(|rows| rows.unwrap().into_iter().map(|(row, _)| row.0).collect())
+            .collect()
+    }
+
+    /// What a run knows by heart, and what the ledger says without it, are the same.
+    #[test]
+    fn intents_keep_the_rows_that_are_not_decided() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(folder.path());
+        let run = begin(&ledger, "r1", Some(shape(1, &["a"])));
+        let rows = |ids: std::ops::RangeInclusive<u64>| ids.map(|id| sent(id, id.into(), 1));
+        run.write_now(vec![
+            sending(1, rows(1..=3)),
+            sending(2, rows(4..=6)),
+            sending(3, rows(7..=9)),
+            settled(1, &[(1, Loaded), (2, Failed), (3, Loaded)]),
+        ])
+        .unwrap();
+        // the second is refused: one of its rows is decided, the others go on by themselves
+        run.write_now(vec![
+            settled(2, &[(4, Failed)]),
+            sending(4, rows(5..=5)),
+            sending(5, rows(6..=6)),
+            settled(4, &[(5, Loaded)]),
+        ])
+        .unwrap();
+        let mut db = ledger.connect().unwrap();
+        let key = db.query_row("SELECT run FROM run", [], |row| row.get(0));
+        let mut remember = Remember::begin(&mut db, key.unwrap()).unwrap();
+        let part = db.query_row("SELECT part FROM stage", [], |row| row.get(0));
+        let part: i64 = part.unwrap();
+        remember.stage(part, 1);
+        let mut fold = |of: Option<&mut Remember>| {
+            super::fold(&mut db, &ledger.pending, Merge::Crowded, of).unwrap();
+            intents(&db)
+        };
+        // of a row in two intents the younger one keeps it
+        assert_eq!(fold(Some(&mut remember)), [vec![7, 8, 9], vec![6]]);
+        let mut ids: Vec<_> = remember.intents.values().map(|own| own.rows).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [1, 3]);
+        remember.decided(part, &outcome(8, Loaded, Some(3)));
+        assert_eq!(fold(Some(&mut remember)), [vec![7, 9], vec![6]]);
+        remember.decided(part, &outcome(6, Loaded, Some(5)));
+        assert_eq!(fold(Some(&mut remember)), [vec![7, 9]]);
+        assert_eq!(fold(None), [vec![7, 9]]);
+        run.write_now(vec![
+            settled(3, &[(7, Failed), (8, Loaded), (9, Failed)]),
+            Record::RunFinished {
+                at: 4,
+                stopped: None,
+            },
+        ])
+        .unwrap();
+        assert_eq!(fold(None), Vec::<Vec<u64>>::new());
+    }
 }

@@ -1,7 +1,7 @@
 //! The store: SQLite in WAL mode with full syncs, written by one thread that commits all that waits at once.
 
 use super::apply::{Parts, expect_one};
-use super::body::Packer;
+use super::body::{Packed, Packer};
 use super::call::erase_all_calls;
 use super::error::{LedgerError, failed};
 use super::lock::StateFolder;
@@ -17,22 +17,29 @@ use super::schema;
 use super::write::Writer;
 use crate::model::entity::Entity;
 use crate::model::failpoint::Step;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 use std::fmt;
 use std::fs::OpenOptions;
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// The name of the ledger in its folder.
 pub(super) const FILE: &str = "ledger.sqlite";
 
+/// Statements that a connection keeps: more than there are.
+const STATEMENTS: usize = 64;
+
 /// Records that wait to be written, and whom to tell.
 pub(super) struct Waiting {
     /// What to write, in order.
     pub(super) records: Vec<Record>,
+    /// What is kept with each: packed where it is handed over, since the writer has enough to do.
+    pub(super) kept: io::Result<Vec<Vec<Packed>>>,
     /// Called once the records are durable, or cannot be.
     pub(super) then: Box<dyn FnOnce(Result<(), LedgerError>) + Send>,
 }
@@ -198,6 +205,8 @@ impl Ledger {
         id: &str,
         site: &str,
     ) -> Result<RunHandle, LedgerError> {
+        let packer =
+            Packer::new().map_err(|error| LedgerError::folder(self.folder.path(), error))?;
         let remember = Remember::begin(&mut db, run).map_err(self.failed("write"))?;
         let parts = Parts::of(&db, run).map_err(self.failed("write"))?;
         let (records, inbox) = channel();
@@ -206,8 +215,6 @@ impl Ledger {
             run,
             file: self.file.clone(),
             parts,
-            packer: Packer::new()
-                .map_err(|error| LedgerError::folder(self.folder.path(), error))?,
             said: Said::default(),
             remember,
             pending: Arc::clone(&self.pending),
@@ -221,6 +228,7 @@ impl Ledger {
             site: site.to_owned(),
             file: self.file.clone(),
             pending: Arc::clone(&self.pending),
+            packer: Mutex::new(packer),
             records: Some(records),
             writer: Some(writer),
         })
@@ -230,6 +238,10 @@ impl Ledger {
         let failed = self.failed("open");
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&self.file, flags).map_err(&failed)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
+        // else each new bound of a range has its statement planned anew
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(&failed)?;
         // a body that is erased before the next checkpoint never reaches the file: so they are few
         db.execute_batch(
             "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -363,6 +375,7 @@ pub struct RunHandle {
     site: String,
     file: PathBuf,
     pending: Arc<Mutex<Pending>>,
+    packer: Mutex<Packer>,
     records: Option<Sender<Waiting>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -384,8 +397,12 @@ impl RunHandle {
         let Some(sender) = &self.records else {
             return then(Err(LedgerError::Stopped));
         };
+        let mut packer = self.packer.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = records.iter().map(|record| packer.kept(record)).collect();
+        drop(packer);
         let waiting = Waiting {
             records,
+            kept,
             then: Box::new(then),
         };
         if let Err(error) = sender.send(waiting) {

@@ -1,16 +1,16 @@
 //! The writer's thread: one transaction for all that waits. What costs nothing when it is lost does not begin one.
 
 use super::apply::{Parts, Writing};
-use super::body::Packer;
 use super::error::{LedgerError, failed};
+use super::insert::unwritable;
 use super::layers::Merge;
 use super::pending::Pending;
-use super::record::Record;
 use super::remember::{self, Remember};
 use super::said::Said;
 use super::space::give_back;
 use super::store::Waiting;
 use rusqlite::Connection;
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,6 @@ pub(super) struct Writer {
     pub(super) file: PathBuf,
     /// Stages that have begun: their parts.
     pub(super) parts: Parts,
-    pub(super) packer: Packer,
     pub(super) said: Said,
     pub(super) remember: Remember,
     pub(super) pending: Arc<Mutex<Pending>>,
@@ -43,8 +42,7 @@ impl Writer {
             let mut result = if broken {
                 Err(LedgerError::Stopped)
             } else {
-                self.commit(waiting.iter().flat_map(|waiting| &waiting.records))
-                    .map_err(&failed)
+                self.commit(&waiting).map_err(&failed)
             };
             broken = result.is_err();
             for Waiting { then, .. } in waiting {
@@ -61,32 +59,35 @@ impl Writer {
                 &mut self.db,
                 &self.pending,
                 Merge::AFTER,
-                Some(&self.remember),
+                Some(&mut self.remember),
             )
             .and_then(|()| give_back(&self.db));
         }
     }
 
-    fn commit<'a>(
-        &mut self,
-        records: impl Iterator<Item = &'a Record> + Clone,
-    ) -> rusqlite::Result<()> {
+    fn commit(&mut self, waiting: &[Waiting]) -> rusqlite::Result<()> {
+        let records = || waiting.iter().flat_map(|waiting| &waiting.records);
         let transaction = self.db.transaction()?;
-        for record in records.clone() {
-            let mut writing = Writing {
+        for kept in waiting.iter().map(|waiting| &waiting.kept) {
+            if let Err(error) = kept {
+                return Err(unwritable(io::Error::new(error.kind(), error.to_string())));
+            }
+        }
+        let kept = waiting.iter().flat_map(|waiting| &waiting.kept).flatten();
+        for (record, kept) in records().zip(kept) {
+            let mut one = Writing {
                 db: &transaction,
                 run: self.run,
                 parts: &mut self.parts,
-                packer: &mut self.packer,
                 said: &mut self.said,
                 remember: &mut self.remember,
                 pending: &self.pending,
             };
-            writing.record(record)?;
+            one.record(record, kept)?;
         }
-        records.clone().for_each(|record| record.step().before());
+        records().for_each(|record| record.step().before());
         transaction.commit()?;
-        records.for_each(|record| record.step().after());
+        records().for_each(|record| record.step().after());
         self.remember.durable(&self.pending);
         let full = self
             .pending
@@ -97,8 +98,8 @@ impl Writer {
             remember::fold(
                 &mut self.db,
                 &self.pending,
-                Merge::DURING,
-                Some(&self.remember),
+                Merge::Crowded,
+                Some(&mut self.remember),
             )?;
         }
         Ok(())

@@ -21,6 +21,8 @@ WITH_PHONE = ROOT / "benches" / "customers-phone.toml"
 CLOUD = "00000000-0000-4000-8000-000000000000"
 # a share of the floor's speed that counts as much as a figure in rows a second: machines differ
 SHARE = 0.4
+# as many requests at a time as the floor has
+AS_THE_FLOOR = "task_slots = 16\n"
 FULL_SPEED = ["--quiet", "--requests-per-second", "1000000", "--verify", "failed"]
 
 
@@ -77,7 +79,7 @@ class Bench:
 
     # --- what is run
 
-    def job(self, name, state, url=None, mapping=MAPPING, source=None, limits=""):
+    def job(self, name, state, url=None, mapping=MAPPING, source=None, limits=AS_THE_FLOOR):
         """A job file; its results go beside it."""
         path = self.work / f"{name}.toml"
         path.write_text(

@@ -8,6 +8,7 @@ use super::schema;
 use crate::model::clock::UnixMillis;
 use crate::model::entity::{Asked, Entity};
 use crate::model::outcome::{Counts, Status};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -117,6 +118,8 @@ impl Reader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(file, flags).map_err(failed("read", file))?;
         db.busy_timeout(std::time::Duration::from_secs(5))
+            // else a statement that is asked for row after row is planned anew for each
+            .and_then(|()| db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true))
             .map_err(failed("read", file))?;
         Ok(Self {
             db,

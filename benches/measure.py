@@ -21,12 +21,15 @@ KILOBYTES = 1024 * 1024 if sys.platform == "darwin" else 1024
 
 
 class Measured:
-    """One run of a program: seconds it took, seconds of processor time, peak memory in MB, what it printed."""
+    """One run of a program: seconds it took, seconds of processor time, peak memory and what it wrote to disks in MB, what it
+    printed."""
 
     def __init__(self, seconds, usage, output):
         self.seconds = seconds
         self.processor = usage.ru_utime + usage.ru_stime
         self.peak = usage.ru_maxrss / KILOBYTES
+        # in blocks of 512 bytes; nothing where files are in memory
+        self.written = usage.ru_oublock * 512 / 1e6
         self.output = output
 
 

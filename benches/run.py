@@ -54,7 +54,7 @@ class Entry:
         processor = median([measured.processor for measured in self.runs])
         return [
             self.name, f"{self.rows:,}", short(self.seconds()), short(processor), f"{self.rate():,.0f}",
-            share, peak(self.runs), goal,
+            share, peak(self.runs), f"{median([measured.written for measured in self.runs]):,.0f} MB", goal,
         ]
 
 
@@ -76,6 +76,7 @@ class Bench:
         self.input = customers(self.tools, options.work, self.rows)
         self.sink = Sink(self.tools)
         self.body_bytes = None
+        self.ledger = 0
 
     # --- what is run
 
@@ -127,6 +128,7 @@ class Bench:
 
     def first_load(self, entry, state):
         came = self.load(entry, self.job("load", state), self.rows)
+        self.ledger = (state / "ledger.sqlite").stat().st_size
         if self.body_bytes is not None:
             # item by item what the floor sends
             expect(f"{entry.name}: bytes of bodies", came["bytes"], self.body_bytes)
@@ -230,8 +232,10 @@ def whole_runs(bench, runs, wanted):
     for _ in range(runs):
         for entry, work in plan:
             work(entry)
-    columns = ["", "rows", "time", "processor", "rows/s", "of the floor", "peak memory", "goal, rows/s"]
+    columns = ["", "rows", "time", "processor", "rows/s", "of the floor", "peak memory", "written", "goal, rows/s"]
     print(table(columns, [entry.line() for entry, _ in plan]), flush=True)
+    if bench.ledger:
+        print(f"\nThe ledger after a first load: {bench.ledger / 1e6:,.0f} MB, {bench.ledger / bench.rows:,.0f} bytes a row.", flush=True)
 
 
 def no_request(bench, entry, state):

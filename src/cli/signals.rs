@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
+/// Its number on every system this is built for but MIPS.
+const SIGXFSZ: i32 = 25;
+
 /// What is said when interrupted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Words {
@@ -16,11 +19,18 @@ pub(super) struct Words {
     pub(super) second: &'static str,
 }
 
-/// Listens for Ctrl-C and SIGTERM until the program ends.
+/// A file that would grow beyond the system's limit (`ulimit -f`) is an error to be told, and no sudden end: once there is a
+/// handler, it stays.
+fn outlive_size_limits() -> io::Result<()> {
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+}
+
+/// Listens for Ctrl-C and SIGTERM until the program ends. From then on a limit of file sizes is an error.
 ///
 /// # Errors
 /// When the system does not let us listen.
 pub(super) fn listen(stop: Stop, words: Words) -> io::Result<()> {
+    outlive_size_limits()?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -34,11 +44,13 @@ pub(super) fn listen(stop: Stop, words: Words) -> io::Result<()> {
     Ok(())
 }
 
-/// While this lives, an interrupt removes `folder` with all that is in it and ends the program.
+/// While this lives, an interrupt removes `folder` with all that is in it and ends the program. A limit of file sizes is an
+/// error from then on.
 ///
 /// # Errors
 /// When the system does not let us listen.
 pub(super) fn end_at_once(folder: PathBuf, words: &'static str) -> io::Result<Watch> {
+    outlive_size_limits()?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let task = tokio::spawn(async move {

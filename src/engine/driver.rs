@@ -6,7 +6,7 @@ use super::context::{Context, Tries};
 use super::feed::Feed;
 use super::limits::MaxErrors;
 use super::message::{Command, Durable, Event, Now, Recovered};
-use super::outcome::not_sent;
+use super::outcome::{not_sent, sent_row};
 use super::products::Products;
 use super::seen::{Target, Wanted};
 use super::state::Engine;
@@ -485,6 +485,23 @@ async fn persist(
         return Ok(());
     }
     write(context, vec![Record::Rows { stage, outcomes }]).await
+}
+
+/// Writes down that calls are about to be made for a row, and waits until that is durable.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) async fn calling(
+    context: &Context,
+    stage: u32,
+    row: &PreparedRow,
+) -> Result<(), LedgerError> {
+    let record = Record::Calling {
+        stage,
+        rows: [sent_row(row)].into_iter().collect(),
+        items: Vec::new(),
+    };
+    write(context, vec![record]).await
 }
 
 /// Writes records and waits until they are durable.

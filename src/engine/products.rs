@@ -7,10 +7,9 @@ use super::context::Context;
 use super::driver;
 use super::lately;
 use super::once::{self, Sent, seek};
-use super::outcome::{not_sent, sent_row};
+use super::outcome::not_sent;
 use super::resolve::products;
 use crate::api::lookup::Named;
-use crate::ledger::record::Record;
 use crate::ledger::{LedgerError, RowSet};
 use crate::model::code::{Code, ReasonCode};
 use crate::model::entity::{Entity, Operation};
@@ -150,16 +149,7 @@ impl Products {
             }
             Act::End(status, code, message) => (status, vec![reason(code, message)], None),
             Act::Create => {
-                let (stage, rows) = (self.stage, [sent_row(&row)].into_iter().collect());
-                driver::write(
-                    context,
-                    vec![Record::Calling {
-                        stage,
-                        rows,
-                        items: Vec::new(),
-                    }],
-                )
-                .await?;
+                driver::calling(context, self.stage, &row).await?;
                 match self.create(context, &row, &folded, &mut sent).await {
                     Ok(()) => (Status::Loaded, Vec::new(), None),
                     Err(error) => {

@@ -10,6 +10,17 @@ fn expect_no_bulk(world: &World) {
     assert_eq!(world.requests("POST", "/bulk"), 0);
 }
 
+/// Loads until the site holds so many records, and kills the load.
+fn kill_when_some_are_there(world: &World, kind: &str, some: u64) {
+    let mut load = world
+        .place
+        .start_with("load job.toml --quiet", &CREDENTIALS);
+    wait_for("some records", || {
+        (world.site.count(kind) >= some).then_some(())
+    });
+    load.kill();
+}
+
 #[test]
 fn customers_are_created_left_alone_and_changed_one_by_one() {
     let world = World::new("", "");
@@ -173,14 +184,7 @@ fn a_load_that_is_killed_goes_on_where_it_was() {
             world.organizations("create", "gold", 200);
         }
         let before = world.site.count(kind);
-        let mut load = world
-            .place
-            .start_with("load job.toml --quiet", &CREDENTIALS);
-        wait_for("some records", || {
-            (world.site.count(kind) >= before + 30).then_some(())
-        });
-        load.kill();
-        drop(load);
+        kill_when_some_are_there(&world, kind, before + 30);
         assert!(world.site.count(kind) < before + 200);
         world.load().expect(0);
         world.expect_truth(kind);
@@ -203,14 +207,7 @@ fn calls_under_way_are_looked_for_when_another_run_takes_the_place_of_theirs() {
         };
         rows(200);
         let before = world.site.count(kind);
-        let mut load = world
-            .place
-            .start_with("load job.toml --quiet", &CREDENTIALS);
-        wait_for("some records", || {
-            (world.site.count(kind) >= before + 30).then_some(())
-        });
-        load.kill();
-        drop(load);
+        kill_when_some_are_there(&world, kind, before + 30);
         let written = world.site.count(kind) - before;
         assert!(written < 200);
         rows(201);

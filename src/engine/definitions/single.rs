@@ -4,10 +4,9 @@ use super::bulk::unsent;
 use super::decide::{Fate, Next, Standing, Wanted, resolve};
 use super::{Asked, Definitions, Travelled};
 use crate::engine::context::Tries;
-use crate::engine::driver::{DriveError, write};
-use crate::engine::outcome::{not_sent, sent_row};
+use crate::engine::driver::{self, DriveError};
+use crate::engine::outcome::not_sent;
 use crate::engine::patience::Patience;
-use crate::ledger::record::Record;
 use crate::model::outcome::Route;
 use crate::model::reply::ErrorClass;
 use std::time::Duration;
@@ -18,17 +17,7 @@ impl Definitions<'_> {
         for asked in rows {
             let outcome = match (self.context.stop.why(), asked.unclear) {
                 (None, _) => {
-                    let rows = [sent_row(&asked.row)].into_iter().collect();
-                    let stage = self.stage;
-                    write(
-                        self.context,
-                        vec![Record::Calling {
-                            stage,
-                            rows,
-                            items: Vec::new(),
-                        }],
-                    )
-                    .await?;
+                    driver::calling(self.context, self.stage, &asked.row).await?;
                     let (next, attempts) = self.create(&asked).await;
                     let travelled = Travelled {
                         route: Some(Route::Single),

@@ -11,9 +11,7 @@ use crate::api::fold;
 use crate::api::read::Detail;
 use crate::engine::context::{Context, Tries};
 use crate::engine::driver;
-use crate::engine::outcome::sent_row;
 use crate::ledger::LedgerError;
-use crate::ledger::record::Record;
 use crate::model::code::Code;
 use crate::model::entity::{Operation, Owner};
 use crate::model::outcome::Status;
@@ -96,17 +94,7 @@ impl Means<'_> {
         };
         let values = |held: &Held| decide::differing(&wanted.values, held.details.as_deref());
         if held.as_ref().is_none_or(|held| !values(held).is_empty()) {
-            let rows = [sent_row(&wanted.row)].into_iter().collect();
-            let stage = self.stage;
-            driver::write(
-                self.context,
-                vec![Record::Calling {
-                    stage,
-                    rows,
-                    items: Vec::new(),
-                }],
-            )
-            .await?;
+            driver::calling(self.context, self.stage, &wanted.row).await?;
         }
         let mut error = None;
         let mut held = match held {

@@ -55,22 +55,34 @@ pub(crate) fn contents(field: &Field, entity: &str) -> Vec<Content> {
 }
 
 impl Content {
-    /// Whether a record of the site holds all of it.
-    pub(crate) fn is_held(&self, record: &Value) -> bool {
+    /// Whether a record of the site holds all of it, but for what later rows of its key are told to have written in part.
+    pub(crate) fn is_held(&self, record: &Value, later: &[&Self]) -> bool {
         let details = record["details"].as_array().expect("a list");
-        let detail = |name: &str| details.iter().find(|detail| detail["name"] == *name);
-        let value = |name| detail(name)?["values"].get(0)?.as_str();
+        let held = |name: &str| {
+            let detail = details.iter().find(|detail| detail["name"] == *name);
+            detail?["values"].get(0)?.as_str()
+        };
+        let sent = |content: &Self, name: &str| {
+            let mut details = content.details.iter();
+            details
+                .find(|(of, _)| *of == name)
+                .map(|(_, sent)| sent.clone())
+        };
         let belongs = |name: &String| {
             let all = record["organizations"].as_array().expect("a list").iter();
             let mut names = all.filter_map(|one| one["name"].as_str());
             names.any(|held| held.eq_ignore_ascii_case(name))
         };
-        let named = |name: &String| record["displayName"] == **name;
-        self.name.as_ref().is_none_or(named)
-            && self
-                .details
-                .iter()
-                .all(|(name, sent)| value(name) == Some(sent.as_str()))
+        let named = |content: &&Self| {
+            let name = content.name.as_ref();
+            name.is_none_or(|name| record["displayName"] == **name)
+        };
+        let whose = || std::iter::once(self).chain(later.iter().copied());
+        whose().any(|content| named(&content))
+            && self.details.iter().all(|(name, _)| {
+                let held = held(name);
+                held.is_some() && whose().any(|content| sent(content, name).as_deref() == held)
+            })
             && self.organizations.iter().all(belongs)
     }
 }

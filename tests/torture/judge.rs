@@ -203,8 +203,13 @@ fn untrue(field: &Field, said: &Said) -> Vec<String> {
         for ((_, key), rows) in said.iter().filter(|((of, _), _)| *of == entity) {
             let record = held.get(key);
             let holds = |row: &Row| {
-                let content: &Content = &contents[row.number - 1];
-                record.is_some_and(|record| content.is_held(record))
+                let content = |row: &Row| &contents[row.number - 1];
+                let later = rows.iter().filter(|later| later.number > row.number);
+                let parts: Vec<&Content> = later
+                    .filter(|row| row.tells_a_part())
+                    .map(content)
+                    .collect();
+                record.is_some_and(|record| content(row).is_held(record, &parts))
             };
             let id = record.and_then(|record| {
                 record
@@ -221,11 +226,12 @@ fn untrue(field: &Field, said: &Said) -> Vec<String> {
                     "{entity} {key}: {row:?} has an id that is not that of {record:?}"
                 ));
             }
-            // of several rows of a key the last that was loaded is what is there
+            // of several rows of a key the last that was loaded is what is there, but for what later ones are told to have
+            // written in part
             if let Some(last) = rows.iter().rfind(|row| row.is(&["loaded"])) {
                 if !holds(last) {
                     faults.push(format!(
-                        "{entity} {key}: {last:?}, and the site holds {record:?}"
+                        "{entity} {key}: {last:?} of {rows:?}, and the site holds {record:?}"
                     ));
                 }
                 continue;

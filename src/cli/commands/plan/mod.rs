@@ -76,6 +76,7 @@ pub(in crate::cli) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
         settings: &settings,
         ledger: ledger.as_ref(),
         asked: remote.is_some(),
+        now: clock.instant(),
     };
     let mut said = String::new();
     for ((stage, job), preview) in (0..).zip(&jobs).zip(&previews) {

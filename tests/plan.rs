@@ -322,3 +322,45 @@ fn what_the_loader_chooses_for_few_rows_is_told_though_tasks_are_quick() {
     assert_snapshot!(why.unwrap_or_default(), @r#"  assumed: route = "auto" writes these rows by bulk requests alone: they name organizations, and no call makes a customer a member that may be on the site already (unless [contract] says membership = true)"#);
     assert!(!said.contains("by single calls"), "{said}");
 }
+
+#[test]
+fn an_interrupted_run_that_a_load_would_go_on_with_is_named() {
+    let place = Place::with_crowd(90);
+    place.write(
+        "firms.toml",
+        "entity = \"organization\"\nkey = \"name\"\n[fields]\nname = \"name\"\n",
+    );
+    place.write("firms.csv", "name\nAcme\nBolt\n");
+    place.write(
+        "job.toml",
+        "[site]\ntarget = \"sandbox\"\n[limits]\nroute = \"bulk\"\n\
+         [[stage]]\nmapping = \"firms.toml\"\ninput = \"firms.csv\"\n\
+         [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\n",
+    );
+    let first = |flags: &str| {
+        let said = place.run(&format!("plan job.toml --quiet {flags}"));
+        let said = said.expect(0).stdout;
+        let line = said.lines().next().unwrap_or_default();
+        let id = line
+            .strip_prefix("run ")
+            .and_then(|rest| rest.split_once(' '));
+        id.map_or_else(|| line.to_owned(), |(id, _)| line.replace(id, "ID"))
+    };
+    assert_snapshot!(first(""), @"organization: 2 rows read; nothing was sent");
+    let killed = place.run_with(
+        "load job.toml --quiet",
+        &[("CSM_LOADER_KILL_AT", "submit.after:2")],
+    );
+    assert_eq!(killed.code, None, "{}", killed.said());
+    assert_snapshot!(first(""), @"run ID of this job was interrupted, and `load` goes on with it: 2 rows decided and not sent again, 90 under way; what follows is what `load --new` would do");
+    assert_snapshot!(first("--new"), @"run ID of this job was interrupted, and `load` does not go on with it: --new was given; it first settles what that has under way, 90 rows, and then does what follows");
+    let people = place.read("people.csv");
+    place.write("people.csv", people.replace("Person 7\n", "Seven\n"));
+    assert_snapshot!(first(""), @"run ID of this job was interrupted, and `load` does not go on with it: the input people.csv has changed; it first settles what that has under way, 90 rows, and then does what follows");
+    // a plan has ended nothing: the load goes on
+    place.write("people.csv", people);
+    let load = place.run("load job.toml").expect(0);
+    let going_on = "was interrupted: going on where it stopped";
+    assert!(load.stderr.contains(going_on), "{}", load.stderr);
+    assert_snapshot!(first(""), @"organization: 2 rows read; nothing was sent");
+}

@@ -516,7 +516,7 @@ fn quiet_shows_the_summary_alone_and_lines_show_each_step() {
     let quiet = place.load_people("people.csv").expect(0);
     assert_eq!(quiet.stderr, "");
     assert_snapshot!(quiet.steady(), @"
-    customer: 1 row in …, 1 request
+    customer: 1 row in …, 1 write request
       loaded       1
       results: out.csv
 

@@ -432,11 +432,11 @@ fn fields_are_there_before_the_records_that_have_them() {
         .run_with("load --quiet job.toml", &CREDENTIALS)
         .expect(0);
     assert_snapshot!(ended.steady(), @"
-    detail-field: 1 row in …, 1 request
+    detail-field: 1 row in …, 1 write request
       loaded       1
       results: fields-out.csv
 
-    customer: 1 row in …, 1 request
+    customer: 1 row in …, 1 write request
       loaded       1
       results: out.csv
 

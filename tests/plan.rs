@@ -28,9 +28,7 @@ fn a_plan_says_what_would_be_sent_what_it_would_take_and_what_that_assumes() {
       reject            1
       duplicate         1
       by bulk requests: about 1.1 s, 1 task, 6 requests, 11 quota points
-      by single calls: about 0.3 s, 1 request, 1 quota point
       assumed: a task of 100 rows takes 9.0 s and as many are worked at once as there are slots: no earlier load tells; one site was seen to take 4.8 s a row, one task at a time
-      assumed: a single call takes 300 ms, 8 are in flight, and a row takes 1.0 of them
       assumed: route = "auto" writes these rows by bulk requests alone: their records cannot be found again
       assumed: a write costs 1 quota point and a poll 2, of 65000 an hour; only OAuth apps have this quota
       warning: a customer cannot be looked up by its e-mail: where a request does not tell what became of it, a new customer's row ends unconfirmed; set key_detail in the mapping to a detail field that holds the key, or user_search = true in [contract]
@@ -286,8 +284,83 @@ fn a_person_may_say_how_long_tasks_and_calls_take() {
     assert_snapshot!(times.join("\n"), @r#"
       by bulk requests: about 8.0 s, 10 tasks, 80 requests, 150 quota points
       by single calls: about 1 m 03 s, 1,000 requests, 1,000 quota points
-      by the faster or both (route = "auto"): about 8.0 s, 10 tasks, 80 requests, 150 quota points
+      with route = "auto": about 8.0 s, 10 tasks, 80 requests, 150 quota points
       assumed: a task takes 8.0 s, as expect_task in [limits] says, and as many are worked at once as there are slots
       assumed: a single call takes 500 ms, 8 are in flight, and a row takes 1.0 of them
     "#);
+}
+
+#[test]
+fn what_the_loader_chooses_for_few_rows_is_told_though_tasks_are_quick() {
+    let place = findable("ana@example.com,Ana\nbo@example.com,Bo\ncy@example.com,Cy\n");
+    place.write(
+        "job.toml",
+        "[site]\ntarget = \"sandbox\"\n[limits]\nexpect_task = \"50ms\"\nexpect_call = \"500ms\"\n\
+         [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\n",
+    );
+    let said = place.run("plan job.toml --quiet").expect(0).stdout;
+    let ways: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("about") || line.contains("route"))
+        .collect();
+    assert_snapshot!(ways.join("\n"), @r#"
+      by bulk requests: about 0.1 s, 1 task, 4 requests, 7 quota points
+      by single calls: about 0.5 s, 3 requests, 3 quota points
+      with route = "auto": about 0.5 s, 3 rows by single calls, 3 requests, 3 quota points
+      assumed: route = "auto" begins with single calls, which write so few rows before a bulk request would be worth its risk
+    "#);
+    // one that bulk requests alone can write, and that is told as well
+    place.write(
+        "people.toml",
+        format!(
+            "{}[organizations]\nnames = \"name\"\n",
+            place.read("people.toml")
+        ),
+    );
+    let said = place.run("plan job.toml --quiet").expect(0).stdout;
+    let why = said.lines().find(|line| line.contains("route"));
+    assert_snapshot!(why.unwrap_or_default(), @r#"  assumed: route = "auto" writes these rows by bulk requests alone: they name organizations, and no call makes a customer a member that may be on the site already (unless [contract] says membership = true)"#);
+    assert!(!said.contains("by single calls"), "{said}");
+}
+
+#[test]
+fn an_interrupted_run_that_a_load_would_go_on_with_is_named() {
+    let place = Place::with_crowd(90);
+    place.write(
+        "firms.toml",
+        "entity = \"organization\"\nkey = \"name\"\n[fields]\nname = \"name\"\n",
+    );
+    place.write("firms.csv", "name\nAcme\nBolt\n");
+    place.write(
+        "job.toml",
+        "[site]\ntarget = \"sandbox\"\n[limits]\nroute = \"bulk\"\n\
+         [[stage]]\nmapping = \"firms.toml\"\ninput = \"firms.csv\"\n\
+         [[stage]]\nmapping = \"people.toml\"\ninput = \"people.csv\"\n",
+    );
+    let first = |flags: &str| {
+        let said = place.run(&format!("plan job.toml --quiet {flags}"));
+        let said = said.expect(0).stdout;
+        let line = said.lines().next().unwrap_or_default();
+        let id = line
+            .strip_prefix("run ")
+            .and_then(|rest| rest.split_once(' '));
+        id.map_or_else(|| line.to_owned(), |(id, _)| line.replace(id, "ID"))
+    };
+    assert_snapshot!(first(""), @"organization: 2 rows read; nothing was sent");
+    let killed = place.run_with(
+        "load job.toml --quiet",
+        &[("CSM_LOADER_KILL_AT", "submit.after:2")],
+    );
+    assert_eq!(killed.code, None, "{}", killed.said());
+    assert_snapshot!(first(""), @"run ID of this job was interrupted, and `load` goes on with it: 2 rows decided and not sent again, 90 under way; what follows is what `load --new` would do");
+    assert_snapshot!(first("--new"), @"run ID of this job was interrupted, and `load` does not go on with it: --new was given; it first settles what that has under way, 90 rows, and then does what follows");
+    let people = place.read("people.csv");
+    place.write("people.csv", people.replace("Person 7\n", "Seven\n"));
+    assert_snapshot!(first(""), @"run ID of this job was interrupted, and `load` does not go on with it: the input people.csv has changed; it first settles what that has under way, 90 rows, and then does what follows");
+    // a plan has ended nothing: the load goes on
+    place.write("people.csv", people);
+    let load = place.run("load job.toml").expect(0);
+    let going_on = "was interrupted: going on where it stopped";
+    assert!(load.stderr.contains(going_on), "{}", load.stderr);
+    assert_snapshot!(first(""), @"organization: 2 rows read; nothing was sent");
 }

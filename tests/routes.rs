@@ -42,10 +42,54 @@ fn routes(results: &Table) -> BTreeMap<String, usize> {
 /// The routes of a dozen rows, by themselves.
 fn of_a_dozen(mapping: &str) -> String {
     let place = place(mapping, 12);
+    let planned = planned(&place, "");
     place
         .load_people("people.csv --sandbox-seed site.toml")
         .expect(0);
-    format!("{:?}", routes(&place.results("out.csv")))
+    let taken = routes(&place.results("out.csv"));
+    // the plan knew
+    let expected = match taken.keys().next().map(String::as_str) {
+        Some("single") => "bulk, single, auto: 12 rows by single calls",
+        _ => "bulk",
+    };
+    assert_eq!(planned, expected);
+    format!("{taken:?}")
+}
+
+/// The ways of which a plan says what they take.
+fn planned(place: &Place, flags: &str) -> String {
+    let said = place.run(&format!(
+        "plan --quiet --target sandbox --mapping people.toml --input people.csv {flags}"
+    ));
+    let said = said.expect(0).stdout;
+    let ways = said.lines().filter_map(|line| {
+        let (way, cost) = line.trim().split_once(": about ")?;
+        let way = match way {
+            "by bulk requests" => "bulk",
+            "by single calls" => "single",
+            "with route = \"auto\"" => "auto",
+            other => panic!("{other}"),
+        };
+        let mut parts = cost.split(", ");
+        let rows = parts.find(|part| part.ends_with(" by single calls"));
+        Some(rows.map_or_else(|| way.to_owned(), |rows| format!("{way}: {rows}")))
+    });
+    ways.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn a_plan_names_no_way_that_the_job_rules_out() {
+    let place = place(&mapping("operation = \"create\"\n"), 12);
+    assert_eq!(planned(&place, "--route bulk"), "bulk");
+    assert_eq!(planned(&place, "--route single"), "single");
+    // what is assumed is about these alone
+    for (route, unsaid) in [("bulk", "single call"), ("single", "task")] {
+        let plan = format!(
+            "plan --quiet --target sandbox --mapping people.toml --input people.csv --route {route}"
+        );
+        let said = place.run(&plan).expect(0).stdout;
+        assert!(!said.contains(unsaid) && !said.contains("auto"), "{said}");
+    }
 }
 
 #[test]

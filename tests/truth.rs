@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `cell` | a kind of site, and one load into it |
 //! | `world` | a site, a job, and results beside what the site holds |
+//! | `counted` | the requests that the summary counts, against those that the site saw |
 //! | `names` | what is known by its name alone: products, and what rows refer to |
 //! | `poison`, `refused` | whole requests refused for one bad row; for none |
 //! | `repair` | associations that did not arrive, and other parts of a record that did not |
@@ -11,6 +12,7 @@
 //! | `single` | the single route |
 
 mod cell;
+mod counted;
 mod depth;
 mod names;
 mod poison;

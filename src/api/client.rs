@@ -19,6 +19,7 @@ use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use url::form_urlencoded::Serializer;
 
@@ -65,6 +66,8 @@ pub struct Client {
     auth: Auth,
     contract: Arc<Contract>,
     gate: Arc<dyn Gate>,
+    /// Requests that write, as often as one left.
+    writes: AtomicU64,
 }
 
 impl fmt::Debug for Client {
@@ -175,6 +178,7 @@ impl Client {
             auth: config.auth,
             contract: config.contract,
             gate: config.gate,
+            writes: AtomicU64::new(0),
         })
     }
 
@@ -188,6 +192,13 @@ impl Client {
     #[must_use]
     pub fn points_an_hour(&self) -> Option<f64> {
         self.auth.renews().then(|| f64::from(POINTS_AN_HOUR))
+    }
+
+    /// Requests that write, each counted as often as it left: refused or not, and where no answer came, too. Not counted is
+    /// one for which no connection came about.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
     }
 
     /// Sends one request with credentials and reads its JSON; gives the trace id along. Where the site takes the
@@ -248,10 +259,22 @@ impl Client {
             .call_whole(&self.site, Some(&pass), request, read)
             .await;
         step.after();
+        if endpoint.kind() != Kind::Read && has_left(&answer) {
+            self.writes.fetch_add(1, Ordering::Relaxed);
+        }
         if let Err(error) = &answer {
             self.gate.refused(endpoint, error);
         }
         Ok((answer, pass))
+    }
+}
+
+/// Whether a request was on its way, as far as can be told.
+fn has_left<T>(answer: &Answered<T>) -> bool {
+    match answer {
+        // without an answer: what cannot be built, or finds no connection, is of another class
+        Err(error) if error.status.is_none() => error.class == ErrorClass::MaybeApplied,
+        _ => true,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::access::{Access, TIMEOUT, USER_AGENT};
 use super::exit::{Exit, Failure};
+use super::interrupted::{self, Interrupted, Wanted};
 use super::settings::LoadSettings;
 use super::signals::{self, Words};
 use crate::api::client::{Client, ClientConfig};
@@ -12,13 +13,12 @@ use crate::engine::pace::Pace;
 use crate::engine::run::{RunEnd, RunError, run as run_stages};
 use crate::engine::settle::settle;
 use crate::engine::stop::Stop;
-use crate::ledger::record::{Difference, Invocation, RunHeader, StageHeader};
+use crate::ledger::record::{Invocation, RunHeader, StageHeader};
 use crate::ledger::{Ledger, RunHandle, RunInfo, StageInfo};
 use crate::model::cause::chain;
 use crate::model::clock::Clock;
 use crate::model::event::RunEvent;
 use crate::model::outcome::{Counts, Status};
-use crate::source::RecordedSource;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
@@ -29,17 +29,6 @@ const INTERRUPTED: Words = Words {
     first: "interrupted: waiting for what is in flight; a second interrupt ends at once",
     second: "interrupted again: ended at once; no results file was written for the stage under way",
 };
-
-/// Which run a command asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// The job's interrupted run, if there is one and nothing changed; else a new one.
-    Latest,
-    /// A new one in any case.
-    New,
-    /// This interrupted one, by its whole id.
-    Resume(String),
-}
 
 /// Opens the stages once more, after the run of this id was settled, whose place is about to be taken.
 pub(super) type Reopen = Arc<dyn Fn(&str) -> Result<Vec<StageJob>, Failure> + Send + Sync>;
@@ -219,45 +208,11 @@ impl Loader {
 
     /// What an earlier run of the same job left, and what to do about it.
     fn interrupted(&self, site: &str, headers: &[StageHeader]) -> Result<Interrupted, Failure> {
-        let unusable = |error| Failure::of(Exit::Input, &error);
-        let reader = self.ledger.reader().map_err(unusable)?;
-        let old = match &self.wanted {
-            Wanted::Latest | Wanted::New => {
-                reader.open_run_of(&self.job, site).map_err(unusable)?
-            }
-            Wanted::Resume(run) => Some(reader.find(run).map_err(unusable)?),
-        };
-        let Some(old) = old else {
-            return Ok(Interrupted::None);
-        };
-        if old.site != site {
-            return Err(Failure::new(
-                Exit::Input,
-                format!(
-                    "run {} loads into {}, and the settings of now name {site}; name the site it began with",
-                    old.id, old.site
-                ),
-            ));
-        }
-        let stages = reader.stages(&old.id).map_err(unusable)?;
-        let differences = differences(&stages, headers);
-        match &self.wanted {
-            Wanted::New => Ok(Interrupted::Over(old, stages, "--new was given".into())),
-            _ if differences.is_empty() => Ok(Interrupted::GoesOn(old, stages)),
-            Wanted::Resume(_) => Err(Failure::new(
-                Exit::Input,
-                format!(
-                    "run {} cannot be continued: {}; `{}` settles what it has under way and begins a new run",
-                    old.id,
-                    differences.join("; "),
-                    if old.retry_of.is_some() {
-                        "retry"
-                    } else {
-                        "load"
-                    }
-                ),
-            )),
-            Wanted::Latest => Ok(Interrupted::Over(old, stages, differences.join("; "))),
+        let reader = self.ledger.reader();
+        let reader = reader.map_err(|error| Failure::of(Exit::Input, &error))?;
+        match self.wanted.find(&reader, &self.job, site)? {
+            Some(old) => self.wanted.judge(&reader, old, site, headers),
+            None => Ok(Interrupted::None),
         }
     }
 
@@ -359,53 +314,10 @@ fn said(status: Status) -> String {
     status.to_string().replace('_', " ")
 }
 
-/// An earlier run of the same job that did not end.
-enum Interrupted {
-    /// There is none.
-    None,
-    /// It is continued.
-    GoesOn(RunInfo, Vec<StageInfo>),
-    /// It is not, for this reason.
-    Over(RunInfo, Vec<StageInfo>, String),
-}
-
 async fn headers(jobs: &[StageJob]) -> Result<Vec<StageHeader>, Failure> {
     let jobs = jobs.to_vec();
-    let read = move || {
-        let stages = (0_u32..).zip(&jobs);
-        let headers = stages.map(|(stage, job)| job.header(stage));
-        headers.collect::<Result<Vec<_>, _>>()
-    };
-    let read = spawn_blocking(read).await.map_err(RunError::from);
-    let headers = read.and_then(|headers| headers);
-    headers.map_err(|error| Failure::of(Exit::Input, &error))
-}
-
-/// In what a run's stages differ from those of now; it may have stopped before it began all of them.
-fn differences(was: &[StageInfo], is: &[StageHeader]) -> Vec<String> {
-    let mut found = Vec::new();
-    for stage in was {
-        let number = stage.header.stage as usize;
-        match is.get(number) {
-            None => found.push(format!("its stage of {}s is gone", stage.header.entity)),
-            Some(now) => {
-                let differences = stage.header.differences(now);
-                found.extend(differences.iter().map(|difference| match difference {
-                    // they have the name of the file that they came from, which is not what was edited
-                    Difference::Changed(_) if is_edited(now) => "rows have been edited".to_owned(),
-                    other => other.to_string(),
-                }));
-                found.dedup();
-            }
-        }
-    }
-    found
-}
-
-/// Whether a stage reads rows that a person may have edited, and not their source.
-fn is_edited(stage: &StageHeader) -> bool {
-    let source = stage.source.as_deref().map(RecordedSource::from_json);
-    matches!(source, Some(Ok(source)) if source.is_edited())
+    let read = spawn_blocking(move || interrupted::headers(&jobs)).await;
+    read.map_err(|error| Failure::of(Exit::Input, &RunError::from(error)))?
 }
 
 fn nonce(run: &RunInfo) -> Result<Uuid, Failure> {

@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod contract;
 mod exit;
+mod interrupted;
 mod job;
 mod loader;
 mod open;

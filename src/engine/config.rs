@@ -9,7 +9,7 @@ use super::seen::Target;
 use super::{single, verify};
 use crate::api::contract::{self, BulkEndpoint, Contract, Name};
 use crate::api::fold;
-use crate::model::entity::{Entity, Operation};
+use crate::model::entity::Entity;
 use crate::model::row::PreparedRow;
 
 /// What the engine is told of a stage.
@@ -46,12 +46,9 @@ pub(super) fn stage_config(
     }
 }
 
-/// How many calls write a row by itself. A customer that may be on the site under an id that nobody can find is written
-/// by bulk requests alone; so is one that may be there and is to belong to an organization, unless calls may see to that.
+/// How many calls write a row by itself; none where [`single::limits`] says that they cannot.
 fn calls(contract: &Contract, target: &Target) -> CallsOf {
-    let creates = target.asked == Operation::Create.into();
-    let sure = creates || verify::can_find(contract, target).is_ok();
-    let joins = creates || contract.membership;
+    let single::Limits { sure, joins } = single::limits(contract, target);
     let (contract, target) = (contract.clone(), target.clone());
     let joining = format!("\"{}\":", contract.name(Name::AssociateOrganizations));
     Box::new(move |row| {

@@ -37,8 +37,6 @@ pub(super) struct Sent {
     pub(super) counts: Counts,
     /// Records read from the input.
     pub(super) records: u64,
-    /// Bulk requests and single calls that the site accepted.
-    pub(super) requests: u64,
     /// The input could not be read to its end.
     pub(super) broken_off: bool,
     /// Batches were given up that a later process goes on with.
@@ -165,7 +163,6 @@ pub(super) async fn bulk(
     }
     tell(context, stage, &engine, sent.records, rows);
     sent.counts = engine.counts();
-    sent.requests = engine.requests();
     sent.suspended = engine.suspended();
     sent.again = engine.sent_again();
     Ok(sent)
@@ -472,7 +469,6 @@ pub(super) async fn single(
             .audience
             .tell(&RunEvent::Progressed { stage, progress });
     }
-    sent.requests = products.map_or(0, |products| products.requests);
     Ok(sent)
 }
 

@@ -65,8 +65,6 @@ pub(super) struct Products {
     lately: HashSet<KeyHash>,
     /// When the products were listed: what an earlier process created was created before.
     since: Instant,
-    /// Calls that the site accepted.
-    pub(super) requests: u64,
 }
 
 impl Products {
@@ -89,7 +87,6 @@ impl Products {
             begun,
             lately: HashSet::new(),
             since,
-            requests: 0,
         })
     }
 
@@ -209,7 +206,6 @@ impl Products {
         let look = async || self.look(context, folded).await;
         let post = async || context.client.create_product(&name).await;
         let created = once::create(context.asking(), self.stage, sent, look, post).await?;
-        self.requests += 1;
         self.present.insert(folded.to_owned(), created);
         Ok(())
     }

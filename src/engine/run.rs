@@ -132,6 +132,8 @@ async fn run_stage(
     header: &StageHeader,
 ) -> Result<(StageSummary, Sent), RunError> {
     let started = Instant::now();
+    // stages follow each other: what is sent until the end of this one is its own
+    let before = context.client.writes();
     let stage = header.stage;
     let entity = job.plan.entity();
     let files = job.dataset.files().len();
@@ -151,7 +153,7 @@ async fn run_stage(
                 counts,
                 top_codes: Vec::new(),
                 results: header.results.clone(),
-                requests: 0,
+                write_requests: 0,
                 travelled: Travelled::default(),
                 sent_again: 0,
                 gone: None,
@@ -225,7 +227,7 @@ async fn run_stage(
         travelled: published.travelled,
         top_codes: published.top_codes,
         results: Some(job.results.display().to_string()),
-        requests: sent.requests,
+        write_requests: context.client.writes() - before,
         sent_again: sent.again,
         gone,
         took: started.elapsed(),

@@ -80,7 +80,6 @@ pub struct Engine {
     counts: Counts,
     given: u64,
     unwritten: usize,
-    requests: u64,
     suspended: bool,
     router: Router,
     line: Line,
@@ -114,7 +113,6 @@ impl Engine {
             counts: Counts::default(),
             given: 0,
             unwritten: 0,
-            requests: 0,
             suspended: false,
             router: router(&config),
             line: Line::default(),
@@ -138,12 +136,6 @@ impl Engine {
     #[must_use]
     pub fn sent_again(&self) -> u64 {
         self.sent_again
-    }
-
-    /// Bulk requests, and rows by single calls, that the site accepted.
-    #[must_use]
-    pub fn requests(&self) -> u64 {
-        self.requests
     }
 
     /// Whether batches were given up that a later process goes on with.

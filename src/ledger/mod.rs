@@ -48,7 +48,7 @@ pub use forget::Forgotten;
 pub use lock::{StateFolder, private_folder};
 pub use memory::{Confirmed, Known, Memory};
 pub use newest::Chain;
-pub use progress::{OpenBatch, OpenCall, RowSet, StageProgress};
+pub use progress::{OpenBatch, OpenCall, RowSet, StageProgress, Standing};
 pub use prune::KEEP_RUNS;
 pub use read::StoredRow;
 pub use reader::{Reader, RunInfo, RunState, StageInfo};

@@ -19,7 +19,10 @@ pub(super) const INTENT_ROW: usize = 32;
 /// A row whose single calls got no answer. While its run is open that is not its end: whoever takes the run up looks for it.
 pub(super) const UNANSWERED: &str = "row.status = 5 AND coalesce(row.sent % 3, 0) = 2";
 
-/// The same of an outcome that is about to be written.
+/// Rows of batches that are given up while their fate is open.
+pub(super) const SUSPENDED: &str = "EXISTS (SELECT 1 FROM batch WHERE batch.part = row.part AND batch.batch = row.batch AND batch.state < 2)";
+
+/// The same as [`UNANSWERED`] of an outcome that is about to be written.
 pub(super) fn is_unanswered(outcome: &RowOutcome) -> bool {
     outcome.status == Status::Unconfirmed && outcome.route == Some(Route::Single)
 }
@@ -178,6 +181,55 @@ pub(super) fn intents(db: &Connection, part: i64) -> rusqlite::Result<Vec<Vec<u8
     entries.collect()
 }
 
+/// How far an open run has come, as whoever takes it up finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Rows with an end. Those that an early stop left without one are not among them.
+    pub decided: u64,
+    /// Rows that may have been sent, and whose fate is open.
+    pub under_way: u64,
+}
+
+impl Standing {
+    /// Adds a stage.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn add(&mut self, db: &Connection, part: i64) -> rusqlite::Result<()> {
+        let open = format!("row.status = 6 OR {SUSPENDED} OR ({UNANSWERED})");
+        let mut query = db.prepare(&format!(
+            "SELECT row FROM row WHERE part = ? AND NOT ({open})"
+        ))?;
+        let mut rows = query.query([part])?;
+        let mut decided = RowSet::default();
+        while let Some(row) = rows.next()? {
+            decided.insert(RowId(row.get(0)?));
+        }
+        let mut under_way = RowSet::default();
+        for entries in intents(db, part)? {
+            let entries = decode_intent(&entries).ok_or_else(|| damaged(0))?;
+            for (row, _) in entries {
+                if !decided.contains(row) {
+                    under_way.insert(row);
+                }
+            }
+        }
+        let mut query = db.prepare(
+            "SELECT rows FROM batch JOIN body USING (part, batch) WHERE part = ? AND state < 2",
+        )?;
+        let mut batches = query.query([part])?;
+        while let Some(batch) = batches.next()? {
+            let sent = sent_rows(batch, 0)?;
+            for (id, ..) in sent {
+                under_way.insert(RowId(id));
+            }
+        }
+        self.decided += decided.len();
+        self.under_way += under_way.len();
+        Ok(())
+    }
+}
+
 /// Decided rows by status.
 pub(super) fn count(db: &Connection, part: i64) -> rusqlite::Result<Counts> {
     let mut query =
@@ -198,10 +250,8 @@ fn open_batch(
     row: &Row<'_>,
     hashes: &mut HashMap<RowId, RowHashes>,
 ) -> rusqlite::Result<OpenBatch> {
-    let rows = unpack(row.get(3)?).map_err(|_| damaged(3))?;
-    let items: Vec<(u64, u32, Option<u64>, String)> =
-        serde_json::from_slice(&rows).map_err(|_| damaged(3))?;
-    let rows = items.into_iter().map(|(id, file, line, key)| SentRow {
+    let rows = sent_rows(row, 3)?;
+    let rows = rows.into_iter().map(|(id, file, line, key)| SentRow {
         row: RowRef {
             id: RowId(id),
             file: FileId(file),
@@ -219,6 +269,14 @@ fn open_batch(
         trace_id: row.get(5)?,
         sent_at: row.get(6)?,
     })
+}
+
+/// A row of a batch as it is stored: number, file, line and key.
+type StoredSent = (u64, u32, Option<u64>, String);
+
+fn sent_rows(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<StoredSent>> {
+    let rows = unpack(row.get(column)?).map_err(|_| damaged(column))?;
+    serde_json::from_slice(&rows).map_err(|_| damaged(column))
 }
 
 /// The rows of an intent; `None` when it is damaged.

@@ -1,7 +1,7 @@
 //! The read side: runs, stages, outcomes, and what is undecided. Beside a run that writes, too.
 
 use super::error::{LedgerError, damaged, failed};
-use super::progress::{self, StageProgress};
+use super::progress::{self, StageProgress, Standing};
 use super::read::{Rows, StoredRow};
 use super::record::{Invocation, Shape, StageHeader};
 use super::schema;
@@ -257,6 +257,19 @@ impl Reader {
         progress::read(&self.db, part, info)
             .map(Some)
             .map_err(self.failed())
+    }
+
+    /// How far an open run has come, over all its stages.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn standing(&self, run: &str) -> Result<Standing, LedgerError> {
+        let mut standing = Standing::default();
+        for stage in self.stages(run)? {
+            let part = self.part(run, stage.header.stage)?;
+            standing.add(&self.db, part).map_err(self.failed())?;
+        }
+        Ok(standing)
     }
 
     /// Calls `each` for every decided row of a stage, in row order, with its batch's task and trace ids. Stops at the first

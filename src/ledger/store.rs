@@ -7,7 +7,7 @@ use super::error::{LedgerError, failed};
 use super::lock::StateFolder;
 use super::memory::Memory;
 use super::pending::Pending;
-use super::progress::UNANSWERED;
+use super::progress::{SUSPENDED, UNANSWERED};
 use super::read::StoredRow;
 use super::reader::{Reader, RunState};
 use super::record::{Record, RunHeader, Shape};
@@ -309,9 +309,6 @@ enum Back {
     /// The latter alone: nothing more is sent.
     Suspended,
 }
-
-/// Rows of batches that are given up while their fate is open.
-const SUSPENDED: &str = "EXISTS (SELECT 1 FROM batch WHERE batch.part = row.part AND batch.batch = row.batch AND batch.state < 2)";
 
 /// Takes back what an early stop wrote; gives the run's number.
 fn reopen(db: &mut Connection, run: &str, back: Back) -> rusqlite::Result<i64> {

@@ -138,8 +138,9 @@ pub struct StageSummary {
     pub top_codes: Vec<CodeCount>,
     /// Where the results are, as the user wrote it or as it was derived.
     pub results: Option<String>,
-    /// Bulk requests and single calls that were accepted.
-    pub requests: u64,
+    /// Bulk requests and single calls that write, each as often as it left: accepted, refused or not answered. Looks, polls and
+    /// readings back are not among them.
+    pub write_requests: u64,
     /// Rows whose results say that they travelled by bulk requests, and by single calls.
     pub travelled: Travelled,
     /// Rows that were sent again, because a reading did not show what was sent before.

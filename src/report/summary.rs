@@ -94,8 +94,8 @@ fn write_stage(f: &mut fmt::Formatter<'_>, stage: &StageSummary) -> fmt::Result 
     if let Some(speed) = per_second(handled, stage.took).filter(|_| handled > 0) {
         write!(f, ", {} rows/s", rate(speed))?;
     }
-    if stage.requests > 0 {
-        write!(f, ", {}", counted(stage.requests, "request"))?;
+    if stage.write_requests > 0 {
+        write!(f, ", {}", counted(stage.write_requests, "write request"))?;
     }
     if stage.sent_again > 0 {
         let rows = counted(stage.sent_again, "row");
@@ -263,7 +263,7 @@ mod tests {
             counts: counts(&[(Status::Loaded, 150)]),
             top_codes: Vec::new(),
             results: Some("out/organizations-results.csv".into()),
-            requests: 2,
+            write_requests: 2,
             travelled: Travelled::default(),
             sent_again: 0,
             gone: None,
@@ -306,7 +306,7 @@ mod tests {
                 },
             ],
             results: Some("out/customers-results.csv".into()),
-            requests: 12_346,
+            write_requests: 12_346,
             travelled: Travelled {
                 bulk: 1_234_567,
                 single: 7,
@@ -330,11 +330,11 @@ mod tests {
             RunEvent::StageFinished { summary: customers },
             RunEvent::RunFinished { counts: all, stopped: None, took: Duration::from_secs(7_505) },
         ]), @r"
-        organization: 150 rows in 4.2 s, 36 rows/s, 2 requests
+        organization: 150 rows in 4.2 s, 36 rows/s, 2 write requests
           loaded       150
           results: out/organizations-results.csv
 
-        customer: 1,235,674 rows in 2 h 05 m, 165 rows/s, 12,346 requests, 240 rows sent again after a reading that did not show them
+        customer: 1,235,674 rows in 2 h 05 m, 165 rows/s, 12,346 write requests, 240 rows sent again after a reading that did not show them
           1,234,567 rows by bulk requests, 7 by single calls
           loaded       1,234,567
           rejected         1,090
@@ -360,7 +360,7 @@ mod tests {
             RunEvent::RunFinished { counts: summary.counts, stopped: None, took: summary.took },
             RunEvent::StageFinished { summary },
         ]), @r"
-        organization: 150 rows in 4.2 s, 36 rows/s, 2 requests
+        organization: 150 rows in 4.2 s, 36 rows/s, 2 write requests
           loaded       150
           results: out/organizations-results.csv
 
@@ -372,7 +372,7 @@ mod tests {
     fn a_run_that_stopped_early_says_why() {
         let summary = StageSummary {
             counts: counts(&[(Status::Unconfirmed, 1), (Status::NotSent, 149)]),
-            requests: 1,
+            write_requests: 1,
             travelled: Travelled::default(),
             sent_again: 0,
             results: None,
@@ -383,7 +383,7 @@ mod tests {
             RunEvent::RunFinished { counts: summary.counts, stopped, took: summary.took },
             RunEvent::StageFinished { summary },
         ]), @r"
-        organization: 150 rows in 4.2 s, 0.2 rows/s, 1 request
+        organization: 150 rows in 4.2 s, 0.2 rows/s, 1 write request
           loaded         0
           unconfirmed    1
           not_sent     149
@@ -398,7 +398,7 @@ mod tests {
     fn an_empty_input_and_a_run_without_an_end_are_shown_too() {
         let summary = StageSummary {
             counts: Counts::default(),
-            requests: 0,
+            write_requests: 0,
             travelled: Travelled::default(),
             sent_again: 0,
             took: Duration::ZERO,

@@ -53,7 +53,7 @@ impl Ended {
     }
 }
 
-/// `3 rows in 0.1 s, 27 rows/s, 1 request` as `3 rows in …, 1 request`.
+/// `3 rows in 0.1 s, 27 rows/s, 1 write request` as `3 rows in …, 1 write request`.
 fn without_times(line: &str) -> String {
     let Some((rows, rest)) = line
         .split_once(" in ")

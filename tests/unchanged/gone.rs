@@ -30,7 +30,7 @@ fn keys_that_are_missing_are_listed_and_left_alone() {
     let rows = "email,name\nBO@example.com,Bo\nnew@example.com,New\n";
     nights.place.write("people.csv", rows);
     assert_snapshot!(report(&nights, "people.toml", 0).steady(), @"
-    customer: 2 rows in …, 1 request
+    customer: 2 rows in …, 1 write request
       loaded       2
       results: out.csv
       loaded before and not in the input: 3 records, listed in out-gone.csv

@@ -281,3 +281,28 @@ fn debug_shows_no_secret() {
         "Answer { status: 200, bytes: 15, .. }"
     );
 }
+
+#[tokio::test]
+async fn writes_count_as_often_as_they_leave_whatever_comes_of_them() {
+    let refused = answer(400, &[], br#"{"message":"no"}"#);
+    let task = answer(200, &[], br#"{"status":"IN_PROGRESS"}"#);
+    let steps = vec![
+        Step::Answer(answer(202, &[], ACCEPTED.as_bytes())),
+        Step::Answer(refused),
+        Step::Drop,
+        Step::Answer(task),
+    ];
+    let server = Scripted::start(steps);
+    let client = server.client();
+    for writes in 1..=3 {
+        // how it ended is not asked
+        let _ = submit(&client).await;
+        assert_eq!(client.writes(), writes);
+    }
+    let looked = client.task(&TaskId("t".to_owned())).await;
+    assert!(looked.is_ok() && client.writes() == 3, "{looked:?}");
+    server.seen();
+    // nobody listens any more: nothing leaves
+    let error = submit(&client).await.expect_err("no connection");
+    assert_eq!((error.class, client.writes()), (ErrorClass::NotSent, 3));
+}

@@ -4,7 +4,8 @@ use super::plan::{Forecaster, hold_to};
 use super::show::{self, Collected};
 use crate::cli::args::{LoadArgs, StageArgs};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::loader::{Loader, Wanted};
+use crate::cli::interrupted::Wanted;
+use crate::cli::loader::Loader;
 use crate::cli::open::{Naming, open};
 use crate::cli::settings::LoadSettings;
 use crate::cli::signals::{self, Watch};
@@ -28,12 +29,7 @@ use uuid::Uuid;
 /// # Errors
 /// When the settings, the inputs or the site cannot be used; nothing was sent then.
 pub(in crate::cli) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
-    let wanted = if args.send.new {
-        Wanted::New
-    } else {
-        Wanted::Latest
-    };
-    load(args, wanted, invocation())
+    load(args, Wanted::of(args), invocation())
 }
 
 /// Loads, into the run that is wanted.
@@ -188,7 +184,7 @@ pub(super) fn date(now: UnixMillis) -> String {
 }
 
 /// What makes two loads the same job: the job file's place, or what was typed instead of one.
-fn job_name(args: &StageArgs) -> String {
+pub(super) fn job_name(args: &StageArgs) -> String {
     if let Some(job) = &args.job {
         let place = job.canonicalize().unwrap_or_else(|_| job.clone());
         return place.display().to_string();

@@ -4,7 +4,7 @@ use super::load::load;
 use super::retry::retry;
 use crate::cli::args::{Args, Command, ResumeArgs};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::loader::Wanted;
+use crate::cli::interrupted::Wanted;
 use crate::ledger::{Reader, RunInfo, RunState};
 use clap::Parser;
 use std::path::absolute;

@@ -231,7 +231,6 @@ impl Definitions<'_> {
             context.stop.note_write(&answer);
             let error = match answer {
                 Ok(accepted) => {
-                    self.sent.requests += 1;
                     context.audience.tell(&RunEvent::BatchAccepted {
                         stage: self.stage,
                         batch: batch.seq(),

@@ -53,7 +53,6 @@ impl Definitions<'_> {
                 .await;
             context.stop.note_write(&answer);
             let Err(error) = answer else {
-                self.sent.requests += 1;
                 self.created(&asked.wanted);
                 return (resolve(&Fate::Created, None), attempts);
             };

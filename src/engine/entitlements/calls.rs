@@ -41,8 +41,6 @@ pub(super) struct Ended {
     pub(super) reasons: Vec<Reason>,
     /// Calls that write, as often as they were made.
     pub(super) made: u32,
-    /// Calls that the site accepted.
-    pub(super) accepted: u64,
     /// The entitlement as it is now, where that is known.
     pub(super) held: Option<Held>,
     /// Something of it was written.
@@ -397,7 +395,6 @@ fn ended(
         status,
         reasons,
         made: calls.made,
-        accepted: u64::from(calls.created) + calls.written.len() as u64,
         held,
         changed: calls.created || !calls.written.is_empty(),
         error,

@@ -240,7 +240,6 @@ impl Entitlements<'_> {
     /// Takes note of a row that has ended.
     fn note(&mut self, target: Target, status: Status, ended: Ended) {
         self.sent.counts.add(status, 1);
-        self.sent.requests += ended.accepted;
         if let (Some(held), true) = (ended.held, ended.changed) {
             let now = self.context.clock.instant();
             self.recent.insert(target, (now, held));

@@ -1,7 +1,9 @@
 //! Both ways at once, as `route = "auto"` uses them.
 
 use super::{Cost, Means, Work, by_bulk, by_calls, fewest_requests, float};
-use std::time::Duration;
+use crate::engine::route::{RouteConfig, Wish, risks_bulk};
+use crate::engine::slots::SlotGate;
+use std::time::{Duration, Instant};
 
 /// The share of the time that the second way must save, or all rows go the faster one.
 const WORTH: f64 = 0.1;
@@ -13,6 +15,29 @@ pub struct Both {
     pub cost: Cost,
     /// Rows by single calls.
     pub by_calls: u64,
+}
+
+/// As `route = "auto"` goes: by single calls alone where a load has too few rows for a bulk request to be risked, however
+/// quick tasks were in loads before; else [by both](by_both).
+#[must_use]
+pub fn by_auto(work: &Work, means: &Means, now: Instant) -> Both {
+    let config = RouteConfig {
+        wish: Wish::Auto,
+        batch_rows: work.batch_rows,
+        most_slots: means.most_slots,
+        single_in_flight: means.single_in_flight,
+        requests_per_second: means.requests_per_second,
+        points_an_hour: means.points_an_hour.map(float),
+        expected_rows: work.rows,
+    };
+    let slots = SlotGate::new(means.slots, means.most_slots).ceiling();
+    if work.rows > 0 && !risks_bulk(&config, slots, work.expected_calls, &means.calls, now) {
+        return Both {
+            cost: by_calls(work, means),
+            by_calls: work.rows,
+        };
+    }
+    by_both(work, means)
 }
 
 /// By whichever way is faster, or by both where the second one is worth it: the end of what the loader's own choice moves
@@ -89,6 +114,7 @@ mod tests {
     use super::super::tests::{means, near, work};
     use super::*;
     use crate::engine::limits::TaskSlots;
+    use crate::engine::past::calls_expected;
 
     #[test]
     fn rows_are_shared_out_where_that_is_worth_it() {
@@ -112,5 +138,26 @@ mod tests {
             (0, by_bulk(&work(16_000), &quick))
         );
         assert_eq!(by_both(&work(0), &quick), Both::default());
+    }
+
+    #[test]
+    fn few_rows_go_by_calls_however_quick_tasks_were_before() {
+        let now = Instant::now();
+        let quick = means(0.04, 5, TaskSlots::Auto);
+        let auto = |rows, means: &Means| by_auto(&work(rows), means, now);
+        let few = auto(100, &quick);
+        assert_eq!(
+            (few.by_calls, few.cost),
+            (100, by_calls(&work(100), &quick))
+        );
+        assert!(by_bulk(&work(100), &quick).took < few.cost.took);
+        assert_eq!(auto(2_000, &quick), by_both(&work(2_000), &quick));
+        assert_eq!(auto(0, &quick), Both::default());
+        // calls of half a minute are not waited for
+        let slow = Means {
+            calls: calls_expected(Duration::from_secs(30), 1.0),
+            ..quick
+        };
+        assert_eq!(auto(100, &slow), by_both(&work(100), &slow));
     }
 }

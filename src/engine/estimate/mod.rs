@@ -5,7 +5,7 @@
 
 mod both;
 
-pub use both::{Both, by_both};
+pub use both::{Both, by_auto, by_both};
 
 use super::limits::TaskSlots;
 use super::route::{CallTimes, TaskTimes};
@@ -35,6 +35,8 @@ pub struct Work {
     pub batch_rows: usize,
     /// Single calls that a row takes.
     pub calls: f64,
+    /// Those that a load expects of a row before it has looked: as many as a new record's.
+    pub expected_calls: f64,
     /// Reads that follow a bulk request, to see whether what the site says to have written is there.
     pub reads: f64,
 }
@@ -233,6 +235,7 @@ mod tests {
             rows,
             batch_rows: 100,
             calls: 1.0,
+            expected_calls: 1.0,
             reads: 0.0,
         }
     }

@@ -74,6 +74,12 @@ impl Preview {
         self.sent() - self.remote.as_ref().map_or(0, |remote| remote.holds)
     }
 
+    /// Single calls that a row takes whose record is new, which a load expects before it has looked.
+    #[must_use]
+    pub fn calls_if_new(&self) -> f64 {
+        self.sample.calls_a_row(0, 1)
+    }
+
     /// Single calls that a row to be sent takes.
     #[must_use]
     pub fn calls_a_row(&self) -> f64 {

@@ -8,12 +8,14 @@
 
 mod calls;
 mod line;
+mod start;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
 pub use calls::{CallTimes, GUESSED_CALL};
 pub use line::Line;
+pub use start::risks_bulk;
 pub use tasks::{Queue, TaskTimes, WORST_ITEM, WORST_TASK};
 
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@ mod world;
 
 use super::*;
 use crate::engine::limits::TaskSlots;
+use crate::engine::slots::SlotGate;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use world::{Account, Terms, load};
@@ -110,6 +111,29 @@ fn few_rows_of_a_site_of_which_nothing_is_known_are_not_risked() {
         of_bulk < 0.1 && of_single <= 1.1,
         "{of_bulk} {of_single} {auto:?}"
     );
+}
+
+#[test]
+fn whether_a_bulk_request_is_risked_is_told_beforehand() {
+    // not those around 500 with which a call's least wait for its turn decides
+    for rows in [1, 3, 30, 100, 300, 400, 600, 1_000, 3_000] {
+        for terms in [
+            live(rows),
+            documented(rows),
+            eight_seconds(rows, 1),
+            eight_seconds(rows, 4),
+        ] {
+            let config = config(&terms, Wish::Auto);
+            let mut seen = CallTimes::default();
+            let took = Duration::from_secs_f64(terms.call / 1e3);
+            seen.done(1, terms.calls, took * terms.calls);
+            let slots = SlotGate::new(terms.wanted, terms.slots).ceiling();
+            let calls = f64::from(terms.calls);
+            let told = risks_bulk(&config, slots, calls, &seen, Instant::now());
+            let account = run(&terms, Wish::Auto);
+            assert_eq!(told, account.by_bulk > 0, "{rows}: {terms:?} {account:?}");
+        }
+    }
 }
 
 #[test]

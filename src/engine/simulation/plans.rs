@@ -4,10 +4,10 @@ use super::loader::{Load, Loader, SINGLE_IN_FLIGHT};
 use super::parts::{TaskSlots, Wish};
 use super::scenarios::{load, parallel, run};
 use super::site::Terms;
-use crate::engine::estimate::{Means, Work, by_both, by_bulk, by_calls};
+use crate::engine::estimate::{Means, Work, by_auto, by_bulk, by_calls};
 use crate::engine::past::{Tempo, calls_of, rows_per_second};
 use crate::engine::route::CallTimes;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How far an estimate may be off, as a share of what was measured.
 const NEAR: f64 = 0.20;
@@ -31,6 +31,10 @@ fn cases() -> Vec<Case> {
     let documented = Terms {
         item: Duration::from_micros(200),
         ..parallel(5, |_| Duration::from_millis(20))
+    };
+    let few = Terms {
+        call: Duration::from_millis(300),
+        ..documented.clone()
     };
     let ten_slots = Terms {
         item: Duration::from_micros(200),
@@ -58,6 +62,8 @@ fn cases() -> Vec<Case> {
     };
     vec![
         case("documented", documented, 50, [2_000, 5_000], EITHER),
+        // quick tasks were seen, and few rows go by calls all the same
+        case("few", few, 50, [2_000, 200], EITHER),
         case("ten slots", ten_slots, 50, [3_000, 5_000], EITHER),
         case("live", live.clone(), 50, [1_000, 2_000], &[Wish::Bulk]),
         case(
@@ -118,13 +124,14 @@ impl Case {
             rows: second,
             batch_rows: 100,
             calls: 1.0,
+            expected_calls: 1.0,
             // here they pass no gate
             reads: 0.0,
         };
         let expected = match route {
             Wish::Bulk => by_bulk(&work, &means),
             Wish::Single => by_calls(&work, &means),
-            Wish::Auto => by_both(&work, &means).cost,
+            Wish::Auto => by_auto(&work, &means, Instant::now()).cost,
         };
         let (took, _) = self.load(second, route);
         (expected.took.as_secs_f64(), took)

@@ -21,12 +21,14 @@
 //! | `create` | creates a record, once |
 //! | `end` | how a row ends that is not loaded |
 //! | `join` | memberships alone |
+//! | `limits` | what only a bulk request can do |
 
 mod call;
 mod create;
 mod end;
 mod find;
 mod join;
+mod limits;
 mod perform;
 mod read;
 pub mod row;
@@ -38,4 +40,5 @@ mod told;
 pub use call::{Caller, call};
 pub use find::{Finder, Found, Looking};
 pub use join::join;
+pub use limits::{Limits, limits};
 pub use read::calls_of;

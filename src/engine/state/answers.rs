@@ -33,7 +33,6 @@ impl Engine {
         let Some(flight) = self.flights.get_mut(&seq) else {
             return;
         };
-        self.requests += 1;
         self.refusals.taken();
         self.gate.accepted();
         self.budget.answered();

@@ -130,7 +130,6 @@ impl Engine {
                 return self.end_calls(now, seq, commands);
             }
             Called::Loaded { remote_id, calls } => {
-                self.requests += u64::from(calls);
                 self.refusals.taken();
                 let took = begun.map_or(Duration::ZERO, |begun| now.at.duration_since(begun));
                 self.router.single_done(1, calls, took);

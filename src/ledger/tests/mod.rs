@@ -5,6 +5,7 @@ mod contract;
 mod damage;
 mod pages;
 mod size;
+mod standing;
 
 use super::record::{
     ContentHash, Record, RowHashes, RunHeader, SentRow, SentRows, Shape, StageHeader,

@@ -166,7 +166,7 @@ fn finished<M: SerializeMap>(summary: &StageSummary, object: &mut M) -> Result<(
         counts,
         top_codes,
         results,
-        requests,
+        write_requests,
         travelled,
         sent_again,
         gone,
@@ -177,7 +177,7 @@ fn finished<M: SerializeMap>(summary: &StageSummary, object: &mut M) -> Result<(
     object.serialize_entry("counts", &ByStatus(counts))?;
     object.serialize_entry("codes", &Codes(top_codes))?;
     object.serialize_entry("results", results)?;
-    object.serialize_entry("requests", requests)?;
+    object.serialize_entry("requests", write_requests)?;
     if travelled.both() {
         object.serialize_entry("rows_by_bulk", &travelled.bulk)?;
         object.serialize_entry("rows_by_single", &travelled.single)?;

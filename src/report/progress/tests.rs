@@ -121,7 +121,7 @@ fn organizations() -> StageSummary {
         counts: counts(150, 0, 0),
         top_codes: Vec::new(),
         results: Some("out/organizations-results.csv".into()),
-        requests: 2,
+        write_requests: 2,
         travelled: Travelled::default(),
         sent_again: 0,
         gone: None,
@@ -142,7 +142,7 @@ fn customers() -> StageSummary {
             message: "Ana Ortiz is not welcome".into(),
         }],
         results: Some("out/customers-results.csv".into()),
-        requests: 50,
+        write_requests: 50,
         travelled: Travelled {
             bulk: 4_900,
             single: 88,

@@ -9,14 +9,23 @@ use crate::engine::job::StageJob;
 use crate::engine::limits::{TaskSlots, Verify};
 use crate::engine::past::{self, Tempo};
 use crate::engine::preview::{Preview, Remote, is_asked};
-use crate::engine::route::{CallTimes, GUESSED_CALL, WORST_ITEM};
+use crate::engine::route::{CallTimes, GUESSED_CALL, WORST_ITEM, Wish};
 use crate::engine::seen::Target;
+use crate::engine::single::{self, Limits};
 use crate::engine::verify;
 use crate::ledger::{Ledger, LedgerError};
+use crate::mapping::RefKind;
 use crate::model::entity::{Asked, Entity, Family, Operation};
 use crate::report::forecast::{ForecastSummary, WaySummary, write_forecast};
 use std::cmp::Reverse;
+use std::time::Instant;
 
+/// How the way is called that the loader finds of itself.
+const AUTO: &str = "with route = \"auto\"";
+/// Why single calls cannot do what a bulk request does.
+const NOT_FOUND_AGAIN: &str = "their records cannot be found again";
+const NO_MEMBERS: &str = "they name organizations, and no call makes a customer a member that may be on the site already \
+                          (unless [contract] says membership = true)";
 /// Reasons why the site does not tell, of which the most frequent are shown.
 const REASONS: usize = 3;
 
@@ -27,6 +36,8 @@ pub(super) struct Forecaster<'a> {
     pub(super) ledger: Option<&'a Ledger>,
     /// Whether the site was to be asked.
     pub(super) asked: bool,
+    /// The time.
+    pub(super) now: Instant,
 }
 
 impl Forecaster<'_> {
@@ -50,6 +61,7 @@ impl Forecaster<'_> {
             rows: preview.sent(),
             batch_rows: batch_rows.unwrap_or(1),
             calls: preview.calls_a_row(),
+            expected_calls: preview.calls_if_new(),
             reads: reads(
                 entity,
                 settings.verify,
@@ -58,18 +70,13 @@ impl Forecaster<'_> {
             ),
         };
         let mut assumed = Vec::new();
+        let open = self.open(job, &target, batch_rows.is_some());
         let means = self
-            .means(entity, &work, batch_rows.is_some(), &mut assumed)
+            .means(entity, &work, &open, &mut assumed)
             .map_err(|error| Failure::of(Exit::Input, &error))?;
-        // what cannot be found again is never written by calls that have no key
-        let mixes = target.asked == Operation::Create.into() || findable.is_ok();
-        let ways = ways(entity, &work, &means, batch_rows.is_some(), mixes);
+        let ways = ways(&open, &work, &means, self.now);
         if work.rows > 0 {
-            if batch_rows.is_some() && !mixes {
-                assumed.push(
-                    "route = \"auto\" writes these rows by bulk requests alone: their records cannot be found again".into(),
-                );
-            }
+            assumed.extend(about_route(&open, &ways, &work));
             assumed.push(about_points(means.points_an_hour));
         }
         if preview.names_open {
@@ -100,12 +107,23 @@ impl Forecaster<'_> {
         Ok(())
     }
 
+    fn open(&self, job: &StageJob, target: &Target, may_bulk: bool) -> Open {
+        let Limits { sure, joins } = single::limits(&self.settings.contract, target);
+        let names_firms = job.plan.on_missing(RefKind::Organization).is_some();
+        let bulk_alone = if sure {
+            (!joins && names_firms).then_some(NO_MEMBERS)
+        } else {
+            Some(NOT_FOUND_AGAIN)
+        };
+        Open::of(self.settings.route, target.entity, may_bulk, bulk_alone)
+    }
+
     /// What is known of the site, by the job's own words, the ledger's, or a guess; says which.
     fn means(
         &self,
         entity: Entity,
         work: &Work,
-        by_bulk: bool,
+        open: &Open,
         assumed: &mut Vec<String>,
     ) -> Result<Means, LedgerError> {
         let Self {
@@ -137,7 +155,7 @@ impl Forecaster<'_> {
             (None, None) => CallTimes::default(),
         };
         if work.rows > 0 {
-            if by_bulk {
+            if open.bulk {
                 let expected = settings.expect_task.is_some();
                 assumed.push(about_tasks(
                     &tempo,
@@ -147,16 +165,18 @@ impl Forecaster<'_> {
                     site,
                 ));
             }
-            assumed.push(match (settings.expect_call, brought) {
-                (None, Some(rate)) => {
-                    format!("single calls write {rate:.1} rows a second, as they did here last")
-                }
-                (call, _) => format!(
-                    "a single call takes {} ms, {in_flight} are in flight, and a row takes {:.1} of them",
-                    call.unwrap_or(GUESSED_CALL).as_millis(),
-                    work.calls
-                ),
-            });
+            if open.single {
+                assumed.push(match (settings.expect_call, brought) {
+                    (None, Some(rate)) => {
+                        format!("single calls write {rate:.1} rows a second, as they did here last")
+                    }
+                    (call, _) => format!(
+                        "a single call takes {} ms, {in_flight} are in flight, and a row takes {:.1} of them",
+                        call.unwrap_or(GUESSED_CALL).as_millis(),
+                        work.calls
+                    ),
+                });
+            }
         }
         Ok(Means {
             slots: settings.slots,
@@ -172,27 +192,41 @@ impl Forecaster<'_> {
     }
 }
 
-/// What each way that there is would take.
-fn ways(
-    entity: Entity,
-    work: &Work,
-    means: &Means,
-    by_bulk: bool,
-    mixes: bool,
-) -> Vec<(&'static str, WaySummary)> {
+/// The ways that a load of such rows can take with the job's `route`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Open {
+    bulk: bool,
+    single: bool,
+    /// Why only bulk requests write them, though the job leaves the choice.
+    bulk_alone: Option<&'static str>,
+}
+
+impl Open {
+    /// `may_bulk`: there is an endpoint that takes them.
+    fn of(route: Wish, entity: Entity, may_bulk: bool, bulk_alone: Option<&'static str>) -> Self {
+        // the job's choice is for records that have both ways
+        let route = if may_bulk { route } else { Wish::Single };
+        let bulk_alone = bulk_alone.filter(|_| route == Wish::Auto);
+        Self {
+            bulk: route != Wish::Single,
+            single: route != Wish::Bulk && bulk_alone.is_none() && entity != Entity::DetailField,
+            bulk_alone,
+        }
+    }
+}
+
+/// What each way that the load can take would cost.
+fn ways(open: &Open, work: &Work, means: &Means, now: Instant) -> Vec<(&'static str, WaySummary)> {
     let mut ways = Vec::new();
-    if by_bulk {
+    if open.bulk {
         ways.push(("by bulk requests", way(estimate::by_bulk(work, means), 0)));
     }
-    if entity != Entity::DetailField {
+    if open.single {
         ways.push(("by single calls", way(estimate::by_calls(work, means), 0)));
     }
-    if by_bulk && mixes {
-        let Both { cost, by_calls } = estimate::by_both(work, means);
-        ways.push((
-            "by the faster or both (route = \"auto\")",
-            way(cost, by_calls),
-        ));
+    if open.bulk && open.single {
+        let Both { cost, by_calls } = estimate::by_auto(work, means, now);
+        ways.push((AUTO, way(cost, by_calls)));
     }
     ways
 }
@@ -295,6 +329,21 @@ fn about_remote(remote: &Remote, asked: Asked) -> Vec<String> {
         ));
     }
     said
+}
+
+/// Which way the load goes of itself, where the ways alone do not say it.
+fn about_route(open: &Open, ways: &[(&str, WaySummary)], work: &Work) -> Option<String> {
+    if let Some(why) = open.bulk_alone {
+        return Some(format!(
+            "route = \"auto\" writes these rows by bulk requests alone: {why}"
+        ));
+    }
+    let by_calls = |(name, way): &(&str, WaySummary)| *name == AUTO && way.by_calls == work.rows;
+    let few = ways.iter().any(by_calls) && work.rows > 0;
+    few.then(|| {
+        "route = \"auto\" begins with single calls, which write so few rows before a bulk request would be worth its risk"
+            .into()
+    })
 }
 
 /// What points bound, where they bound anything.

@@ -1,11 +1,13 @@
 //! `csm-loader plan`: what a load would do and take; and the check that a load does not change too much.
 
 mod forecast;
+mod open_run;
 mod reach;
 
 use super::{load, show};
 use crate::cli::args::PlanArgs;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::interrupted::Wanted;
 use crate::cli::open::{Naming, open};
 use crate::cli::settings::LoadSettings;
 use crate::engine::context::Audience;
@@ -76,8 +78,15 @@ pub(in crate::cli) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
         settings: &settings,
         ledger: ledger.as_ref(),
         asked: remote.is_some(),
+        now: clock.instant(),
     };
     let mut said = String::new();
+    if let Some(ledger) = &ledger {
+        let wanted = Wanted::of(load);
+        let (job, site) = (load::job_name(&load.stage), settings.site.name());
+        let run = open_run::told(&wanted, ledger, &job, site, &jobs)?;
+        said.extend(run.map(|run| run + "\n"));
+    }
     for ((stage, job), preview) in (0..).zip(&jobs).zip(&previews) {
         forecaster.write(&mut said, stage, job, preview)?;
     }

@@ -5,6 +5,9 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// The name of the file that is locked.
+pub(super) const NAME: &str = "lock";
+
 /// An owned state folder. The lock is released when this is dropped, or when the process ends in whatever way.
 #[derive(Debug)]
 pub struct StateFolder {
@@ -25,7 +28,7 @@ impl StateFolder {
             .truncate(false)
             .write(true)
             .mode(0o600)
-            .open(path.join("lock"))
+            .open(path.join(NAME))
             .map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self {

@@ -80,7 +80,7 @@ fn open_export(from: &Path) -> Result<Connection, LedgerError> {
         file: from.to_owned(),
         source,
     })?;
-    let Reader { db, file } = Reader::on(from)?;
+    let Reader { db, file, .. } = Reader::on(from)?;
     let version = schema::version_of(&db, &file).map_err(|error| match error {
         LedgerError::Damaged { .. } => not_an_export(from),
         other => other,

@@ -4,6 +4,7 @@ use crate::support::place::Place;
 use crate::support::sandbox::Sandbox;
 use crate::support::scripted::CREDENTIALS;
 use insta::{allow_duplicates, assert_snapshot};
+use rusqlite::Connection;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,15 +13,20 @@ use std::process::{Command, Output, Stdio};
 /// How a program of ours ended whose files could not grow beyond a size, or that was no mighty root.
 struct Held {
     code: Option<i32>,
+    stdout: String,
     stderr: String,
 }
 
 impl Held {
     fn of(place: &Place, output: Output) -> Self {
-        let stderr = String::from_utf8(output.stderr).unwrap();
+        let said = |bytes| {
+            let text = String::from_utf8(bytes).unwrap();
+            text.replace(&place.path("").display().to_string(), "…/")
+        };
         Self {
             code: output.status.code(),
-            stderr: stderr.replace(&place.path("").display().to_string(), "…/"),
+            stdout: said(output.stdout),
+            stderr: said(output.stderr),
         }
     }
 }
@@ -147,10 +153,13 @@ fn results_that_cannot_be_written_are_written_by_the_next_load() {
     goes_on(&place, &site, 500);
 }
 
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
+}
+
 /// Runs as someone who may not write what permissions forbid: root is held back, anybody else is that already.
 fn unprivileged(place: &Place, args: &str) -> Held {
-    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-    let script = if root {
+    let script = if is_root() {
         "set -- setpriv --bounding-set=-dac_override,-dac_read_search;"
     } else {
         ""
@@ -183,12 +192,124 @@ fn a_state_folder_that_cannot_be_written_is_said_and_nothing_is_sent() {
     let held = unprivileged(&place, "load job.toml --quiet");
     assert_snapshot!(held.stderr, @"error: failed to use the state folder state; it must be writable: choose another with --state-dir: Permission denied (os error 13)");
     assert_eq!(held.code, Some(3));
-    let held = unprivileged(&place, "runs --state-dir state");
-    assert_snapshot!(held.stderr, @"error: the ledger state/ledger.sqlite cannot be written, which reading it takes too; make it and its folder writable: attempt to write a readonly database: Error code 1544: attempt to write a readonly database");
-    assert_eq!(held.code, Some(3));
     assert_eq!(site.count("writes"), 10);
     permit(&place, "state", 0o700, 0o600);
     place
         .run_with("load job.toml --quiet", &CREDENTIALS)
         .expect(0);
+}
+
+/// Runs where `state` is on a disk that is read-only; `None` where this machine lets nobody make it so.
+fn on_read_only_disk(place: &Place, args: &str) -> Option<Held> {
+    let apart = if is_root() {
+        "unshare --mount"
+    } else {
+        "unshare --map-root-user --mount"
+    };
+    let mounted = format!(
+        "{apart} sh -c 'mount --bind state state && mount -o remount,bind,ro state && exec \"$0\" \"$@\"'"
+    );
+    let possible = Command::new("sh")
+        .args(["-c", &format!("{mounted} true")])
+        .current_dir(place.path(""))
+        .output();
+    possible
+        .is_ok_and(|output| output.status.success())
+        .then(|| shell(place, &format!("set -- {mounted};"), args))
+}
+
+/// What is loaded with its results in `out.csv`, and the run's id; its folder may then only be read.
+fn read_only() -> (Place, String) {
+    let place = Place::with_crowd(10);
+    place.load_people("people.csv").expect(0);
+    let run = place.results("out.csv").column("run")[0].to_owned();
+    permit(&place, "state", 0o555, 0o444);
+    (place, run)
+}
+
+const CHECK: &str = "check --quiet --mapping people.toml --input people.csv --state-dir state";
+
+#[test]
+fn a_folder_that_cannot_be_written_is_read_all_the_same() {
+    let (place, run) = read_only();
+    let report = format!("report {run} --results again.csv --state-dir state");
+    for way in [on_read_only_disk, |place: &Place, args: &str| {
+        Some(unprivileged(place, args))
+    }] {
+        let Some(held) = way(&place, "runs --state-dir state") else {
+            continue;
+        };
+        assert_eq!(held.code, Some(0), "{}", held.stderr);
+        assert!(held.stdout.starts_with(&run), "{}", held.stdout);
+        let held = way(&place, &report).unwrap();
+        assert_eq!(held.code, Some(0), "{}", held.stderr);
+        assert_eq!(place.results("again.csv"), place.results("out.csv"));
+        fs::remove_file(place.path("again.csv")).unwrap();
+        // what it spills needs no state folder
+        let held = way(&place, CHECK).unwrap();
+        assert_eq!(held.code, Some(0), "{}", held.stderr);
+        let left = fs::read_dir(place.path("state")).unwrap();
+        let mut left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["ledger.sqlite", "lock", "sandbox", "spool"]);
+    }
+    permit(&place, "state", 0o700, 0o600);
+}
+
+#[test]
+fn a_ledger_that_is_held_by_another_or_unreadable_is_not_read() {
+    let (place, _) = read_only();
+    let writer = fs::File::open(place.path("state/lock")).unwrap();
+    writer.lock().unwrap();
+    let runs = "runs --state-dir state";
+    let ways = [
+        Some(unprivileged(&place, runs)),
+        on_read_only_disk(&place, runs),
+    ];
+    for held in ways.into_iter().flatten() {
+        allow_duplicates! {
+            assert_snapshot!(held.stderr, @"error: the state folder state is in use by another csm-loader; wait for it to end, or give this run a folder of its own with --state-dir");
+        }
+        assert_eq!(held.code, Some(3));
+    }
+    drop(writer);
+    // who may not even read it
+    permit(&place, "state", 0o555, 0);
+    let held = unprivileged(&place, runs);
+    assert_snapshot!(held.stderr, @"error: failed to open the ledger state/ledger.sqlite or to make files beside it; see to its permissions and those of its folder, or choose another --state-dir: unable to open database file: state/ledger.sqlite: Error code 14: unable to open database file");
+    assert_eq!(held.code, Some(3));
+    permit(&place, "state", 0o700, 0o600);
+}
+
+#[test]
+fn what_a_kill_left_beside_the_ledger_is_read_or_missed() {
+    let (place, _) = read_only();
+    permit(&place, "state", 0o700, 0o600);
+    let db = Connection::open(place.path("state/ledger.sqlite")).unwrap();
+    db.execute("UPDATE run SET site = 'beside'", []).unwrap();
+    fs::create_dir(place.path("killed")).unwrap();
+    for file in ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        let from = place.path("state").join(file);
+        fs::copy(from, place.path("killed").join(file)).unwrap();
+    }
+    drop(db);
+    fs::remove_dir_all(place.path("state")).unwrap();
+    fs::rename(place.path("killed"), place.path("state")).unwrap();
+    permit(&place, "state", 0o555, 0o444);
+    let runs = "runs --state-dir state";
+    let ways = [
+        Some(unprivileged(&place, runs)),
+        on_read_only_disk(&place, runs),
+    ];
+    for held in ways.into_iter().flatten() {
+        assert!(held.stdout.contains("beside"), "{}", held.stderr);
+    }
+    // a copy, as of a disk, may lack the file that finds one's way in the other
+    permit(&place, "state", 0o700, 0o600);
+    fs::remove_file(place.path("state/ledger.sqlite-shm")).unwrap();
+    permit(&place, "state", 0o555, 0o444);
+    let held = unprivileged(&place, runs);
+    assert_snapshot!(held.stderr, @"error: the ledger state/ledger.sqlite cannot be read where nothing can be written: what its last run wrote is still beside it, in state/ledger.sqlite-wal; make the folder writable, or name a copy of the whole folder with --state-dir");
+    assert_eq!(held.code, Some(3));
+    permit(&place, "state", 0o700, 0o600);
 }

@@ -5,6 +5,7 @@ use crate::support::place::Place;
 use crate::support::process::Ended;
 use crate::support::sandbox::Sandbox;
 use crate::support::scripted::CREDENTIALS;
+use csm_loader::probe::QUESTIONS;
 use insta::assert_snapshot;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -69,16 +70,19 @@ fn probe(place: &Place, knobs: &str, contract: &str, flags: &str) -> Probed {
 }
 
 impl Probed {
-    /// Nothing is left behind; gives the block.
+    /// Nothing is left behind; gives what is said at the end.
     #[track_caller]
-    fn block(&self) -> &str {
+    fn end(&self) -> &str {
         let said = &self.ended.stdout;
         assert_eq!(self.ended.code, Some(0), "{}", self.ended.said());
         assert_eq!(self.before, self.after, "{said}");
-        assert!(
-            said.contains("everything that the probe made is deleted"),
-            "{said}"
-        );
+        end(&self.ended)
+    }
+
+    /// The same; gives the block.
+    #[track_caller]
+    fn block(&self) -> &str {
+        let said = self.end();
         let start = said.find("\n[contract]").expect("a block") + 1;
         let end = said[start..].find("\n\n").expect("an end");
         &said[start..start + end]
@@ -93,6 +97,16 @@ impl Probed {
         let line = lines.find_map(|line| Some(line.split_once(&begin)?.1));
         line.unwrap_or_else(|| panic!("{about} in\n{said}"))
     }
+}
+
+/// What a probe says behind its answers, down to that everything is deleted.
+#[track_caller]
+fn end(ended: &Ended) -> &str {
+    let said = &ended.stdout;
+    let start = said.find("\n# ").expect("an end") + 1;
+    let gone = "everything that the probe made is deleted";
+    let end = said[start..].find(gone).expect("all is deleted");
+    &said[start..start + end]
 }
 
 /// Names are tried that the site does not have: what it refuses is not as described, on purpose.
@@ -153,6 +167,12 @@ fn a_site_that_is_as_guessed_differs_in_nothing_but_what_is_off() {
         "{}",
         probed.ended.stdout
     );
+    // so nothing of what may be asked stays open
+    let answers = probed.ended.stdout.lines();
+    let asked: Vec<_> = answers
+        .filter_map(|line| Some(line.strip_prefix("seen  ")?.split_once(": ")?.0))
+        .collect();
+    assert_eq!(asked, QUESTIONS);
     // what was sent and what came back stands below each answer
     let seen = probed.ended.stdout.matches("\nseen  ").count();
     assert_eq!(probed.ended.stdout.matches("\n      sent ").count(), seen);
@@ -296,7 +316,12 @@ fn late_reads_and_late_searches_are_waited_for() {
     let place = tolerant();
     let knobs = "--set read_lag_ms=120 --set user_search_lag_ms=60000 --set failure_names=none";
     let probed = probe(&place, knobs, "", "");
-    assert_snapshot!(probed.block(), @"[contract]");
+    assert_snapshot!(probed.end(), @"
+    # what was found out is as it was taken for; there is no [contract] to paste
+
+    not found out:
+      the user search
+    ");
     let search = probed.answer("the user search");
     assert!(search.starts_with("not found within"), "{search}");
     assert_eq!(probed.answer("how a failed create is named"), "not at all");
@@ -333,7 +358,11 @@ fn an_interrupted_probe_deletes_what_it_made() {
     let ended = probing.end();
     assert_eq!(ended.code, Some(5), "{}", ended.said());
     assert!(ended.stdout.contains("stopped early"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("is deleted"), "{}", ended.stdout);
+    // how far it came is chance; nothing that it saw until then is otherwise
+    let (title, open) = end(&ended).split_once("\n\n").unwrap();
+    assert_snapshot!(title, @"# what was found out is as it was taken for; there is no [contract] to paste");
+    assert!(open.starts_with("not found out:\n  "), "{open}");
+    assert!(open.contains("\n  the user search\n"), "{open}");
     assert_eq!(Site::of(&sandbox), before);
     sandbox.stop();
 }

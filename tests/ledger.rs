@@ -236,10 +236,13 @@ fn the_state_moves_to_another_folder_and_not_over_what_is_there() {
         .run("state import moved.sqlite --state-dir there")
         .expect(3);
     assert_snapshot!(ended.stderr, @"error: the state folder there holds runs or loaded content already; import into an empty one: choose it with --state-dir");
+    let listed = place.run("runs --state-dir there").expect(0).stdout;
+    assert!(listed.starts_with(&run), "{listed}");
     let ended = place
         .run("state import people.csv --state-dir fresh")
         .expect(3);
     assert_snapshot!(ended.stderr, @"error: people.csv is not an export of csm-loader's state");
+    assert!(!place.has("fresh"));
 }
 
 #[test]

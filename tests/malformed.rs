@@ -242,6 +242,12 @@ fn a_header_without_rows_loads_nothing_and_says_so() {
     0 rows in …: nothing to do
     ");
     place.results("out.csv").expect_rows(0);
+    let written = place.read("out.csv");
+    assert!(
+        written.starts_with("run,row,source,line,entity,key,status,"),
+        "{written}"
+    );
+    assert_eq!(written.lines().count(), 1);
 }
 
 /// So many people in a gzip file, cut in the middle. Not compressed, so that the cut does not depend on the compressor.

@@ -1,6 +1,7 @@
 //! `[contract]` of a job file: what of the API the job says otherwise. Unknown keys are errors with a caret.
 
 use super::exit::{Exit, Failure};
+use super::toml_file;
 use crate::api::contract::{Contract, IdForm, Name};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use std::fmt;
@@ -54,8 +55,9 @@ pub(super) fn read(path: &Path) -> Result<Contract, Failure> {
         Failure::new(Exit::Input, format!("failed to read {name}: {error}"))
     };
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-    let file: File = toml::from_str(&text)
-        .map_err(|error| Failure::new(Exit::Input, format!("in {name}: {error}")))?;
+    let file: File = toml_file::read(&text).map_err(|faults| {
+        Failure::new(Exit::Input, toml_file::told(&format!("in {name}"), &faults))
+    })?;
     let contract = file
         .contract
         .ok_or_else(|| failed(&"it has no [contract]"))?;

@@ -1,7 +1,8 @@
-//! The job file as written: site, credentials' source, limits, stages. Unknown keys are errors with a caret.
+//! The job file as written: site, credentials' source, limits, stages. Every unknown key is an error with a caret.
 
 use super::contract::{ContractTable, Span};
 use super::exit::{Exit, Failure};
+use super::toml_file;
 use crate::dedupe::Policy;
 use crate::model::entity::Entity;
 use serde::Deserialize;
@@ -216,23 +217,20 @@ impl Job {
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, Failure> {
-        let job: Self = toml::from_str(text).map_err(|error| {
+        toml_file::read(text).map_err(|mut faults| {
             let keys: toml::Table = toml::from_str(text).unwrap_or_default();
-            let hint = if keys.contains_key("fields") {
-                "this looks like a mapping file: name it with --mapping, and the rows with --input"
-                    .to_owned()
+            let mut hint = "";
+            if keys.contains_key("fields") {
+                // every key of it would be unknown
+                faults.truncate(1);
+                hint = "\nthis looks like a mapping file: name it with --mapping, and the rows with --input";
             } else if !looks_like_toml(text) {
                 let what = format!("{name} is no job file{ROWS}");
                 return Failure::new(Exit::Input, what);
-            } else {
-                meant(error.message()).unwrap_or_default()
-            };
-            Failure::new(
-                Exit::Input,
-                format!("in the job file {name}: {error}{hint}"),
-            )
-        })?;
-        Ok(job)
+            }
+            let told = toml_file::told(&format!("in the job file {name}"), &faults);
+            Failure::new(Exit::Input, told + hint)
+        })
     }
 
     fn staged(self, name: &str) -> Result<Self, Failure> {
@@ -256,20 +254,6 @@ fn looks_like_toml(text: &str) -> bool {
     first.is_none_or(|line| line.starts_with('[') || line.contains('='))
 }
 
-/// The known key that an unknown one was meant to be, told by the parser's words.
-fn meant(message: &str) -> Option<String> {
-    let mut quoted = message
-        .strip_prefix("unknown field ")?
-        .split('`')
-        .skip(1)
-        .step_by(2);
-    let typed = quoted.next()?;
-    let near = quoted.map(|known| (strsim::damerau_levenshtein(typed, known), known));
-    let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
-    let allowed = (typed.chars().count() / 3).clamp(1, 3);
-    (distance <= allowed).then(|| format!("did you mean `{known}`?"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,15 +270,6 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_like_no_other_gets_no_suggestion() {
-        assert_eq!(
-            meant("unknown field `colour`, expected one of `dir`, `keep_runs`"),
-            None
-        );
-        assert_eq!(meant("missing field `mapping`"), None);
-    }
-
-    #[test]
     fn an_unknown_key_is_shown_where_it_stands() {
         let text = "[site]\ntarget = \"sandbox\"\n\n[limits]\ntask_slot = 3\n";
         let failure = Job::parse("job.toml", text).unwrap_err();
@@ -305,6 +280,60 @@ mod tests {
           | ^^^^^^^^^
         unknown field `task_slot`, expected one of `task_slots`, `requests_per_second`, `platform_limits`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
         did you mean `task_slots`?
+        "#);
+    }
+
+    #[test]
+    fn all_unknown_keys_are_shown_in_one_go() {
+        let text = "[site]\ntarget = \"sandbox\"\ncolour = 1\n\n[limits]\ntask_slotz = 3\nrutes = \"bulk\"\n\n\
+                    [contract]\nuser_serch = true\n\n[[stage]]\nmaping = \"m.toml\"\ninput = \"a.csv\"\n\n\
+                    [[stage]]\nmapping = \"m.toml\"\ninput = \"b.csv\"\ncsv = { delimitr = \";\" }\nformat = 3\n";
+        insta::assert_snapshot!(Job::parse("job.toml", text).unwrap_err(), @r#"
+        in the job file job.toml: TOML parse error at line 3, column 1
+          |
+        3 | colour = 1
+          | ^^^^^^
+        unknown field `colour`, expected one of `target`, `site`, `cloud_id`, `base_url`
+
+        error: in the job file job.toml: TOML parse error at line 6, column 1
+          |
+        6 | task_slotz = 3
+          | ^^^^^^^^^^
+        unknown field `task_slotz`, expected one of `task_slots`, `requests_per_second`, `platform_limits`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
+        did you mean `task_slots`?
+
+        error: in the job file job.toml: TOML parse error at line 7, column 1
+          |
+        7 | rutes = "bulk"
+          | ^^^^^
+        unknown field `rutes`, expected one of `task_slots`, `requests_per_second`, `platform_limits`, `max_errors`, `route`, `single_in_flight`, `verify`, `max_changes`, `expect_task`, `expect_call`
+
+        error: in the job file job.toml: TOML parse error at line 10, column 1
+           |
+        10 | user_serch = true
+           | ^^^^^^^^^^
+        unknown field `user_serch`, expected one of `customer_accounts`, `customer_profiles`, `organizations`, `organization_details`, `organization_details_id`, `associate_organizations`, `associate_products`, `product_ids`, `fetch_organization_ids`, `fetch_organization_names`, `fetched_organizations`, `fetch_organization_profile_ids`, `fetched_organization_profiles`, `found_customers`, `entitlement_product`, `entitlement_customer`, `entitlement_organization`, `task_limit`, `organization_ids`, `key_lifetime`, `read_patience`, `user_search`, `organization_list`, `membership`
+        did you mean `user_search`?
+
+        error: in the job file job.toml: TOML parse error at line 13, column 1
+           |
+        13 | maping = "m.toml"
+           | ^^^^^^
+        unknown field `maping`, expected one of `entity`, `mapping`, `input`, `results`, `with_source`, `duplicates`, `gone`, `format`, `csv`
+        did you mean `mapping`?
+
+        error: in the job file job.toml: TOML parse error at line 19, column 9
+           |
+        19 | csv = { delimitr = ";" }
+           |         ^^^^^^^^
+        unknown field `delimitr`, expected one of `delimiter`, `encoding`, `columns`, `max_record`
+        did you mean `delimiter`?
+
+        error: in the job file job.toml: TOML parse error at line 20, column 10
+           |
+        20 | format = 3
+           |          ^
+        invalid type: integer `3`, expected a string
         "#);
     }
 

@@ -16,6 +16,7 @@ mod open;
 mod secrets;
 mod settings;
 mod signals;
+mod toml_file;
 
 pub use exit::Exit;
 

@@ -55,13 +55,35 @@ pub enum LedgerError {
     },
     /// The file, or its folder, may not be written.
     #[error(
-        "the ledger {} cannot be written, which reading it takes too; make it and its folder writable", file.display()
+        "the ledger {} cannot be written, which reading it takes too; make it and its folder writable, or choose another \
+         --state-dir", file.display()
     )]
     ReadOnly {
         /// The file.
         file: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
+    },
+    /// The file, or what SQLite keeps beside it, can be neither opened nor made.
+    #[error(
+        "failed to open the ledger {} or to make files beside it; see to its permissions and those of its folder, or \
+         choose another --state-dir", file.display()
+    )]
+    NotOpened {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Nothing may be written, and not all that is to be read is in the file.
+    #[error(
+        "the ledger {} cannot be read where nothing can be written: what its last run wrote is still beside it, in \
+         {}-wal; make the folder writable, or name a copy of the whole folder with --state-dir",
+        file.display(), file.display()
+    )]
+    Unmerged {
+        /// The file.
+        file: PathBuf,
     },
     /// SQLite refused.
     #[error("failed to {doing} the ledger {}; free disk space or choose another --state-dir", file.display())]
@@ -140,6 +162,11 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// Whether SQLite was kept from a file, and not by what is in it.
+    pub(super) const fn is_of_access(&self) -> bool {
+        matches!(self, Self::ReadOnly { .. } | Self::NotOpened { .. })
+    }
+
     pub(super) fn folder(folder: &Path, source: io::Error) -> Self {
         let source = if folder.is_file() {
             io::Error::new(io::ErrorKind::NotADirectory, "it is a file, not a folder")
@@ -162,15 +189,16 @@ pub(super) fn failed(
     move |source| {
         let file = file.clone();
         if is_damage(&source) {
-            LedgerError::Damaged { file, source }
-        } else if source.sqlite_error_code() == Some(ErrorCode::ReadOnly) {
-            LedgerError::ReadOnly { file, source }
-        } else {
-            LedgerError::Sqlite {
+            return LedgerError::Damaged { file, source };
+        }
+        match source.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly) => LedgerError::ReadOnly { file, source },
+            Some(ErrorCode::CannotOpen) => LedgerError::NotOpened { file, source },
+            _ => LedgerError::Sqlite {
                 doing,
                 file,
                 source,
-            }
+            },
         }
     }
 }

@@ -2,14 +2,18 @@
 
 use super::LedgerError;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// The name of the file that is locked.
+pub(super) const NAME: &str = "lock";
 
 /// An owned state folder. The lock is released when this is dropped, or when the process ends in whatever way.
 #[derive(Debug)]
 pub struct StateFolder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl StateFolder {
@@ -19,24 +23,40 @@ impl StateFolder {
     /// When the folder cannot be made or written, or another program holds it.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let failed = |error| LedgerError::folder(path, error);
-        private_folder(path.to_owned())?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.join("lock"))
-            .map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(LedgerError::InUse {
-                folder: path.to_owned(),
-            }),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+        loop {
+            private_folder(path.to_owned())?;
+            let lock = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .mode(0o600)
+                .open(path.join(NAME))
+                .map_err(failed)?;
+            match lock.try_lock() {
+                Ok(()) if is_removed(&lock).map_err(failed)? => {}
+                Ok(()) => {
+                    return Ok(Self {
+                        path: path.to_owned(),
+                        lock,
+                    });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LedgerError::InUse {
+                        folder: path.to_owned(),
+                    });
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
         }
+    }
+
+    /// The same folder, which is then held until both are dropped.
+    pub(super) fn twice(&self) -> Result<Self, LedgerError> {
+        let lock = self.lock.try_clone();
+        Ok(Self {
+            path: self.path.clone(),
+            lock: lock.map_err(|error| LedgerError::folder(&self.path, error))?,
+        })
     }
 
     /// Where it is.
@@ -52,6 +72,11 @@ impl StateFolder {
     pub fn folder(&self, name: &str) -> Result<PathBuf, LedgerError> {
         private_folder(self.path.join(name))
     }
+}
+
+/// Whether a lock was removed, by an import that failed, before we held it: then it keeps nobody out.
+fn is_removed(lock: &File) -> io::Result<bool> {
+    Ok(lock.metadata()?.nlink() == 0)
 }
 
 /// A folder that only its owner can enter, made (with its parents) where it is missing.
@@ -79,5 +104,16 @@ mod tests {
         insta::assert_snapshot!(message, @"the state folder …/state is in use by another csm-loader; wait for it to end, or give this run a folder of its own with --state-dir");
         drop(first);
         StateFolder::open(&state).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_keeps_nobody_out_and_is_not_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(folder.path()).unwrap();
+        assert!(!is_removed(&state.lock).unwrap());
+        std::fs::remove_file(folder.path().join(NAME)).unwrap();
+        assert!(is_removed(&state.lock).unwrap());
+        let again = StateFolder::open(folder.path()).unwrap();
+        assert!(!is_removed(&again.lock).unwrap());
     }
 }

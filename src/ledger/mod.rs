@@ -29,6 +29,7 @@ mod pending;
 mod progress;
 mod prune;
 mod read;
+mod read_only;
 mod reader;
 pub mod record;
 mod remember;

@@ -3,6 +3,7 @@
 use super::error::{LedgerError, damaged, failed};
 use super::progress::{self, StageProgress, Standing};
 use super::read::{Rows, StoredRow};
+use super::read_only;
 use super::record::{Invocation, Shape, StageHeader};
 use super::schema;
 use crate::model::clock::UnixMillis;
@@ -11,6 +12,7 @@ use crate::model::outcome::{Counts, Status};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Whether a run can be continued.
@@ -82,6 +84,8 @@ pub struct StageInfo {
 pub struct Reader {
     pub(super) db: Connection,
     pub(super) file: PathBuf,
+    /// Keeps writers out where SQLite cannot see them.
+    _lock: Option<File>,
 }
 
 impl fmt::Debug for Reader {
@@ -93,10 +97,12 @@ impl fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// Opens the ledger of a state folder for reading, without its lock. A ledger of an older version is migrated first.
+    /// Opens the ledger of a state folder for reading, without its lock, unless the folder cannot be written. A ledger of
+    /// an older version is migrated first.
     ///
     /// # Errors
-    /// When there is none, it is damaged or of a newer version, or it must be migrated and is in use.
+    /// When there is none, it is damaged or of a newer version, it must be migrated and is in use, or it cannot be read
+    /// where nothing can be written.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
         let file = folder.join(super::FILE);
         if !file.exists() {
@@ -104,8 +110,17 @@ impl Reader {
                 folder: folder.to_owned(),
             });
         }
-        let reader = Self::on(&file)?;
-        if schema::version_of(&reader.db, &file)? < schema::VERSION {
+        let with_version = |reader: Self| {
+            let version = schema::version_of(&reader.db, &file)?;
+            Ok((reader, version))
+        };
+        let (reader, version) = match Self::on(&file).and_then(with_version) {
+            Err(error) if error.is_of_access() => {
+                read_only::open(folder, file.clone(), error).and_then(with_version)
+            }
+            other => other,
+        }?;
+        if version < schema::VERSION {
             drop(reader);
             super::Ledger::open(super::StateFolder::open(folder)?)?;
             return Self::on(&file);
@@ -115,15 +130,34 @@ impl Reader {
     }
 
     pub(super) fn on(file: &Path) -> Result<Self, LedgerError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(file, flags).map_err(failed("read", file))?;
+        Self::at(file, OpenFlags::empty(), file.to_owned(), None)
+    }
+
+    /// Reads a file that nobody changes, by an address that says so; `lock` sees to it.
+    pub(super) fn unchanging(
+        file: PathBuf,
+        address: &str,
+        lock: Option<File>,
+    ) -> Result<Self, LedgerError> {
+        Self::at(Path::new(address), OpenFlags::SQLITE_OPEN_URI, file, lock)
+    }
+
+    fn at(
+        address: &Path,
+        flags: OpenFlags,
+        file: PathBuf,
+        lock: Option<File>,
+    ) -> Result<Self, LedgerError> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(address, flags).map_err(failed("read", &file))?;
         db.busy_timeout(std::time::Duration::from_secs(5))
             // else a statement that is asked for row after row is planned anew for each
             .and_then(|()| db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true))
-            .map_err(failed("read", file))?;
+            .map_err(failed("read", &file))?;
         Ok(Self {
             db,
-            file: file.to_owned(),
+            file,
+            _lock: lock,
         })
     }
 

@@ -349,7 +349,7 @@ fn memory(
     entity: Entity,
     shape: Option<&Shape>,
 ) -> Result<Memory, LedgerError> {
-    let Reader { db, file } = Reader::on(file)?;
+    let Reader { db, file, .. } = Reader::on(file)?;
     let failed = failed("read", &file);
     let maps = remember::maps_of(&db, site, entity).map_err(&failed)?;
     let shape = match shape {

@@ -1,7 +1,7 @@
 //! Moving the state to another machine: an export is a ledger in one file, written whole.
 
 use super::error::{LedgerError, failed};
-use super::lock::StateFolder;
+use super::lock::{self, StateFolder};
 use super::reader::Reader;
 use super::schema;
 use super::store::{FILE, Ledger};
@@ -9,7 +9,12 @@ use rusqlite::Connection;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where an import is written first.
+const NEW: &str = "ledger.sqlite.new";
+/// What SQLite keeps beside a ledger.
+const BESIDE: [&str; 2] = ["ledger.sqlite-wal", "ledger.sqlite-shm"];
 
 impl Ledger {
     /// Writes all runs and what is remembered to a new file, readable by its owner alone: an SQLite file with the schema of
@@ -34,11 +39,34 @@ impl Ledger {
     }
 
     /// Takes over an export, of this version of the program or an older one, into a state folder that holds no runs and
-    /// remembers nothing.
+    /// remembers nothing. When that fails, nothing is there that was not there before.
     ///
     /// # Errors
-    /// When the folder's ledger is not empty, the file is not an export, or either cannot be used.
-    pub fn import(folder: StateFolder, from: &Path) -> Result<Self, LedgerError> {
+    /// When the folder is in use, its ledger is not empty, the file is not an export, or either cannot be used.
+    pub fn import(folder: &Path, from: &Path) -> Result<Self, LedgerError> {
+        let folders = absent_folders(folder);
+        let lock = absent_files(folder, &[lock::NAME]);
+        let imported = StateFolder::open(folder).and_then(|state| {
+            // looked for only now that nobody else can make them, and held until they are removed again
+            let held = state.twice()?;
+            let files = absent_files(folder, &[NEW, BESIDE[0], BESIDE[1], FILE]);
+            Self::take_over(state, from).inspect_err(|_| {
+                // what cannot be removed is no news beside why this is done
+                for file in files.iter().chain(&lock) {
+                    let _ = fs::remove_file(file);
+                }
+                drop(held);
+            })
+        });
+        imported.inspect_err(|_| {
+            for folder in &folders {
+                // unless somebody has put something into it
+                let _ = fs::remove_dir(folder);
+            }
+        })
+    }
+
+    fn take_over(folder: StateFolder, from: &Path) -> Result<Self, LedgerError> {
         let export = open_export(from)?;
         let place = folder.path().to_owned();
         let empty = Self::open(folder)?;
@@ -54,7 +82,7 @@ impl Ledger {
             return Err(LedgerError::NotEmpty { folder: place });
         }
         let folder = empty.into_folder();
-        let new = place.join("ledger.sqlite.new");
+        let new = place.join(NEW);
         let unusable = |source| LedgerError::folder(&place, source);
         remove(&new).map_err(unusable)?;
         copy(&export, &new).map_err(|error| match error {
@@ -62,7 +90,7 @@ impl Ledger {
             Copy::Sqlite(source) if full(&source) => failed("write", &new)(source),
             Copy::Sqlite(_) => not_an_export(from),
         })?;
-        for beside in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        for beside in BESIDE {
             remove(&place.join(beside)).map_err(unusable)?;
         }
         fs::rename(&new, place.join(FILE)).map_err(unusable)?;
@@ -73,6 +101,23 @@ impl Ledger {
     }
 }
 
+/// The folder and those above it that are not there, from the innermost on.
+fn absent_folders(folder: &Path) -> Vec<PathBuf> {
+    let absent = folder.ancestors().take_while(|folder| !is_there(folder));
+    absent.map(Path::to_owned).collect()
+}
+
+/// Those of these files that a folder does not have.
+fn absent_files(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    let files = names.iter().map(|name| folder.join(name));
+    files.filter(|file| !is_there(file)).collect()
+}
+
+fn is_there(path: &Path) -> bool {
+    // of a relative path, what is above its first part
+    path.as_os_str().is_empty() || path.symlink_metadata().is_ok()
+}
+
 fn open_export(from: &Path) -> Result<Connection, LedgerError> {
     // SQLite would take a file that is not there for an empty one
     File::open(from).map_err(|source| LedgerError::Transfer {
@@ -80,7 +125,7 @@ fn open_export(from: &Path) -> Result<Connection, LedgerError> {
         file: from.to_owned(),
         source,
     })?;
-    let Reader { db, file } = Reader::on(from)?;
+    let Reader { db, file, .. } = Reader::on(from)?;
     let version = schema::version_of(&db, &file).map_err(|error| match error {
         LedgerError::Damaged { .. } => not_an_export(from),
         other => other,
@@ -147,7 +192,7 @@ mod tests {
     use std::path::Path;
 
     fn import(folder: &Path, from: &Path) -> Result<Ledger, LedgerError> {
-        Ledger::import(StateFolder::open(folder).unwrap(), from)
+        Ledger::import(folder, from)
     }
 
     #[test]
@@ -198,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_export_is_refused_and_the_folder_stays_usable() {
+    fn what_is_no_export_is_refused_and_no_folder_is_made() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("x.sqlite");
         let folder = place.path().join("state");
@@ -214,7 +259,51 @@ mod tests {
                 insta::assert_snapshot!(said(import(&folder, &file).unwrap_err()), @"…/x.sqlite is not an export of csm-loader's state");
             }
         }
-        assert_eq!(open(&folder).reader().unwrap().runs().unwrap(), []);
+        assert!(!folder.exists());
+    }
+
+    /// A copy that lost its end is only found out when it is read to there.
+    #[test]
+    fn an_import_that_fails_late_leaves_nothing_that_was_not_there() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("x.sqlite");
+        let ledger = open(&place.path().join("here"));
+        drop(begin(&ledger, "r1", Some(shape(1, &["display_name"]))));
+        ledger.export(&file).unwrap();
+        let whole = fs::read(&file).unwrap();
+        let mut late = 0;
+        for page in 1..whole.len() / 4_096 {
+            let mut bytes = whole.clone();
+            bytes[page * 4_096..][..4_096].fill(0xAB);
+            fs::write(&file, bytes).unwrap();
+            let fresh = place.path().join("some/where/fresh");
+            let used = place.path().join("used");
+            fs::create_dir_all(&used).unwrap();
+            fs::write(used.join("theirs"), "").unwrap();
+            if import(&fresh, &file).is_err() {
+                late += 1;
+                assert!(!place.path().join("some").exists(), "page {page}");
+                import(&used, &file).unwrap_err();
+                let left: Vec<_> = fs::read_dir(&used).unwrap().flatten().collect();
+                assert_eq!(left.len(), 1, "page {page}: {left:?}");
+            }
+            for folder in ["some", "used"] {
+                let _ = fs::remove_dir_all(place.path().join(folder));
+            }
+        }
+        assert!(late > 3, "{late} of {}", whole.len() / 4_096);
+    }
+
+    #[test]
+    fn an_import_into_a_folder_in_use_leaves_it_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("x.sqlite");
+        open(&place.path().join("here")).export(&file).unwrap();
+        let folder = place.path().join("state");
+        let _held = StateFolder::open(&folder).unwrap();
+        let error = import(&folder, &file).unwrap_err();
+        assert!(matches!(error, LedgerError::InUse { .. }), "{error}");
+        assert!(folder.join("lock").exists());
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod session;
 mod shown;
 mod tasks;
 
-pub use finding::{Finding, Told};
+pub use finding::{Finding, QUESTIONS, Told};
 pub use made::Left;
 
 use crate::api::client::Client;
@@ -72,6 +72,17 @@ pub struct Outcome {
     pub left: Vec<Left>,
     /// Whether it was asked to stop before its end.
     pub stopped: bool,
+}
+
+impl Outcome {
+    /// The questions that the site did not answer, or was not asked.
+    pub fn not_found_out(&self) -> impl Iterator<Item = &'static str> {
+        QUESTIONS.into_iter().filter(|about| {
+            let mut findings = self.findings.iter();
+            !findings
+                .any(|finding| finding.about == *about && matches!(finding.told, Told::Seen { .. }))
+        })
+    }
 }
 
 /// Asks everything, then deletes what was made, also when `stop` turns true. `tell` hears each answer when it is known.

@@ -8,10 +8,12 @@ use crate::cli::settings::CheckSettings;
 use crate::cli::signals;
 use crate::engine::check::{CheckError, Checker};
 use crate::engine::stop::Stop;
-use crate::ledger::private_folder;
+use crate::ledger::{LedgerError, private_folder};
 use crate::model::clock::{Clock, SystemClock};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::sync::Arc;
+use tempfile::TempDir;
 
 /// Checks.
 ///
@@ -20,18 +22,7 @@ use std::sync::Arc;
 pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let settings = CheckSettings::resolve(&args.stage)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    // no lock, and a folder of its own: a check may run beside a load
-    let spool = private_folder(settings.state_dir.clone())
-        .map_err(|error| Failure::of(Exit::Input, &error))
-        .and_then(|folder| {
-            let spool = tempfile::Builder::new().prefix("check-").tempdir_in(folder);
-            spool.map_err(|error| {
-                Failure::new(
-                    Exit::Input,
-                    format!("failed to use the state folder: {error}"),
-                )
-            })
-        })?;
+    let spool = spool(&settings.state_dir).map_err(|error| Failure::of(Exit::Input, &error))?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Defect, format!("failed to start: {error}")))?;
     let _entered = runtime.enter();
@@ -79,6 +70,27 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         return Err(failure);
     }
     Ok(if all_good { Exit::Done } else { Exit::RowsLeft })
+}
+
+/// A private folder for what outgrows memory: in the state folder, which has room for a load too, or in the system's
+/// temporary one where that may not be written, as nothing of the state is needed. No lock: a check may run beside a load.
+fn spool(state: &Path) -> Result<TempDir, LedgerError> {
+    let make = |folder: &Path| {
+        let folder = private_folder(folder.to_owned())?;
+        let spool = tempfile::Builder::new()
+            .prefix("check-")
+            .tempdir_in(&folder);
+        spool.map_err(|source| LedgerError::Folder { folder, source })
+    };
+    make(state).or_else(|error| {
+        let forbidden = matches!(&error, LedgerError::Folder { source, .. }
+            if [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&source.kind()));
+        if forbidden {
+            make(&std::env::temp_dir()).map_err(|_| error)
+        } else {
+            Err(error)
+        }
+    })
 }
 
 /// Bugs are told from circumstances.

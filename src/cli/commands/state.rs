@@ -49,7 +49,7 @@ fn export(folder: &Path, file: &Path) -> Result<String, LedgerError> {
 }
 
 fn import(folder: &Path, file: &Path) -> Result<String, LedgerError> {
-    let ledger = Ledger::import(StateFolder::open(folder)?, file)?;
+    let ledger = Ledger::import(folder, file)?;
     Ok(format!(
         "imported {} into {}\n{}",
         held(&ledger)?,

@@ -5,10 +5,10 @@ use crate::cli::contract::span;
 use std::fmt::Write as _;
 use toml::Value;
 
-/// The table; only what differs from the defaults, or all of it.
-pub(super) fn block(contract: &Contract, all: bool) -> String {
+/// The table; only what differs from the defaults, or all of it. `None` where nothing would stand in it.
+pub(super) fn block(contract: &Contract, all: bool) -> Option<String> {
     let usual = Contract::default();
-    let mut text = String::from("[contract]\n");
+    let mut text = String::new();
     let mut line = |key: &str, value: Value, default: Value| {
         if all || value != default {
             // writing to a String cannot fail
@@ -45,7 +45,7 @@ pub(super) fn block(contract: &Contract, all: bool) -> String {
     ] {
         line(key, value.into(), default.into());
     }
-    text
+    (!text.is_empty()).then(|| format!("[contract]\n{text}"))
 }
 
 #[cfg(test)]
@@ -81,21 +81,23 @@ mod tests {
             contract.membership,
         ) = (true, true, true);
         for all in [false, true] {
-            assert_eq!(read(&block(&contract, all)), contract);
-            assert_eq!(read(&block(&Contract::default(), all)), Contract::default());
+            assert_eq!(read(&block(&contract, all).unwrap()), contract);
         }
+        let usual = Contract::default();
+        assert_eq!(read(&block(&usual, true).unwrap()), usual);
+        assert_eq!(block(&usual, false), None);
     }
 
     #[test]
     fn only_what_differs_is_written_unless_all_is_wanted() {
         let mut contract = Contract::default().with(Name::ProductIds, "ids");
         contract.membership = true;
-        insta::assert_snapshot!(block(&contract, false), @r#"
+        insta::assert_snapshot!(block(&contract, false).unwrap(), @r#"
         [contract]
         product_ids = "ids"
         membership = true
         "#);
-        let lines = block(&contract, true).lines().count();
+        let lines = block(&contract, true).unwrap().lines().count();
         assert_eq!(
             lines,
             1 + Name::ALL.len() + OTHERS.len(),

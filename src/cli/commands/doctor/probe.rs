@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::signals::{self, Words};
 use crate::engine::stop::Stop;
 use crate::model::clock::Clock;
-use crate::probe::{self, Finding, Outcome, Setup};
+use crate::probe::{self, Finding, Outcome, QUESTIONS, Setup};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use tokio::sync::watch;
@@ -89,13 +89,7 @@ fn end(outcome: &Outcome, before: &Contract, all: bool) -> Result<Exit, Failure>
     if outcome.stopped {
         say("\nstopped early: the questions after the last answer were not asked");
     }
-    let block = block(&outcome.contract, all);
-    let title = if outcome.contract == *before {
-        "the API is as it was taken for; as [contract] of a job file"
-    } else {
-        "to be pasted into the job file"
-    };
-    say(&format!("\n# {title}\n{}", block.trim_end()));
+    say(&found(outcome, before, all));
     if outcome.left.is_empty() {
         say("\neverything that the probe made is deleted");
         return Ok(if outcome.stopped {
@@ -113,7 +107,103 @@ fn end(outcome: &Outcome, before: &Contract, all: bool) -> Result<Exit, Failure>
     Err(Failure::new(Exit::RowsLeft, message))
 }
 
+/// What to paste, where there is something, and what stays open.
+fn found(outcome: &Outcome, before: &Contract, all: bool) -> String {
+    let open: Vec<_> = outcome.not_found_out().collect();
+    let nothing = open.len() == QUESTIONS.len();
+    let differs = outcome.contract != *before;
+    let block = block(&outcome.contract, all).filter(|_| !nothing);
+    let title = match &block {
+        _ if nothing => "nothing was found out",
+        Some(_) if differs => "to be pasted into the job file",
+        None if differs => "the defaults are right",
+        _ if open.is_empty() => "the API is as it was taken for",
+        _ => "what was found out is as it was taken for",
+    };
+    let mut text = format!("\n# {title}");
+    text.push_str(match &block {
+        Some(_) if differs => "",
+        Some(_) => "; as [contract] of a job file",
+        None if differs && !nothing => "; take [contract] out of the job file",
+        None => "; there is no [contract] to paste",
+    });
+    if let Some(block) = block {
+        // writing to a String cannot fail
+        let _ = write!(text, "\n{}", block.trim_end());
+    }
+    if !open.is_empty() {
+        let _ = write!(text, "\n\nnot found out:\n  {}", open.join("\n  "));
+    }
+    text
+}
+
 fn say(text: &str) {
     // nobody needs to read it
     let _ = writeln!(io::stdout(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::contract::Name;
+    use crate::probe::Told;
+
+    /// What is found where these questions were answered, and the API is as this job takes it.
+    fn told(questions: &[&'static str], job: &Contract, found: Contract, all: bool) -> String {
+        let seen = |about: &&'static str| Finding {
+            about,
+            told: Told::Seen {
+                answer: String::new(),
+                evidence: String::new(),
+            },
+        };
+        let outcome = Outcome {
+            findings: questions.iter().map(seen).collect(),
+            contract: found,
+            left: Vec::new(),
+            stopped: false,
+        };
+        super::found(&outcome, job, all).trim_start().to_owned()
+    }
+
+    #[test]
+    fn a_block_is_shown_where_something_was_found_out_and_has_a_place_in_it() {
+        let usual = Contract::default();
+        let other = usual.clone().with(Name::ProductIds, "ids");
+        insta::assert_snapshot!(told(&QUESTIONS, &usual, usual.clone(), false), @"# the API is as it was taken for; there is no [contract] to paste");
+        insta::assert_snapshot!(told(&QUESTIONS, &other, usual.clone(), false), @"# the defaults are right; take [contract] out of the job file");
+        insta::assert_snapshot!(told(&QUESTIONS, &other, other.clone(), false), @r#"
+        # the API is as it was taken for; as [contract] of a job file
+        [contract]
+        product_ids = "ids"
+        "#);
+        insta::assert_snapshot!(told(&QUESTIONS[1..], &usual, other.clone(), false), @r#"
+        # to be pasted into the job file
+        [contract]
+        product_ids = "ids"
+
+        not found out:
+          how soon a new organization is read
+        "#);
+        insta::assert_snapshot!(told(&QUESTIONS[2..], &other, other.clone(), false), @r#"
+        # what was found out is as it was taken for; as [contract] of a job file
+        [contract]
+        product_ids = "ids"
+
+        not found out:
+          how soon a new organization is read
+          organization/fetch by names
+        "#);
+        // a site that answers nothing does not confirm what the job says
+        for (found, all) in [(&usual, true), (&other, false), (&other, true)] {
+            let text = told(&[], &other, found.clone(), all);
+            assert!(
+                text.starts_with(
+                    "# nothing was found out; there is no [contract] to paste\n\nnot found out:\n"
+                ),
+                "{text}"
+            );
+            assert_eq!(text.lines().count(), 3 + QUESTIONS.len());
+        }
+    }
 }

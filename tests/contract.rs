@@ -90,7 +90,7 @@ impl Caller {
         let key = format!("key of {endpoint:?}");
         let accepted = self
             .client
-            .submit(endpoint, body.to_string().into_bytes(), &key)
+            .submit(endpoint, body.to_string().into_bytes().into(), &key)
             .await;
         let Some(accepted) = self.heard(endpoint, accepted) else {
             return;
@@ -591,7 +591,7 @@ fn a_request_by_hand_that_is_wrong_would_be_told() {
         br#"{"customerProfiles":[{"operationType":"UPSERT","payload":{"mail":"a@example.com"}}]}"#;
     let submitted = caller
         .client
-        .submit(Endpoint::BulkCustomerProfiles, body.to_vec(), "k");
+        .submit(Endpoint::BulkCustomerProfiles, body.to_vec().into(), "k");
     let refused = runtime.block_on(submitted).unwrap_err();
     assert_eq!(refused.status, Some(400), "{refused}");
     drop((caller, runtime));

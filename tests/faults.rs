@@ -219,7 +219,7 @@ fn credentials_that_fail_at_the_first_request_stop_the_run_and_nothing_counts_as
         Scripted::serve(|_| Answer::json(401, &json!({ "code": 401, "message": "Unauthorized" })));
     let ended = load(&place, &site, "--quiet").expect(3);
     assert_snapshot!(ended.steady(), @"
-    customer: 3 rows in …
+    customer: 3 rows in …, 1 write request
       loaded       0
       not_sent     3
       most frequent codes, each with an example:

@@ -89,6 +89,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["mapping"]),
     ("arrow", &["source", "report::results"]),
     ("axum", &["sandbox"]),
+    ("bytes", &["api"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),

@@ -5,7 +5,18 @@ use crate::api::contract::{Endpoint, Kind, answer, task_status};
 use crate::api::read::{id, scalar};
 use crate::api::words;
 use crate::model::reply::{Accepted, ApiError, ErrorClass, TaskFailure, TaskId, TaskView};
+use bytes::Bytes;
 use serde_json::Value;
+use std::sync::Arc;
+
+/// A body whose bytes others hold, too: it goes out without being copied.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl Client {
     /// Submits a bulk request. Accepted is not loaded: the task tells. The answer's shape is documented, its status
@@ -16,11 +27,13 @@ impl Client {
     pub async fn submit(
         &self,
         endpoint: Endpoint,
-        body: Vec<u8>,
+        body: Arc<Vec<u8>>,
         idempotency_key: &str,
     ) -> Result<Accepted, ApiError> {
         debug_assert!(endpoint.kind() == Kind::Bulk, "no bulk endpoint");
-        let request = Request::to(endpoint).body(body).key(idempotency_key);
+        let request = Request::to(endpoint)
+            .body(Bytes::from_owner(Shared(body)))
+            .key(idempotency_key);
         let read = |value: &Value| id(value).map(TaskId).ok_or(Lacks("the task's id"));
         let (task, trace_id) = self.call(request, read).await?;
         Ok(Accepted { task, trace_id })
@@ -190,7 +203,11 @@ mod tests {
             let server = Scripted::start(vec![Step::Answer(bytes)]);
             let accepted = server
                 .client()
-                .submit(Endpoint::BulkOrganizationProfiles, b"{}".to_vec(), "k")
+                .submit(
+                    Endpoint::BulkOrganizationProfiles,
+                    Arc::new(b"{}".to_vec()),
+                    "k",
+                )
                 .await;
             let accepted = accepted.expect("accepted");
             assert_eq!(accepted.task.0, expected);
@@ -212,7 +229,11 @@ mod tests {
             let server = Scripted::json(202, body);
             let refused = server
                 .client()
-                .submit(Endpoint::BulkOrganizationProfiles, b"{}".to_vec(), "k")
+                .submit(
+                    Endpoint::BulkOrganizationProfiles,
+                    Arc::new(b"{}".to_vec()),
+                    "k",
+                )
                 .await;
             assert_eq!(
                 refused.expect_err("unusable").class,

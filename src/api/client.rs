@@ -12,6 +12,7 @@ use crate::api::words;
 use crate::model::clock::{Clock, SystemClock};
 use crate::model::failpoint::Step;
 use crate::model::reply::{ApiError, ErrorClass};
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -85,7 +86,7 @@ pub(super) struct Request<'a> {
     endpoint: Endpoint,
     path: String,
     query: String,
-    body: Option<Vec<u8>>,
+    body: Option<Bytes>,
     key: Option<&'a str>,
     may_be_empty: bool,
 }
@@ -122,8 +123,8 @@ impl<'a> Request<'a> {
     }
 
     /// The bytes to send.
-    pub(super) fn body(mut self, body: Vec<u8>) -> Self {
-        self.body = Some(body);
+    pub(super) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(body.into());
         self
     }
 

@@ -204,7 +204,7 @@ impl Performer<'_> {
             Command::Submit { batch, key, body } => {
                 let endpoint = self.route.endpoint.endpoint;
                 self.spawn(|context| async move {
-                    let answer = context.client.submit(endpoint, body.to_vec(), &key).await;
+                    let answer = context.client.submit(endpoint, body, &key).await;
                     context.stop.note_write(&answer);
                     Event::Submitted(batch, answer)
                 });

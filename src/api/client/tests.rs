@@ -8,7 +8,7 @@ const ACCEPTED: &str = r#"{"id":"t-1","statusUrl":"https://elsewhere.example/api
 async fn submit(client: &Client) -> Result<String, ApiError> {
     let body = br#"{"customerProfiles":[]}"#.to_vec();
     Ok(client
-        .submit(Endpoint::BulkCustomerProfiles, body, "run-1/0")
+        .submit(Endpoint::BulkCustomerProfiles, body.into(), "run-1/0")
         .await?
         .task
         .0)
@@ -234,7 +234,7 @@ async fn one_call_is_one_request_even_when_told_to_come_back() {
 async fn a_key_that_no_header_can_carry_is_a_defect_and_not_sent() {
     let client = client("http://127.0.0.1:9", LONG);
     let error = client
-        .submit(Endpoint::BulkCustomerProfiles, Vec::new(), "a\nb")
+        .submit(Endpoint::BulkCustomerProfiles, Arc::default(), "a\nb")
         .await
         .expect_err("bad");
     assert_eq!(error.class, ErrorClass::Broken);

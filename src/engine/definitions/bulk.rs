@@ -226,7 +226,7 @@ impl Definitions<'_> {
             attempts += 1;
             let answer = context
                 .client
-                .submit(endpoint.endpoint, body.to_vec(), &key)
+                .submit(endpoint.endpoint, Arc::clone(&body), &key)
                 .await;
             context.stop.note_write(&answer);
             let error = match answer {

@@ -148,7 +148,7 @@ impl World {
         let client = &self.context.client;
         let body = json!({ list: items }).to_string().into_bytes();
         let key = Uuid::new_v4().to_string();
-        let accepted = client.submit(endpoint, body, &key).await.unwrap();
+        let accepted = client.submit(endpoint, body.into(), &key).await.unwrap();
         loop {
             match client.task(&accepted.task).await.unwrap() {
                 TaskView::Running => tokio::time::sleep(Duration::from_millis(2)).await,

@@ -20,7 +20,7 @@ printf '[[customer_detail]]\nname = "Key"\ntype = "TEXT"\n' > site.toml
 seconds() { awk '{ s = 0; for (i = 1; i < NF; i += 2) s += $i * ($(i + 1) == "h" ? 3600 : $(i + 1) == "m" ? 60 : 1); print s }'; }
 compare() { # name, route, first rows, rows, [limits], [contract] and [sandbox] lines
     local name=$1 route=$2 first=$3 then=$4 way='by bulk requests'
-    [ "$route" = bulk ] || way='by the faster or both (route = "auto")'
+    [ "$route" = bulk ] || way='with route = "auto"'
     people 1 "$first" > first.csv
     people 1000001 $((1000000 + then)) > then.csv
     for input in first then; do

@@ -124,6 +124,12 @@ impl ApiError {
         }
     }
 
+    /// Whether the API says that what was asked for is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.class == ErrorClass::Refused && self.status == Some(404)
+    }
+
     /// Whether the request may have been carried out. A 503 that asks to wait may come from behind the API, unlike a 429.
     #[must_use]
     pub fn may_be_applied(&self) -> bool {

@@ -135,7 +135,7 @@ impl Session<'_> {
         match self.insist(&inquiry).await {
             Ok(_) => Ok(()),
             // by us a moment ago, with a lost answer, or never made
-            Err(error) if error.status == Some(404) && error.class == ErrorClass::Refused => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error.to_string()),
         }
     }

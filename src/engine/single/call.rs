@@ -159,7 +159,7 @@ impl<F: Finder> Row<'_, '_, F> {
             Found::Unknown { .. } if self.is_customer() && operation != Some(Operation::Update) => {
                 self.create(false).await
             }
-            Found::Unknown { tried } => Err(self.without_id(&tried)),
+            Found::Unknown { tried, .. } => Err(self.without_id(&tried)),
         }
     }
 
@@ -187,7 +187,7 @@ impl<F: Finder> Row<'_, '_, F> {
             current.organizations = self.memberships(&current).await?;
         }
         if !self.asks.products.is_empty() {
-            current.products = self.products(&id).await?;
+            current.products = self.products_of_now(&id).await?;
         }
         let caller = self.caller;
         let many = if steps::needs_types(&self.asks, &current) {
@@ -215,6 +215,31 @@ impl<F: Finder> Row<'_, '_, F> {
             }
         }
         Ok(current.organizations)
+    }
+
+    /// The products of a record; those that an unanswered call may have given are waited for, since what is given twice is
+    /// there twice.
+    async fn products_of_now(&self, id: &str) -> Result<Option<Vec<String>>, End> {
+        let caller = self.caller;
+        let mut patience = Patience::of(if self.lost {
+            caller.patience
+        } else {
+            Duration::ZERO
+        });
+        loop {
+            let products = self.products(id).await?;
+            let has = products.as_deref().unwrap_or_default();
+            if self.asks.products.iter().all(|id| has.contains(id)) {
+                return Ok(products);
+            }
+            if !patience.waits(&caller.context.stop).await {
+                if self.lost && caller.context.stop.why().is_some() {
+                    let tried = "a stop came before its products had to be shown";
+                    return Err(self.unclear(interrupted(), tried));
+                }
+                return Ok(products);
+            }
+        }
     }
 
     pub(super) fn means<'m>(&self, many: Option<&'m HashSet<String>>) -> Means<'m> {

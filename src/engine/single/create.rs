@@ -80,7 +80,7 @@ impl<F: Finder> Row<'_, '_, F> {
                     return Err(self.refused(told::creation(&error), trace_id));
                 }
                 Ok(Found::Absent) => "it was looked for, and not found".to_owned(),
-                Ok(Found::Unknown { tried }) => tried,
+                Ok(Found::Unknown { tried, .. }) => tried,
                 Err(look) => format!("the look for it failed: {look}"),
             };
             return Err(self.unclear(error, &tried));
@@ -142,7 +142,7 @@ impl<F: Finder> Row<'_, '_, F> {
             }
             Found::There(current) => return self.change(current).await,
             Found::Absent => "the site says that it exists, and no look finds it".to_owned(),
-            Found::Unknown { tried } => tried,
+            Found::Unknown { tried, .. } => tried,
         };
         Err(if self.lost {
             self.unclear(error, &tried)
@@ -175,7 +175,7 @@ impl<F: Finder> Row<'_, '_, F> {
         Err(self.unclear(error, tried))
     }
 
-    /// Looks until the record is found, nothing can tell, or patience ends.
+    /// Looks until the record is found, no look can show it, or patience ends.
     async fn look(&self, patience: Duration) -> Result<Found, End> {
         let found = self.seek(patience).await;
         found.map_err(|error| self.failed(error, "its record was looked for"))
@@ -187,7 +187,12 @@ impl<F: Finder> Row<'_, '_, F> {
         let mut patience = Patience::of(patience);
         loop {
             let found = caller.finder.by_key(&self.asks).await?;
-            if found != Found::Absent || !patience.waits(&caller.context.stop).await {
+            let may_come = match &found {
+                Found::There(_) => false,
+                Found::Absent => true,
+                Found::Unknown { late, .. } => *late,
+            };
+            if !may_come || !patience.waits(&caller.context.stop).await {
                 return Ok(found);
             }
         }

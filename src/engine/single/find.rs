@@ -27,6 +27,8 @@ pub enum Found {
     Unknown {
         /// What was tried, or why nothing can be.
         tried: String,
+        /// Whether a look was made that may yet come to show it, if it is there.
+        late: bool,
     },
 }
 
@@ -97,6 +99,7 @@ impl<'a> Looking<'a> {
             return Ok(unknown("the row does not say the customer's e-mail"));
         };
         let mut tried = Vec::new();
+        let mut late = false;
         if let Some(value) = self.key_value(asks) {
             match self.with_value(value).await {
                 Err(error) if is_no(&error) => {
@@ -110,13 +113,15 @@ impl<'a> Looking<'a> {
                     if let Some(found) = self.first(asks, found).await? {
                         return Ok(Found::There(found));
                     }
+                    late = true;
                     tried.push("no customer with its key_detail has this e-mail".to_owned());
                 }
             }
         }
         if !self.context.client.contract().user_search {
             tried.push("[contract] user_search does not allow a search by e-mail".to_owned());
-            return Ok(unknown(&tried.join("; ")));
+            let tried = tried.join("; ");
+            return Ok(Found::Unknown { tried, late });
         }
         let client = &self.context.client;
         let users = self
@@ -130,7 +135,8 @@ impl<'a> Looking<'a> {
                     "the search by e-mail was refused: {}",
                     error.message
                 ));
-                Ok(unknown(&tried.join("; ")))
+                let tried = tried.join("; ");
+                Ok(Found::Unknown { tried, late })
             }
             users => {
                 let users = users?.into_iter().map(|user| (user.id, user.email));
@@ -198,9 +204,7 @@ impl Finder for Looking<'_> {
                 .map(Current::from),
         };
         match found {
-            Err(error) if error.class == ErrorClass::Refused && error.status == Some(404) => {
-                Ok(None)
-            }
+            Err(error) if error.is_not_found() => Ok(None),
             found => found.map(Some),
         }
     }
@@ -225,6 +229,7 @@ fn is_no(error: &ApiError) -> bool {
 fn unknown(tried: &str) -> Found {
     Found::Unknown {
         tried: tried.to_owned(),
+        late: false,
     }
 }
 

@@ -72,9 +72,13 @@ impl<F: Finder> Row<'_, '_, F> {
             // what is set twice is set; what is given twice is there twice
             if let Step::Entitle(product) = step
                 && error.may_be_applied()
-                && self.gives(id, product).await?
             {
-                return Ok(());
+                match self.arrives(id, product).await {
+                    Ok(true) => return Ok(()),
+                    Ok(false) if context.stop.why().is_none() => {}
+                    // no look makes it known what became of the call
+                    Ok(false) | Err(_) => return Err(error),
+                }
             }
         }
     }
@@ -131,6 +135,17 @@ impl<F: Finder> Row<'_, '_, F> {
         }
     }
 
+    /// Whether a product that may have been given just now is seen before patience ends.
+    async fn arrives(&self, id: &str, product: &str) -> Result<bool, ApiError> {
+        let mut patience = Patience::of(self.caller.patience);
+        loop {
+            let given = self.gives(id, product).await?;
+            if given || !patience.waits(&self.caller.context.stop).await {
+                return Ok(given);
+            }
+        }
+    }
+
     /// Whether a product is there that may have been given just now.
     async fn gives(&self, id: &str, product: &str) -> Result<bool, ApiError> {
         let own = self.entitlements(id).await?;
@@ -143,12 +158,16 @@ impl<F: Finder> Row<'_, '_, F> {
         let context = self.caller.context;
         let holder = self.holder();
         let client = &context.client;
-        let mut found = context
-            .asking()
-            .ask(self.caller.target.stage, || {
-                client.entitlements_of(holder, id, None)
-            })
-            .await?;
+        let just_written = self.lost || !self.written.is_empty();
+        let asking = context.asking();
+        let found = asking.ask(self.caller.target.stage, || {
+            client.entitlements_of(holder, id, None)
+        });
+        let mut found = match found.await {
+            // reads may lag behind the record itself
+            Err(error) if just_written && error.is_not_found() => Vec::new(),
+            found => found?,
+        };
         found.retain(|one| one.holder.as_ref().is_none_or(|(_, of)| of == id));
         Ok(found)
     }

@@ -94,7 +94,7 @@ async fn one<S: Site>(
         Ok(held) => {
             fetched.held.insert(id.to_owned(), held);
         }
-        Err(error) if error.status == Some(404) && error.class == ErrorClass::Refused => {}
+        Err(error) if error.is_not_found() => {}
         Err(error) => {
             let error = Halt::unless_let_in(error)?;
             fetched.failed.insert(id.to_owned(), error.to_string());

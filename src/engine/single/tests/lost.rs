@@ -2,7 +2,9 @@
 
 use super::line::{What, on};
 use super::world::{Setting, World, shown, wanted};
+use crate::engine::seen::Target;
 use crate::model::entity::{Entity, Operation};
+use crate::sandbox::Share;
 use serde_json::json;
 use std::time::Duration;
 
@@ -281,6 +283,72 @@ async fn changes_are_repeated_freely_and_gifts_are_not() {
     let audit = world.audit().await;
     let given = audit.iter().filter(|line| line.starts_with("entitlement"));
     assert_eq!(given.count(), 1, "{audit:?}");
+}
+
+/// How often a product was given.
+async fn gifts(world: &World) -> usize {
+    let audit = world.audit().await;
+    let given = audit.iter().filter(|line| line.starts_with("entitlement"));
+    given.count()
+}
+
+#[tokio::test]
+async fn a_gift_that_reads_do_not_show_yet_is_waited_for() {
+    for what in [What::Applied(503), What::AppliedAndDropped] {
+        let mut setting = Setting::faults(vec![on(1, "POST /api/v1/customer/", what)]);
+        setting.policy.read_lag_ms = 200;
+        setting.patience = Duration::from_mins(1);
+        let world = World::new(setting).await;
+        let id = world.id("customers", "old@example.com").await;
+        let product = world.id("products", "router").await;
+        let payload = json!({ "customerId": id, "associateProducts": { "productIds": [product] } });
+        let target = World::target(Entity::Customer, Operation::Upsert);
+        let called = world.load(&target, &payload).await;
+        assert_eq!(shown(&called), "loaded by 1", "{what:?}");
+        assert_eq!(gifts(&world).await, 1, "{what:?}");
+        // who goes on with an interrupted run cannot see it at once
+        let called = world.send(&target, &wanted(&payload), true).await;
+        assert!(shown(&called).starts_with("loaded"), "{called:?}");
+        assert_eq!(gifts(&world).await, 1, "{what:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_gift_to_a_customer_that_reads_do_not_show_yet_is_neither_refused_nor_given_twice() {
+    // of a customer by its id: not the creation
+    let lost = on(1, "POST /api/v1/customer/qm", What::Applied(503));
+    let mut setting = Setting::faults(vec![lost]);
+    setting.policy.read_lag_ms = 200;
+    setting.policy.ignored_associations = Share::ALL;
+    setting.patience = Duration::from_mins(1);
+    let world = World::new(setting).await;
+    let product = world.id("products", "router").await;
+    let mut payload = ana();
+    payload["associateProducts"] = json!({ "productIds": [product] });
+    let target = World::target(Entity::Customer, Operation::Upsert);
+    let called = world.load(&target, &payload).await;
+    assert_eq!(shown(&called), "loaded by 2");
+    // the customer and what it was given
+    assert_eq!((created(&world).await, gifts(&world).await), (2, 1));
+}
+
+#[tokio::test]
+async fn a_customer_that_its_key_detail_does_not_show_yet_is_waited_for() {
+    for what in [What::Applied(503), What::AppliedAndDropped] {
+        let mut setting = Setting::faults(vec![on(1, PROFILE, what)]);
+        setting.policy.read_lag_ms = 200;
+        setting.patience = Duration::from_mins(1);
+        let world = World::new(setting).await;
+        let mut payload = ana();
+        payload["details"] = json!([{ "name": "External ID", "values": ["E-7"] }]);
+        let target = Target {
+            key_detail: Some("External ID".to_owned()),
+            ..World::target(Entity::Customer, Operation::Upsert)
+        };
+        let called = world.load(&target, &payload).await;
+        assert!(shown(&called).starts_with("loaded"), "{called:?}");
+        assert_eq!(created(&world).await, 1);
+    }
 }
 
 #[tokio::test]

@@ -138,8 +138,12 @@ impl Loader {
             self.tell(message);
         }
         if !chosen.begun.is_empty() {
+            let otherwise = match self.wanted {
+                Wanted::Latest | Wanted::New => " (--new begins anew)",
+                Wanted::Resume(_) => "",
+            };
             self.tell(format!(
-                "run {} was interrupted: going on where it stopped (--new begins anew)",
+                "run {} was interrupted: going on where it stopped{otherwise}",
                 chosen.id
             ));
         }

@@ -100,7 +100,7 @@ fn clashes(jobs: &[StageJob]) -> Vec<String> {
 }
 
 /// Where a path leads, whether something is there yet or not.
-fn place(path: &Path) -> PathBuf {
+pub(super) fn place(path: &Path) -> PathBuf {
     let parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
     path.canonicalize()
         .ok()

@@ -88,3 +88,16 @@ fn a_code_that_no_row_has_is_said_to_be_none() {
     let ended = desk.retry("out.csv --code NOPE --quiet").expect(3);
     assert_snapshot!(ended.stderr, @"error: out.csv: no row has the code NOPE; the column code shows those that rows have, and csm-loader codes lists all");
 }
+
+#[test]
+fn the_results_of_the_run_are_not_written_over() {
+    let desk = Desk::with_people();
+    desk.load("--quiet --with-source").expect(4);
+    let run = desk.run_of("out.csv");
+    desk.fix_two();
+    let before = desk.place.read("out.csv");
+    let refused = desk.retry("fixed.csv --results out.csv").expect(3);
+    let said = refused.stderr.replace(&run, "RUN");
+    assert_snapshot!(said.lines().last().unwrap(), @"error: the results file out.csv has the results of run RUN, whose rows are loaded again; name another with --results");
+    assert_eq!(desk.place.read("out.csv"), before);
+}

@@ -9,6 +9,7 @@ use crate::cli::args::RetryArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupted::Wanted;
 use crate::cli::loader::{Loader, RetryOf};
+use crate::cli::open;
 use crate::cli::settings::LoadSettings;
 use crate::engine::context::Audience;
 use crate::ledger::record::Invocation;
@@ -17,6 +18,7 @@ use crate::model::clock::{Clock, SystemClock};
 use crate::model::event::RunEvent;
 use ledgered::Recorded;
 use ready::{Ready, ready};
+use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -73,7 +75,9 @@ pub(super) fn retry(
     };
     let opened = reopen(None).and_then(|Ready { retry_of, job, .. }| {
         let reader = ledger.reader().map_err(unusable)?;
-        Ok((reader.find(&retry_of).map_err(unusable)?, job))
+        let of = reader.find(&retry_of).map_err(unusable)?;
+        spare_results(&reader, &of.id, &job.results)?;
+        Ok((of, job))
     });
     drop(opening);
     drop(entered);
@@ -104,6 +108,23 @@ pub(super) fn retry(
         loader.load(vec![job]).await
     });
     load::finish(ended, &audience, &summary)
+}
+
+/// Refuses to write over the results of the run whose rows are loaded again: they say what became of all its rows.
+fn spare_results(reader: &Reader, run: &str, results: &Path) -> Result<(), Failure> {
+    let stages = reader.stages(run);
+    let stages = stages.map_err(|error| Failure::of(Exit::Input, &error))?;
+    let mut old = stages
+        .iter()
+        .filter_map(|stage| stage.header.results.as_deref());
+    if old.any(|old| open::place(Path::new(old)) == open::place(results)) {
+        let message = format!(
+            "the results file {} has the results of run {run}, whose rows are loaded again; name another with --results",
+            results.display()
+        );
+        return Err(Failure::new(Exit::Input, message));
+    }
+    Ok(())
 }
 
 /// Says which rows are loaded again and which of them cannot be, before anything is sent.

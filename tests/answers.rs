@@ -470,8 +470,9 @@ An accepted request is not loaded: its task is asked for until it ends. What a r
 
 Rows in doubt hold no task slot. They are read from the site until they are there, or `read_patience` has passed, and compared with what
 was sent, field by field. What is there is `loaded`. What is not was not applied, and is sent again: up to four rows by single calls;
-more of them as a batch under a new key, twice; then in halves, and at last by single calls. A record that lacks but its organizations is
-made their member where `[contract] membership` allows it, and read again; else it is `failed` {association}. What cannot be read is
+more of them as a batch under a new key, twice; then in halves, and at last by single calls. Of a batch that is sent again all rows are read. A record that
+lacks but organizations or products is made their member where `[contract] membership` allows it, is given the products by
+calls of their own, and is read again; else it is `failed` {association}. What cannot be read is
 `unconfirmed`, and its message says what was tried. Where another run takes a run's place nothing is sent again, and what is not there is
 {applied}.
 

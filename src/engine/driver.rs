@@ -235,11 +235,11 @@ impl Performer<'_> {
                 batch,
                 index,
                 record,
-                organizations,
+                lacks,
             } => {
                 let target = Arc::clone(&self.route.target);
                 self.spawn(|context| async move {
-                    let called = single::join(&context, &target, &record, &organizations).await;
+                    let called = single::join(&context, &target, &record, &lacks).await;
                     Event::Joined(batch, index, called)
                 });
             }

@@ -115,6 +115,8 @@ pub(super) struct Flight {
     pub(super) last_sent: Option<Instant>,
     /// How often its rows were sent under a new key, because a read-back did not show them.
     pub(super) rounds: u32,
+    /// A reading did not show its rows, so that its task is not believed unread.
+    pub(super) unseen: bool,
     /// Single calls for its rows may have been made by an interrupted run.
     pub(super) begun: bool,
 }
@@ -134,6 +136,7 @@ impl Flight {
             first_sent: None,
             last_sent: None,
             rounds: 0,
+            unseen: false,
             begun: false,
         }
     }

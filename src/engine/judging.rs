@@ -5,7 +5,7 @@
 
 use super::attribute::{Suspects, Verdict, eliminate};
 use super::flight::End;
-use super::seen::{Called, Seen};
+use super::seen::{Called, Lacks, Seen};
 use crate::model::code::Code;
 use crate::model::outcome::Status;
 use crate::model::reply::ApiError;
@@ -36,6 +36,10 @@ impl Doubt {
     }
 }
 
+/// Why the word of a task is not enough for a row.
+const SEEN_MISSING: &str = "a reading of the site did not show the row, it was sent again, its task finished, and whether it is there \
+                            now cannot be told";
+
 /// What becomes of a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ruling {
@@ -54,9 +58,11 @@ pub(super) struct Judging {
     pub(super) suspects: Vec<Suspects>,
     /// What it holds of each row, where it was read.
     pub(super) seen: Vec<Option<Seen>>,
+    /// An earlier reading did not show its rows: the site's word alone is not enough.
+    pub(super) unseen: bool,
     /// The rows whose reading is under way.
     pub(super) reading: Vec<usize>,
-    /// The rows whose memberships wait to be repaired.
+    /// The rows whose memberships and products wait to be repaired.
     pub(super) joins: VecDeque<usize>,
     /// Repairs under way.
     pub(super) joining: usize,
@@ -74,6 +80,7 @@ impl Judging {
             verdicts,
             suspects,
             seen: vec![None; rows],
+            unseen: false,
             reading: Vec::new(),
             joins: VecDeque::new(),
             joining: 0,
@@ -107,7 +114,7 @@ impl Judging {
 
     /// What was read of the rows that were asked for. Gives what it says of rows that the site said to have written.
     pub(super) fn read(&mut self, found: Vec<Seen>) -> Distrust {
-        let mut distrust = Distrust::None;
+        let mut distrust = Distrust::default();
         for (index, seen) in std::mem::take(&mut self.reading).into_iter().zip(found) {
             if let Some(repaired) = self.repaired.get_mut(&index) {
                 *repaired = Some(seen);
@@ -117,23 +124,22 @@ impl Judging {
                 self.joins.push_back(index);
             }
             if self.is_clean(index) {
-                distrust = distrust.max(match &seen {
-                    Seen::Absent => Distrust::Rows,
-                    Seen::Differs { missing, .. } if !missing.is_empty() => Distrust::Associations,
-                    Seen::Differs { .. } | Seen::Holds { .. } | Seen::Unknown { .. } => {
-                        Distrust::None
-                    }
-                });
+                match &seen {
+                    Seen::Absent => distrust.rows = true,
+                    Seen::Differs {
+                        missing, products, ..
+                    } => distrust.associations |= !(missing.is_empty() && products.is_empty()),
+                    Seen::Holds { .. } | Seen::Unknown { .. } => {}
+                }
             }
             self.seen[index] = Some(seen);
         }
         distrust
     }
 
-    /// The record of a row that waits for its memberships, and what it lacks.
-    pub(super) fn missing(&self, index: usize) -> Option<(String, Vec<String>)> {
+    /// The record of a row that waits for its memberships and products, and what it lacks.
+    pub(super) fn missing(&self, index: usize) -> Option<(String, Lacks)> {
         only_missing(self.seen[index].as_ref()?)
-            .map(|(id, missing)| (id.to_owned(), missing.to_vec()))
     }
 
     /// A repair ended.
@@ -176,7 +182,7 @@ impl Judging {
                 remote_id: remote_id.clone(),
             }),
             // the site's word stands where nothing speaks against it
-            Seen::Unknown { .. } if self.is_clean(index) => {
+            Seen::Unknown { .. } if self.is_clean(index) && !self.unseen => {
                 Ruling::End(End::new(Status::Loaded, Vec::new()))
             }
             Seen::Unknown { tried } => Ruling::End(self.unknown(index, tried)),
@@ -193,18 +199,15 @@ impl Judging {
         }
     }
 
-    /// A row whose memberships did not arrive.
+    /// A row whose memberships or products did not arrive.
     fn rule_on_repair(&self, index: usize, called: &Called) -> Ruling {
-        let (remote_id, missing) = self.missing(index).unwrap_or_default();
+        let (remote_id, lacks) = self.missing(index).unwrap_or_default();
         let mut end = End {
             status: Status::Failed,
             reasons: vec![Reason {
                 code: Code::AssociationMissing.into(),
                 field: None,
-                message: format!(
-                    "the record is written, but does not belong to {}",
-                    missing.join(", ")
-                ),
+                message: format!("the record is written, but {lacks}"),
             }],
             remote_id: Some(remote_id),
         };
@@ -251,7 +254,12 @@ impl Judging {
             (Doubt::Refused(error), _) => {
                 unconfirmed(Code::AnswerLost, std::slice::from_ref(&error.message))
             }
-            (Doubt::Finished | Doubt::Begun, _) => unconfirmed(Code::AnswerLost, &[]),
+            (Doubt::Finished, _) => Reason {
+                code: Code::AnswerLost.into(),
+                field: None,
+                message: SEEN_MISSING.to_owned(),
+            },
+            (Doubt::Begun, _) => unconfirmed(Code::AnswerLost, &[]),
         };
         reason.message = format!("{}; {tried}", reason.message);
         End::new(Status::Unconfirmed, vec![reason])
@@ -259,25 +267,30 @@ impl Judging {
 }
 
 /// What a reading says of rows that the site said to have written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Distrust {
-    /// Nothing against it.
-    None,
-    /// Memberships did not arrive.
-    Associations,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Distrust {
+    /// Memberships or products did not arrive.
+    pub(super) associations: bool,
     /// A row did not.
-    Rows,
+    pub(super) rows: bool,
 }
 
-/// The id and the missing organizations of a record that is as it should be but for these.
-fn only_missing(seen: &Seen) -> Option<(&str, &[String])> {
+/// The id of a record that is as it should be but for organizations and products, and which of them it lacks.
+fn only_missing(seen: &Seen) -> Option<(String, Lacks)> {
     match seen {
         Seen::Differs {
             remote_id: Some(id),
             fields,
             missing,
+            products,
             why: None,
-        } if fields.is_empty() && !missing.is_empty() => Some((id, missing)),
+        } if fields.is_empty() && !(missing.is_empty() && products.is_empty()) => {
+            let lacks = Lacks {
+                organizations: missing.clone(),
+                products: products.clone(),
+            };
+            Some((id.clone(), lacks))
+        }
         _ => None,
     }
 }

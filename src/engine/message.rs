@@ -3,7 +3,7 @@
 use super::batcher::BatchLimits;
 use super::limits::{MaxErrors, TaskSlots, Verify};
 use super::route::Wish;
-use super::seen::{Called, Seen};
+use super::seen::{Called, Lacks, Seen};
 use crate::ledger::record::Record;
 use crate::model::clock::UnixMillis;
 use crate::model::event::RunEvent;
@@ -125,7 +125,7 @@ pub enum Event {
     Identified(BatchSeq, HashMap<String, String>),
     /// What the site holds of the rows that [`Command::ReadBack`] named, in their order.
     ReadBack(BatchSeq, Vec<Seen>),
-    /// The memberships of a row, by its index in the batch, were repaired, or were not.
+    /// The memberships and products of a row, by its index in the batch, were repaired, or were not.
     Joined(BatchSeq, usize, Called),
     /// The calls of a row, by its index in the batch, ended.
     Called(BatchSeq, usize, Called),
@@ -174,7 +174,7 @@ pub enum Command {
     Identify(BatchSeq, Vec<String>),
     /// Find out what the site holds of these rows of a batch.
     ReadBack(BatchSeq, Vec<PreparedRow>),
-    /// Make a record a member of organizations.
+    /// Make a record a member of organizations, and give it products.
     Join {
         /// The batch.
         batch: BatchSeq,
@@ -182,8 +182,8 @@ pub enum Command {
         index: usize,
         /// The record's id.
         record: String,
-        /// The organizations' ids.
-        organizations: Vec<String>,
+        /// What it lacks.
+        lacks: Lacks,
     },
     /// Write a row by calls of its own.
     Call {

@@ -5,6 +5,7 @@
 use crate::model::entity::{Asked, Entity, Family};
 use crate::model::reply::ApiError;
 use crate::model::row::{PreparedRow, Reason};
+use std::fmt;
 
 /// What a stage writes, as far as finding its records again and writing them one by one depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub enum Seen {
         fields: Vec<String>,
         /// The organizations it does not belong to, though the row says so; by id.
         missing: Vec<String>,
+        /// The products it does not have, though the row says so; by id.
+        products: Vec<String>,
         /// Why the site cannot take it, where the record itself tells: it belongs to an Atlassian account.
         why: Option<Reason>,
     },
@@ -58,6 +61,29 @@ pub enum Seen {
         /// What was tried, or why nothing can be.
         tried: String,
     },
+}
+
+/// What a record lacks of a row that calls of its own can still give it; by id.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lacks {
+    /// Organizations that it does not belong to.
+    pub organizations: Vec<String>,
+    /// Products that it does not have.
+    pub products: Vec<String>,
+}
+
+impl fmt::Display for Lacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let organizations = self.organizations.join(", ");
+        let products = self.products.join(", ");
+        match (organizations.is_empty(), products.is_empty()) {
+            (_, true) => write!(f, "does not belong to {organizations}"),
+            (true, false) => write!(f, "does not have {products}"),
+            (false, false) => {
+                write!(f, "does not belong to {organizations}, nor have {products}")
+            }
+        }
+    }
 }
 
 /// How a row's single calls ended.

@@ -89,7 +89,7 @@ pub struct Engine {
     begun: HashSet<RowId>,
     /// Of each batch all associations are read back: one was found missing.
     check_associations: bool,
-    /// Rows that name organizations and were read back.
+    /// Rows that name organizations or products and were read back.
     associations_read: usize,
     sent_again: u64,
     refusals: Refusals,

@@ -199,10 +199,10 @@ codes! {
     NotFound = "NOT_FOUND", Failed,
         "the row names or updates a record that the site does not have (in bulk requests: SITE_REJECTED)",
         "use operation = \"upsert\", or correct the row's key";
-    /// The record is there, and does not belong to an organization that the row names.
+    /// The record is there, and lacks an organization or a product that the row names.
     AssociationMissing = "ASSOCIATION_MISSING", Failed,
-        "the customer was written, and does not belong to an organization that the row names",
-        "set membership = true in [contract], or add the customer to the organization on the site";
+        "the record was written, and does not belong to an organization, or have a product, that the row names",
+        "set membership = true in [contract] for organizations, or add on the site what the message names";
     /// The e-mail is that of an Atlassian account, which only its owner can change.
     AtlassianAccount = "ATLASSIAN_ACCOUNT", Failed,
         "the record belongs to an Atlassian account: its name and e-mail are its owner's, and only its id names it",

@@ -37,6 +37,45 @@ fn without_that_call_no_row_is_loaded_whose_organization_did_not_arrive() {
     assert_snapshot!(first, @"1 | 2 | p1@example.com | failed | ASSOCIATION_MISSING | organizations | the customer does not belong to organization 1, and a membership of an existing customer takes the service desk call that [contract] membership = true allows");
 }
 
+/// A load of 200 customers of a product each into a site that silently ignores the associations of one in five, and how
+/// many of them have it.
+fn of_a_product_each(limits: &str) -> (World, usize) {
+    let world = World::new(
+        "[[product]]\nname = \"P1\"\n",
+        "--set ignored_associations=0.2",
+    );
+    world
+        .crowd("upsert", 200)
+        .job(&format!("route = \"bulk\"\n{limits}"), "");
+    let mapping = "entity = \"customer\"\nkey = \"email\"\nkey_detail = \"External ID\"\n\
+                   [fields]\nemail = \"email\"\ndisplay_name = \"name\"\n[details]\nRegion = \"region\"\n\
+                   [products]\nnames = { value = \"P1\" }\n";
+    world.place.write("rows.toml", mapping);
+    world.load().expect(0);
+    let results = world.results();
+    assert_eq!(results.counts(), [("loaded".to_owned(), 200)].into());
+    // by customer and product; one that is there twice fails here
+    let given = world.site.records("entitlements").len();
+    (world, given)
+}
+
+#[test]
+fn products_that_did_not_arrive_are_given_by_calls_of_their_own() {
+    for verify in ["sample", "all"] {
+        let (world, given) = of_a_product_each(&format!("verify = {verify:?}"));
+        assert_eq!(given, 200, "{verify}");
+        // nothing was sent again for them
+        assert_eq!(world.requests("POST", "/customer/profile/bulk"), 2);
+        assert!(world.requests("POST", "/entitlement") > 20);
+    }
+}
+
+#[test]
+fn where_nothing_is_read_products_may_be_missing_and_none_is_there_twice() {
+    let (_, given) = of_a_product_each("verify = \"failed\"");
+    assert!((100..200).contains(&given), "{given}");
+}
+
 #[test]
 fn a_membership_that_remains_after_a_move_is_told() {
     let world = World::new("", "");

@@ -176,6 +176,7 @@ impl Site {
                 remote_id: None,
                 fields: vec!["content".to_owned()],
                 missing: Vec::new(),
+                products: Vec::new(),
                 why: None,
             },
             None => Seen::Absent,

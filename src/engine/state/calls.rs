@@ -48,12 +48,12 @@ impl Engine {
                     {
                         judging.joining += 1;
                         room -= 1;
-                        let (record, organizations) = judging.missing(index).unwrap_or_default();
+                        let (record, lacks) = judging.missing(index).unwrap_or_default();
                         commands.push(Command::Join {
                             batch: *seq,
                             index,
                             record,
-                            organizations,
+                            lacks,
                         });
                     }
                 }
@@ -290,6 +290,7 @@ impl Engine {
         if let Some(batch) = self.batcher.again(bounced) {
             let (mut again, intent) = self.intent(now, batch);
             (again.rounds, again.attempts) = (flight.rounds + 1, flight.attempts);
+            again.unseen = flight.unseen;
             let seq = again.batch.seq();
             commands.push(Command::Persist(vec![intent], Durable::Intent(seq)));
             self.flights.insert(seq, again);

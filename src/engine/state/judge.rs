@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::engine::batcher::Batch;
 use crate::engine::flight::{Flight, Phase};
-use crate::engine::judging::{Distrust, Doubt, Judging, Ruling};
+use crate::engine::judging::{Doubt, Judging, Ruling};
 use crate::engine::limits::Verify;
 use crate::engine::message::{Command, Now};
 use crate::engine::seen::{Called, Seen};
@@ -11,7 +11,7 @@ use crate::model::outcome::{BatchSeq, Route, Status};
 use crate::model::row::PreparedRow;
 use std::cmp::Reverse;
 
-/// Rows that name organizations and are all read back, before a sample of the others is enough: a site that ignores
+/// Rows that name organizations or products and are all read back, before a sample of the others is enough: a site that ignores
 /// associations ignores those of the first rows too.
 const FIRST_ASSOCIATIONS: usize = 100;
 
@@ -21,23 +21,22 @@ impl Engine {
         &mut self,
         now: Now,
         seq: BatchSeq,
-        judging: Judging,
+        mut judging: Judging,
         commands: &mut Vec<Command>,
     ) {
         let Some(flight) = self.flights.get(&seq) else {
             return;
         };
+        judging.unseen = flight.unseen;
         let rows = 0..flight.batch.rows().len();
         let mut wanted: Vec<_> = rows.filter(|index| judging.in_doubt(*index)).collect();
-        if self.config.findable {
+        // its rows were seen to be missing once: that they can be read is known
+        if flight.unseen {
+            wanted.extend(judging.unread());
+        } else if self.config.findable {
             wanted.extend(self.sample(flight, &judging));
         }
         wanted.sort_unstable();
-        let rows = flight.batch.rows();
-        let associating = wanted
-            .iter()
-            .filter(|index| (self.config.associates)(&rows[**index]));
-        self.associations_read += associating.count();
         self.judge_on(now, seq, judging, wanted, commands);
     }
 
@@ -89,29 +88,29 @@ impl Engine {
         let Some((mut judging, rows)) = self.take_judging(seq) else {
             return;
         };
+        let associates = |index: &usize| (self.config.associates)(&rows[*index]);
+        // counted only now: what a reading says that is under way nobody knows, and the next batch does not rely on it
+        let associating = judging.reading.iter().filter(|index| associates(index));
+        self.associations_read += associating.count();
         let distrust = judging.read(found);
-        let more = match distrust {
-            Distrust::None => Vec::new(),
-            Distrust::Rows => judging.unread().collect(),
-            Distrust::Associations => {
-                if !self.check_associations {
-                    commands.push(self.notice(
-                        "organizations of a row did not arrive, though its task finished: from here on all rows that \
-                         name any are read back"
-                            .to_owned(),
-                    ));
-                }
-                self.check_associations = true;
-                let unread = judging.unread();
-                unread
-                    .filter(|index| (self.config.associates)(&rows[*index]))
-                    .collect()
-            }
-        };
+        if distrust.associations && !self.check_associations {
+            commands.push(self.notice(
+                "organizations or products of a row did not arrive, though its task finished: from here on all rows \
+                 that name any are read back"
+                    .to_owned(),
+            ));
+        }
+        self.check_associations |= distrust.associations;
+        // also where another batch's reading told while this one's was under way
+        let all = self.check_associations && self.config.findable;
+        let more = judging.unread();
+        let more = more
+            .filter(|index| distrust.rows || (all && associates(index)))
+            .collect();
         self.judge_on(now, seq, judging, more, commands);
     }
 
-    /// The memberships of a row were repaired, or were not.
+    /// The memberships and products of a row were repaired, or were not.
     pub(super) fn joined(
         &mut self,
         now: Now,
@@ -130,7 +129,7 @@ impl Engine {
         self.judge_on(now, seq, judging, Vec::new(), commands);
     }
 
-    /// After a stop no membership is repaired any more.
+    /// After a stop nothing is repaired any more.
     pub(super) fn abandon_joins(&mut self, now: Now, commands: &mut Vec<Command>) {
         let waiting = |flight: &Flight| matches!(&flight.phase, Phase::Judging(judging) if !judging.joins.is_empty());
         let flights = self.flights.iter();

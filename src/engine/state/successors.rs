@@ -92,7 +92,7 @@ impl Engine {
         } else {
             How::Halves
         };
-        let left = self.successors(now, seq, again, how, false);
+        let left = self.successors(now, seq, again, how, None);
         let ends = vec![None; rows];
         let trace_id = error.trace_id.clone();
         self.settle_and(now, seq, ends, trace_id, left, commands);
@@ -141,8 +141,7 @@ impl Engine {
                 seq.0,
                 again.len()
             )));
-            let begun = matches!(judging.doubt, Doubt::Begun);
-            left = self.successors(now, seq, again, how, begun);
+            left = self.successors(now, seq, again, how, Some(&judging.doubt));
         }
         let trace_id = match &judging.doubt {
             Doubt::Refused(error) => error.trace_id.clone(),
@@ -151,19 +150,22 @@ impl Engine {
         self.settle_and(now, seq, ends, trace_id, left, commands);
     }
 
-    /// The flights that rows of a batch, by index, go on in, and what is written down before they leave.
+    /// The flights that rows of a batch, by index, go on in, and what is written down before they leave. `unseen`: in what
+    /// doubt a reading did not show them; else none was made.
     fn successors(
         &mut self,
         now: Now,
         seq: BatchSeq,
         rows: Vec<usize>,
         how: How,
-        begun: bool,
+        unseen: Option<&Doubt>,
     ) -> (Left, Vec<Record>) {
         let Some(flight) = self.flights.get(&seq) else {
             return (Left::default(), Vec::new());
         };
         let (rounds, attempts) = (flight.rounds + 1, flight.attempts);
+        let begun = matches!(unseen, Some(Doubt::Begun));
+        let unseen = unseen.is_some() || flight.unseen;
         let all = flight.batch.rows();
         let of = |rows: &[usize]| -> Vec<PreparedRow> {
             rows.iter().map(|index| all[*index].clone()).collect()
@@ -196,6 +198,7 @@ impl Engine {
                 }
             };
             (flight.rounds, flight.attempts, flight.begun) = (rounds, attempts, begun);
+            flight.unseen = unseen;
             flights.push(flight);
         }
         (Left { rows, flights }, intents)

@@ -49,12 +49,14 @@ pub(super) enum Verdict {
 /// What of a record is not as a row says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// Fields and detail fields, by their names in the mapping; `products` for products.
+    /// Fields and detail fields, by their names in the mapping.
     pub fields: Vec<String>,
     /// Whether one of them is a detail field.
     pub details: bool,
     /// Ids of the organizations it does not belong to.
     pub missing: Vec<String>,
+    /// Ids of the products it does not have.
+    pub products: Vec<String>,
     /// Why the site cannot take it, where the record itself tells.
     pub why: Option<Reason>,
 }
@@ -67,7 +69,8 @@ pub(super) fn compare(entity: Entity, sent: &Sent, held: &Held, kinds: &Kinds) -
     details(sent, held, kinds, &mut difference, &mut untold);
     let notes = organizations(sent, held, &mut difference, &mut untold);
     products(sent, held, &mut difference, &mut untold);
-    if difference.fields.is_empty() && difference.missing.is_empty() {
+    let associated = difference.missing.is_empty() && difference.products.is_empty();
+    if difference.fields.is_empty() && associated {
         return untold.map_or(Verdict::Holds { notes }, Verdict::Untold);
     }
     let atlassian = entity == Entity::Customer && !held.id.starts_with(CUSTOMER_ACCOUNT_ID);
@@ -193,17 +196,17 @@ fn products(
         *untold = Some("its products");
         return;
     };
-    let product = |id: &String| {
+    let mut missing: Vec<String> = Vec::new();
+    for id in &sent.products {
         let mut products = held.iter().filter_map(|held| held.product.as_ref());
-        products.any(|product| product.id == *id)
-    };
-    if sent.products.iter().all(product) {
-        return;
+        if !products.any(|product| product.id == *id) && !missing.contains(id) {
+            missing.push(id.clone());
+        }
     }
-    if held.iter().any(|held| held.product.is_none()) {
+    if !missing.is_empty() && held.iter().any(|held| held.product.is_none()) {
         *untold = Some("of which products its entitlements are");
     } else {
-        difference.fields.push("products".to_owned());
+        difference.products = missing;
     }
 }
 

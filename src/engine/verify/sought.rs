@@ -84,12 +84,14 @@ impl Sought {
             Verdict::Differs(Difference {
                 fields,
                 missing,
+                products,
                 why,
                 ..
             }) => Seen::Differs {
                 remote_id,
                 fields,
                 missing,
+                products,
                 why,
             },
             Verdict::Untold(part) => Seen::Unknown {

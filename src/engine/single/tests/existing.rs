@@ -214,30 +214,3 @@ async fn detail_values_are_set_joined_and_taken_away() {
     let called = world.send(&target, &item_wanted(&item), false).await;
     insta::assert_snapshot!(shown(&called), @"NOT_FOUND -: the site has no customer with the id qm:no");
 }
-
-#[tokio::test]
-async fn memberships_alone_are_made_where_the_contract_allows_it() {
-    let target = upsert(Entity::Customer);
-    let world = World::new(Setting::default().allowing()).await;
-    let id = world.id("customers", "old@example.com").await;
-    let organization = world.id("organizations", "globex").await;
-    let called = world
-        .join(&target, &id, std::slice::from_ref(&organization))
-        .await;
-    assert_eq!(shown(&called), "loaded by 1");
-    let record = world.record("customers", "old@example.com").await;
-    assert!(record["organizations"].to_string().contains(&organization));
-    let called = world.join(&target, &id, &[organization, "9".into()]).await;
-    let told = shown(&called);
-    assert!(
-        told.starts_with(
-            "ASSOCIATION_MISSING organizations: the customer could not be put into organization 9: "
-        ) && told.contains("PARTLY_APPLIED"),
-        "{told}"
-    );
-
-    let world = World::new(Setting::default()).await;
-    let called = world.join(&target, &id, &["7".into()]).await;
-    insta::assert_snapshot!(shown(&called), @"ASSOCIATION_MISSING organizations: the customer does not belong to organization 7, and a membership of an existing customer takes the service desk call that [contract] membership = true allows");
-    assert_eq!(world.line.asked().len(), 0);
-}

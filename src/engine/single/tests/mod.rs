@@ -2,6 +2,7 @@
 
 mod chance;
 mod existing;
+mod join;
 mod line;
 mod lost;
 mod new;

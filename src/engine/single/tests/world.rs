@@ -9,7 +9,7 @@ use crate::api::fold;
 use crate::api::site::Site;
 use crate::engine::context::{Audience, Context};
 use crate::engine::limits::TaskSlots;
-use crate::engine::seen::{Called, Target, Wanted};
+use crate::engine::seen::{Called, Lacks, Target, Wanted};
 use crate::engine::stop::Stop;
 use crate::ledger::record::RunHeader;
 use crate::ledger::{Ledger, StateFolder};
@@ -217,8 +217,8 @@ impl World {
         caller.call(wanted, look_first).await
     }
 
-    pub(super) async fn join(&self, target: &Target, customer: &str, of: &[String]) -> Called {
-        join(&self.context, target, customer, of).await
+    pub(super) async fn join(&self, target: &Target, record: &str, lacks: &Lacks) -> Called {
+        join(&self.context, target, record, lacks).await
     }
 
     /// What was written since the beginning.

@@ -32,6 +32,12 @@ struct Site {
     held: BTreeSet<u64>,
     /// Rows whose record lacks its organizations, until they are repaired.
     apart: BTreeSet<u64>,
+    /// Rows whose record lacks its product, until it is given.
+    bare: BTreeSet<u64>,
+    /// Rows whose record holds other content, until they are written by calls.
+    other: BTreeSet<u64>,
+    /// From this reading on it does not tell.
+    blind_from: Option<usize>,
     /// Rows that it takes in no way.
     poison: BTreeSet<u64>,
     /// Whether it does not tell.
@@ -47,17 +53,26 @@ struct Site {
 impl Site {
     fn find(&self, row: u64) -> Seen {
         let remote_id = Some(format!("r{row}"));
-        if self.silent {
+        let blind = |from| self.readings.len() + 1 >= from;
+        if self.silent || self.blind_from.is_some_and(blind) {
             let tried = "nothing names it".to_owned();
             return Seen::Unknown { tried };
         }
         if !self.held.contains(&row) {
             Seen::Absent
-        } else if self.apart.contains(&row) {
+        } else if [&self.apart, &self.bare, &self.other]
+            .iter()
+            .any(|rows| rows.contains(&row))
+        {
+            let of = |rows: &BTreeSet<u64>, what: &str| -> Vec<String> {
+                let what = rows.contains(&row).then(|| what.to_owned());
+                what.into_iter().collect()
+            };
             Seen::Differs {
                 remote_id,
-                fields: Vec::new(),
-                missing: vec!["o1".into()],
+                fields: of(&self.other, "Region"),
+                missing: of(&self.apart, "o1"),
+                products: of(&self.bare, "p1"),
                 why: None,
             }
         } else {
@@ -78,6 +93,7 @@ impl Site {
             };
         }
         self.held.insert(row);
+        self.other.remove(&row);
         Called::Loaded {
             remote_id: Some(format!("r{row}")),
             calls: 1,
@@ -215,12 +231,15 @@ impl Load {
                 batch,
                 index,
                 record,
-                organizations,
+                lacks,
             } => {
-                assert_eq!(organizations, ["o1"]);
                 let row: u64 = record.strip_prefix('r').unwrap().parse().unwrap();
+                let missing = |rows: &BTreeSet<u64>| rows.contains(&row);
+                assert_eq!(missing(&self.site.apart), lacks.organizations == ["o1"]);
+                assert_eq!(missing(&self.site.bare), lacks.products == ["p1"]);
                 let called = if self.site.mends {
                     self.site.apart.remove(&row);
+                    self.site.bare.remove(&row);
                     self.site.call(row)
                 } else {
                     Called::Refused {
@@ -531,7 +550,7 @@ fn a_task_that_finished_without_writing_is_found_out_by_a_sample() {
     });
     insta::assert_snapshot!(load.run(10).shown(), @"
     loaded  bulk: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-    submits [10, 10], readings [1, 9, 1], calls [], sent again 10
+    submits [10, 10], readings [1, 9, 10], calls [], sent again 10
     ");
 }
 
@@ -565,6 +584,109 @@ fn memberships_that_did_not_arrive_are_repaired_or_told() {
 }
 
 #[test]
+fn products_that_did_not_arrive_are_repaired_or_told_by_id() {
+    let run = |mends| {
+        let config = StageConfig {
+            associates: Box::new(|row| number(row) > 4),
+            ..config(WIDE)
+        };
+        let site = Site {
+            apart: [6].into(),
+            bare: [5, 6].into(),
+            mends,
+            ..Site::default()
+        };
+        let load = Load::new(config, site, |site, rows| {
+            site.held.extend(rows);
+            Ok(TaskView::Finished(Vec::new()))
+        });
+        load.run(7)
+    };
+    insta::assert_snapshot!(run(true).shown(), @"
+    loaded  bulk: [1, 2, 3, 4, 5, 6, 7]
+    submits [7], readings [3, 2], calls [], sent again 0
+    ");
+    let load = run(false);
+    insta::assert_snapshot!(load.shown(), @"
+    failed ASSOCIATION_MISSING bulk: [5, 6]
+    loaded  bulk: [1, 2, 3, 4, 7]
+    submits [7], readings [3], calls [], sent again 0
+    ");
+    insta::assert_snapshot!([message(&load, 5), message(&load, 6)].join("\n"), @"
+    the record is written, but does not have p1
+    the record is written, but does not belong to o1, nor have p1
+    ");
+}
+
+#[test]
+fn after_one_product_that_is_missing_all_rows_that_name_any_are_read() {
+    let run = |slots, bare: [u64; 2]| {
+        let config = StageConfig {
+            associates: Box::new(|row| number(row) <= 450),
+            slots: TaskSlots::Fixed(slots),
+            ..config(WIDE)
+        };
+        let site = Site {
+            bare: bare.into(),
+            mends: true,
+            ..Site::default()
+        };
+        let load = Load::new(config, site, |site, rows| {
+            site.held.extend(rows);
+            Ok(TaskView::Finished(Vec::new()))
+        });
+        let load = load.run(500);
+        assert_eq!(load.site.bare, BTreeSet::new());
+        load.shown().lines().last().unwrap().to_owned()
+    };
+    insta::assert_snapshot!(run(1, [3, 250]), @"submits [100, 100, 100, 100, 100], readings [100, 1, 100, 100, 1, 100, 50], calls [], sent again 0");
+    // none of those under way relies on what the others' readings may say
+    insta::assert_snapshot!(run(5, [250, 301]), @"submits [100, 100, 100, 100, 100], readings [100, 100, 100, 100, 50, 1, 1], calls [], sent again 0");
+}
+
+#[test]
+fn rows_that_a_reading_did_not_show_are_all_read_when_their_next_task_finishes() {
+    let run = |verify, blind_from| {
+        let config = StageConfig {
+            verify,
+            ..config(WIDE)
+        };
+        let site = Site {
+            blind_from,
+            ..Site::default()
+        };
+        let mut tasks = 0;
+        let load = Load::new(config, site, move |site, rows| {
+            tasks += 1;
+            match tasks {
+                1 => return Ok(TaskView::Failed(Vec::new())),
+                // of the rows that are sent again one is left out, and nothing says so
+                2 => site.held.extend(rows.iter().filter(|row| **row != 7)),
+                _ => site.held.extend(rows),
+            }
+            Ok(TaskView::Finished(Vec::new()))
+        });
+        load.run(10)
+    };
+    for verify in [Verify::Failed, Verify::Sample, Verify::All] {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(run(verify, None).shown(), @"
+            loaded  bulk: [1, 2, 3, 4, 5, 6, 8, 9, 10]
+            loaded  single: [7]
+            submits [10, 10], readings [10, 10], calls [(7, false)], sent again 11
+            ");
+        }
+    }
+    // what was seen to be missing is not believed to be there because nobody can look
+    let load = run(Verify::Failed, Some(2));
+    insta::assert_snapshot!(load.shown(), @"
+    unconfirmed ANSWER_LOST bulk: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    submits [10, 10], readings [10, 10], calls [], sent again 10
+    ");
+    insta::assert_snapshot!(message(&load, 1), @"a reading of the site did not show the row, it was sent again, its task finished, and whether it is there now cannot be told; nothing names it");
+}
+
+#[test]
 fn the_first_rows_that_name_organizations_are_read_then_a_sample() {
     let config = StageConfig {
         associates: Box::new(|row| number(row).is_multiple_of(2)),
@@ -595,7 +717,7 @@ fn a_refusal_after_an_attempt_that_may_have_been_applied_waits_for_a_reading() {
     insta::assert_snapshot!(load.run(6).shown(), @"
     failed REQUEST_REJECTED bulk: [4]
     loaded  bulk: [1, 2, 3, 5, 6]
-    submits [6, 6, 2, 2, 1, 1], readings [6, 1, 1], calls [], sent again 4
+    submits [6, 6, 2, 2, 1, 1], readings [6, 2, 1], calls [], sent again 4
     ");
 }
 

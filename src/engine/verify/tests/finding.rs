@@ -222,6 +222,7 @@ async fn an_old_form_is_not_the_last_word_until_patience_ends() {
         remote_id: Some("qm:1".to_owned()),
         fields: vec!["display_name".to_owned()],
         missing: Vec::new(),
+        products: Vec::new(),
         why: None,
     };
     assert_eq!(one(&site, &customers, row(Some("qm:1"))).await, differs);
@@ -350,6 +351,7 @@ async fn an_atlassian_account_is_told_as_the_reason() {
             "display_name",
         ],
         missing: [],
+        products: [],
         why: Some(
             Reason {
                 code: Known(

@@ -254,7 +254,7 @@ async fn what_was_written_is_found_by_its_key_while_reads_lag_and_what_was_not_i
     holds
     differs, not in 2
     differs, not in 2
-    differs in products
+    differs, without p
     absent
     ");
     rows.truncate(1);
@@ -278,13 +278,16 @@ fn shown(seen: &Seen) -> String {
         Seen::Differs {
             fields,
             missing,
+            products,
             why,
             ..
         } => {
             let fields = (!fields.is_empty()).then(|| format!(" in {}", fields.join(", ")));
             let missing = (!missing.is_empty()).then(|| format!(", not in {}", missing.join(", ")));
+            let products =
+                (!products.is_empty()).then(|| format!(", without {}", products.join(", ")));
             let why = why.iter().map(|why| format!("; {}", why.code));
-            let parts = fields.into_iter().chain(missing).chain(why);
+            let parts = fields.into_iter().chain(missing).chain(products).chain(why);
             format!("differs{}", parts.collect::<String>())
         }
         Seen::Absent => "absent".to_owned(),

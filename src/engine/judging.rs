@@ -60,6 +60,8 @@ pub(super) struct Judging {
     pub(super) seen: Vec<Option<Seen>>,
     /// An earlier reading did not show its rows: the site's word alone is not enough.
     pub(super) unseen: bool,
+    /// It is read for what the first rows say of the site's associations.
+    pub(super) first: bool,
     /// The rows whose reading is under way.
     pub(super) reading: Vec<usize>,
     /// The rows whose memberships and products wait to be repaired.
@@ -81,6 +83,7 @@ impl Judging {
             suspects,
             seen: vec![None; rows],
             unseen: false,
+            first: false,
             reading: Vec::new(),
             joins: VecDeque::new(),
             joining: 0,
@@ -105,6 +108,11 @@ impl Judging {
     /// The site says that it wrote the row.
     fn is_clean(&self, index: usize) -> bool {
         matches!(self.doubt, Doubt::Finished) && self.verdicts[index] == Verdict::Clean
+    }
+
+    /// Nothing of it is being read or repaired.
+    pub(super) fn is_idle(&self) -> bool {
+        self.reading.is_empty() && self.joins.is_empty() && self.joining == 0
     }
 
     /// Rows that were not read though the site says that it wrote them.

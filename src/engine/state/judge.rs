@@ -37,6 +37,13 @@ impl Engine {
             wanted.extend(self.sample(flight, &judging));
         }
         wanted.sort_unstable();
+        let rows = flight.batch.rows();
+        let associating = wanted
+            .iter()
+            .filter(|index| (self.config.associates)(&rows[**index]))
+            .count();
+        judging.first = associating > 0 && self.associations_read < FIRST_ASSOCIATIONS;
+        self.associations_read += associating;
         self.judge_on(now, seq, judging, wanted, commands);
     }
 
@@ -88,10 +95,6 @@ impl Engine {
         let Some((mut judging, rows)) = self.take_judging(seq) else {
             return;
         };
-        let associates = |index: &usize| (self.config.associates)(&rows[*index]);
-        // counted only now: what a reading says that is under way nobody knows, and the next batch does not rely on it
-        let associating = judging.reading.iter().filter(|index| associates(index));
-        self.associations_read += associating.count();
         let distrust = judging.read(found);
         if distrust.associations && !self.check_associations {
             commands.push(self.notice(
@@ -101,13 +104,52 @@ impl Engine {
             ));
         }
         self.check_associations |= distrust.associations;
-        // also where another batch's reading told while this one's was under way
-        let all = self.check_associations && self.config.findable;
-        let more = judging.unread();
-        let more = more
-            .filter(|index| distrust.rows || (all && associates(index)))
-            .collect();
+        let more = if distrust.rows {
+            judging.unread().collect()
+        } else {
+            self.unread_associations(&judging, &rows)
+        };
         self.judge_on(now, seq, judging, more, commands);
+        self.release(now, seq, commands);
+    }
+
+    /// Rows that are to be read because associations were found missing, on whichever batch's reading.
+    fn unread_associations(&self, judging: &Judging, rows: &[PreparedRow]) -> Vec<usize> {
+        if !(self.check_associations && self.config.findable) {
+            return Vec::new();
+        }
+        let unread = judging.unread();
+        unread
+            .filter(|index| (self.config.associates)(&rows[*index]))
+            .collect()
+    }
+
+    /// Whether a batch that is read like this relies on a first reading which is still under way.
+    fn relies_on_first(&self, seq: BatchSeq, judging: &Judging, rows: &[PreparedRow]) -> bool {
+        let is_first = |phase: &Phase| matches!(phase, Phase::Judging(other) if other.first && !other.reading.is_empty());
+        let mut others = self.flights.iter().filter(|(other, _)| **other != seq);
+        !self.check_associations
+            && others.any(|(_, flight)| is_first(&flight.phase))
+            && judging
+                .unread()
+                .any(|index| (self.config.associates)(&rows[index]))
+    }
+
+    /// After a reading: goes on with the batches that may have waited for what it says.
+    fn release(&mut self, now: Now, read: BatchSeq, commands: &mut Vec<Command>) {
+        let idle =
+            |flight: &Flight| matches!(&flight.phase, Phase::Judging(judging) if judging.is_idle());
+        let flights = self.flights.iter();
+        let waiting: Vec<_> = flights
+            .filter(|(seq, flight)| **seq != read && idle(flight))
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in waiting {
+            if let Some((judging, rows)) = self.take_judging(seq) {
+                let more = self.unread_associations(&judging, &rows);
+                self.judge_on(now, seq, judging, more, commands);
+            }
+        }
     }
 
     /// The memberships and products of a row were repaired, or were not.
@@ -165,11 +207,14 @@ impl Engine {
         mut wanted: Vec<usize>,
         commands: &mut Vec<Command>,
     ) {
+        let Some(flight) = self.flights.get(&seq) else {
+            return;
+        };
+        let relies = self.relies_on_first(seq, &judging, flight.batch.rows());
         let Some(flight) = self.flights.get_mut(&seq) else {
             return;
         };
-        let repairing = judging.joining > 0 || !judging.joins.is_empty();
-        if wanted.is_empty() && judging.reading.is_empty() && !repairing {
+        if wanted.is_empty() && judging.is_idle() {
             // those that were repaired are read once more
             let repaired = judging.repaired.iter();
             wanted.extend(
@@ -177,7 +222,7 @@ impl Engine {
                     .filter(|(_, seen)| seen.is_none())
                     .map(|(index, _)| *index),
             );
-            if wanted.is_empty() {
+            if wanted.is_empty() && !relies {
                 return self.rule(now, seq, &judging, commands);
             }
         }

@@ -34,8 +34,6 @@ struct Site {
     apart: BTreeSet<u64>,
     /// Rows whose record lacks its product, until it is given.
     bare: BTreeSet<u64>,
-    /// Rows whose record holds other content, until they are written by calls.
-    other: BTreeSet<u64>,
     /// From this reading on it does not tell.
     blind_from: Option<usize>,
     /// Rows that it takes in no way.
@@ -60,7 +58,7 @@ impl Site {
         }
         if !self.held.contains(&row) {
             Seen::Absent
-        } else if [&self.apart, &self.bare, &self.other]
+        } else if [&self.apart, &self.bare]
             .iter()
             .any(|rows| rows.contains(&row))
         {
@@ -70,7 +68,7 @@ impl Site {
             };
             Seen::Differs {
                 remote_id,
-                fields: of(&self.other, "Region"),
+                fields: Vec::new(),
                 missing: of(&self.apart, "o1"),
                 products: of(&self.bare, "p1"),
                 why: None,
@@ -93,7 +91,6 @@ impl Site {
             };
         }
         self.held.insert(row);
-        self.other.remove(&row);
         Called::Loaded {
             remote_id: Some(format!("r{row}")),
             calls: 1,
@@ -640,8 +637,8 @@ fn after_one_product_that_is_missing_all_rows_that_name_any_are_read() {
         load.shown().lines().last().unwrap().to_owned()
     };
     insta::assert_snapshot!(run(1, [3, 250]), @"submits [100, 100, 100, 100, 100], readings [100, 1, 100, 100, 1, 100, 50], calls [], sent again 0");
-    // none of those under way relies on what the others' readings may say
-    insta::assert_snapshot!(run(5, [250, 301]), @"submits [100, 100, 100, 100, 100], readings [100, 100, 100, 100, 50, 1, 1], calls [], sent again 0");
+    // those that ended meanwhile wait for what the first reading says
+    insta::assert_snapshot!(run(5, [3, 250]), @"submits [100, 100, 100, 100, 100], readings [100, 1, 1, 1, 1, 99, 99, 99, 49, 1, 1], calls [], sent again 0");
 }
 
 #[test]

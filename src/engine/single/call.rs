@@ -221,11 +221,7 @@ impl<F: Finder> Row<'_, '_, F> {
     /// there twice.
     async fn products_of_now(&self, id: &str) -> Result<Option<Vec<String>>, End> {
         let caller = self.caller;
-        let mut patience = Patience::of(if self.lost {
-            caller.patience
-        } else {
-            Duration::ZERO
-        });
+        let mut patience = Patience::of(self.patience());
         loop {
             let products = self.products(id).await?;
             let has = products.as_deref().unwrap_or_default();
@@ -239,6 +235,15 @@ impl<F: Finder> Row<'_, '_, F> {
                 }
                 return Ok(products);
             }
+        }
+    }
+
+    /// How long reads may lag behind a call without an answer; no time where there is none.
+    pub(super) fn patience(&self) -> Duration {
+        if self.lost {
+            self.caller.patience
+        } else {
+            Duration::ZERO
         }
     }
 

@@ -131,12 +131,7 @@ impl<F: Finder> Row<'_, '_, F> {
             return Err(self.refused(reason, error.trace_id));
         }
         // one that was there before has long been there to see
-        let patience = if self.lost {
-            self.caller.patience
-        } else {
-            Duration::ZERO
-        };
-        let tried = match self.look(patience).await? {
+        let tried = match self.look(self.patience()).await? {
             Found::There(current) if self.lost => {
                 return self.settle(current, was_absent, error).await;
             }

@@ -12,7 +12,6 @@ use crate::engine::patience::Patience;
 use crate::model::code::Code;
 use crate::model::entity::{Entity, Owner};
 use crate::model::reply::{ApiError, ErrorClass};
-use std::time::Duration;
 
 impl<F: Finder> Row<'_, '_, F> {
     pub(super) async fn perform_all(&mut self, steps: &[Step], id: &str) -> Result<(), End> {
@@ -86,11 +85,7 @@ impl<F: Finder> Row<'_, '_, F> {
     /// Whether the record is seen to be as a step makes it, before patience ends.
     async fn stands(&self, step: &Step, id: &str) -> Result<bool, End> {
         let caller = self.caller;
-        let mut patience = Patience::of(if self.lost {
-            caller.patience
-        } else {
-            Duration::ZERO
-        });
+        let mut patience = Patience::of(self.patience());
         loop {
             let stands = if let Step::Entitle(product) = step {
                 let given = self.gives(id, product).await;
